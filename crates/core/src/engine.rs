@@ -1,0 +1,49 @@
+//! The plug point of policy languages.
+
+use std::sync::Arc;
+
+use probity_value::{Span, Value};
+
+use crate::{RuleMeta, Status, SubjectIndex, World};
+
+/// What an evaluation may use besides its subject and the world: limits. Nothing of the outside.
+#[derive(Clone, Copy, Debug)]
+pub struct EvalContext {
+    /// Steps one rule may take on one subject before it gives an `error`.
+    pub max_steps: u64,
+}
+
+impl Default for EvalContext {
+    fn default() -> EvalContext {
+        EvalContext { max_steps: 1_000_000 }
+    }
+}
+
+/// What one rule says of one subject.
+#[derive(Clone, Debug)]
+pub struct RuleResult {
+    /// The rule.
+    pub rule: Arc<RuleMeta>,
+    /// The subject.
+    pub subject: SubjectIndex,
+    /// The judgement.
+    pub status: Status,
+    /// What was found here, for a person: ``` `storage_encrypted` is `false` ```; for unknown, the reason and what would resolve it.
+    pub message: String,
+    /// The most exact place to point at: the attribute, else the head of the subject.
+    pub at: Span,
+    /// The value that decided, if one did; part of the fingerprint, and its origin is shown.
+    pub judged: Option<Value>,
+    /// Other places that had a part in it.
+    pub related: Vec<Span>,
+}
+
+/// Compiled policies of one language: shareable, and pure. The same subject, world and context give the same results.
+pub trait Program: Send + Sync {
+    /// All rules in it.
+    fn rules(&self) -> Vec<Arc<RuleMeta>>;
+
+    /// Judges one subject with every rule that applies to it. A rule that does not apply gives no result or `not-applicable`;
+    /// one that fails to evaluate gives `error`, never a pass.
+    fn evaluate(&self, subject: SubjectIndex, world: &World, context: &EvalContext) -> Vec<RuleResult>;
+}

@@ -1,0 +1,132 @@
+//! What is judged.
+
+use std::fmt;
+use std::sync::Arc;
+
+use probity_value::{Span, Value};
+
+/// The source language a subject comes from.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum SubjectKind {
+    /// A resource or data source of a Terraform or OpenTofu root.
+    Terraform,
+    /// A Kubernetes object.
+    Kubernetes,
+    /// A Dockerfile, or one of its instructions.
+    Dockerfile,
+    /// Something another scanner spoke of, known only by file and line.
+    External,
+    /// Configuration of Probity itself.
+    Configuration,
+}
+
+/// Not the name of a kind of subject.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a kind of subject")]
+pub struct UnknownSubjectKind(pub String);
+
+impl SubjectKind {
+    /// All kinds.
+    pub const ALL: &'static [SubjectKind] =
+        &[SubjectKind::Terraform, SubjectKind::Kubernetes, SubjectKind::Dockerfile, SubjectKind::External, SubjectKind::Configuration];
+
+    /// The word used in files and output.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            SubjectKind::Terraform => "terraform",
+            SubjectKind::Kubernetes => "kubernetes",
+            SubjectKind::Dockerfile => "dockerfile",
+            SubjectKind::External => "external",
+            SubjectKind::Configuration => "configuration",
+        }
+    }
+}
+
+impl fmt::Display for SubjectKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl std::str::FromStr for SubjectKind {
+    type Err = UnknownSubjectKind;
+
+    fn from_str(text: &str) -> Result<SubjectKind, UnknownSubjectKind> {
+        SubjectKind::ALL.iter().copied().find(|kind| kind.as_str() == text).ok_or_else(|| UnknownSubjectKind(text.to_owned()))
+    }
+}
+
+/// One thing that rules judge.
+///
+/// Terraform: one instance of a resource (`count` and `for_each` give several); `value` is a map of its arguments, each block name a
+/// list of maps, even a single one. `data` sources have the type `data.aws_iam_policy_document`.
+/// Kubernetes: one object, `value` as written; type is its `kind`.
+/// Dockerfile: one instruction (type `RUN`, `FROM`, ...) and one whole file (type `Dockerfile`), see `iac::dockerfile`.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// Source language.
+    pub kind: SubjectKind,
+    /// Type that rules name in `applies_to`.
+    pub type_name: Arc<str>,
+    /// The field's own address, by name before position, unique within its root.
+    pub id: Arc<str>,
+    /// Folder of the root it belongs to, relative, with `/`, empty for the top. Two environments never share one.
+    pub root: Arc<str>,
+    /// The whole block, object or instruction.
+    pub span: Span,
+    /// The name or header of the block, for carets when no attribute is to blame.
+    pub head: Span,
+    /// Its content.
+    pub value: Value,
+    /// The module calls it was made through, outermost first.
+    pub via: Vec<Span>,
+}
+
+impl Subject {
+    /// The address without instance keys: `module.db.aws_db_instance.main`; the same for all instances of one block.
+    #[must_use]
+    pub fn block_id(&self) -> String {
+        let mut out = String::with_capacity(self.id.len());
+        let mut depth = 0_usize;
+        let mut quoted = false;
+        let mut escaped = false;
+        for letter in self.id.chars() {
+            match letter {
+                _ if escaped => escaped = false,
+                '\\' if quoted => escaped = true,
+                '"' if depth > 0 => quoted = !quoted,
+                '[' if !quoted => depth += 1,
+                ']' if !quoted && depth > 0 => depth -= 1,
+                _ if depth == 0 => out.push(letter),
+                _ => {}
+            }
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use probity_value::Data;
+
+    #[test]
+    fn block_id_drops_instance_keys() {
+        let check = |id: &str, expected: &str| {
+            let subject = Subject {
+                kind: SubjectKind::Terraform,
+                type_name: "t".into(),
+                id: id.into(),
+                root: "".into(),
+                span: Span::NONE,
+                head: Span::NONE,
+                value: Value::new(Data::Null, Span::NONE),
+                via: vec![],
+            };
+            assert_eq!(subject.block_id(), expected);
+        };
+        check(r#"module.db["eu.a]\"b"].aws_db_instance.main[0]"#, "module.db.aws_db_instance.main");
+        check("aws_s3_bucket.b", "aws_s3_bucket.b");
+    }
+}
