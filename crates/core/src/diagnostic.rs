@@ -33,7 +33,13 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// A diagnostic without a hint.
     #[must_use]
-    pub fn new(level: Level, code: &'static str, file: impl Into<std::sync::Arc<str>>, span: Span, message: impl Into<String>) -> Diagnostic {
+    pub fn new(
+        level: Level,
+        code: &'static str,
+        file: impl Into<std::sync::Arc<str>>,
+        span: Span,
+        message: impl Into<String>,
+    ) -> Diagnostic {
         Diagnostic { level, code, message: message.into(), file: file.into(), span, hint: None }
     }
 

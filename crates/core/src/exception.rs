@@ -16,7 +16,8 @@ pub enum ExceptionKind {
 
 impl ExceptionKind {
     /// All kinds.
-    pub const ALL: &'static [ExceptionKind] = &[ExceptionKind::AcceptedRisk, ExceptionKind::FalsePositive, ExceptionKind::CompensatingControl];
+    pub const ALL: &'static [ExceptionKind] =
+        &[ExceptionKind::AcceptedRisk, ExceptionKind::FalsePositive, ExceptionKind::CompensatingControl];
 
     /// The word used in files and flags.
     #[must_use]

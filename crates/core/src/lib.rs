@@ -23,7 +23,7 @@ pub use exception::{Exception, ExceptionKind, ExceptionRef};
 pub use finding::{Finding, OriginPlace, Place, SubjectRef};
 pub use report::{Colour, Counts, EvidenceRef, Permit, Report, ToolInfo, Verdict};
 pub use rule::{Confidence, RuleMeta, Severity, Stage, StageKind, Status, UnknownWord};
-pub use source::{Collected, CollectOptions, Coverage, ReadFile, Scope, SkippedFile, Source, Tree, TreeError, TreeFile};
+pub use source::{CollectOptions, Collected, Coverage, ReadFile, Scope, SkippedFile, Source, Tree, TreeError, TreeFile};
 pub use subject::{Subject, SubjectKind, UnknownSubjectKind};
 pub use suppression::{Suppression, SuppressionReach, SuppressionStyle};
 pub use system::{Clock, Timestamp};

@@ -24,7 +24,8 @@ impl World {
     /// Indexes the subjects. References name subjects of the same kind and root; one without an instance key means every instance.
     #[must_use]
     pub fn new(subjects: Vec<Subject>) -> World {
-        let mut world = World { refers: vec![Vec::new(); subjects.len()], referred_by: vec![Vec::new(); subjects.len()], ..World::default() };
+        let mut world =
+            World { refers: vec![Vec::new(); subjects.len()], referred_by: vec![Vec::new(); subjects.len()], ..World::default() };
         for (position, subject) in subjects.iter().enumerate() {
             let index = SubjectIndex(u32::try_from(position).unwrap_or(u32::MAX));
             world.by_type.entry((subject.kind, Arc::clone(&subject.type_name))).or_default().push(index);

@@ -193,7 +193,13 @@ impl Value {
         let (subject, attribute) = (subject.into(), attribute.into());
         let reason = format!("`{subject}.{attribute}` is known only after it is made");
         let mut value = Value::new(
-            Data::Unknown(Arc::new(Unknown { kind: UnknownKind::Reference, reason: reason.into(), set: true, prefix: Arc::from(""), decoded: None })),
+            Data::Unknown(Arc::new(Unknown {
+                kind: UnknownKind::Reference,
+                reason: reason.into(),
+                set: true,
+                prefix: Arc::from(""),
+                decoded: None,
+            })),
             span,
         );
         value.origin = Some(Arc::new(Origin { steps: Vec::new(), references: vec![Reference { subject, attribute }] }));
