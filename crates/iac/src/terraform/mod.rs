@@ -1,0 +1,4 @@
+//! Terraform and OpenTofu: text to subjects.
+
+mod functions;
+mod policy_document;
