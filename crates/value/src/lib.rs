@@ -6,7 +6,10 @@
 //!
 //! What does not live here: reading files, evaluating languages, judging.
 
+#![warn(clippy::indexing_slicing, clippy::string_slice)]
+
 mod map;
+mod problem;
 mod source;
 mod value;
 
@@ -14,5 +17,6 @@ pub mod json;
 pub mod yaml;
 
 pub use map::{Entry, Map};
+pub use problem::Problem;
 pub use source::{FileId, LineColumn, SourceFile, SourceMap, Span};
 pub use value::{Data, Number, Origin, OriginStep, Reference, StepKind, Unknown, UnknownKind, Value};
