@@ -1,1 +1,16 @@
-//! placeholder
+//! Disk and git: folders and commits as [`probity_core::Tree`]s, and what else the path asks of a repository.
+//!
+//! **Invariant:** the git program is never run and nothing of a repository's configuration can start a program or reach the network:
+//! repositories are opened isolated, and renames are found by our own comparison.
+#![warn(clippy::indexing_slicing, clippy::string_slice)]
+
+mod folder;
+mod git;
+mod path;
+mod renames;
+mod walk;
+
+pub use folder::FolderTree;
+pub use git::{BlobTree, Commit, GitError, GitTree, Repository};
+pub use path::normalise;
+pub use walk::{WalkError, WalkProblem};

@@ -1,0 +1,367 @@
+//! Repositories read with a library: commits as trees, what is tracked, who wrote what, what moved.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use gix::bstr::ByteSlice as _;
+use probity_core::{Digest, Tree, TreeError, TreeFile};
+
+use crate::folder::sha256;
+use crate::normalise;
+use crate::renames::renames;
+
+/// Most commits looked at between two revisions.
+const MOST_COMMITS: usize = 100_000;
+/// Most symbolic links on one path of a commit's tree.
+const MOST_LINKS: usize = 16;
+
+/// Why something cannot be had from a repository.
+#[derive(Debug, thiserror::Error)]
+pub enum GitError {
+    /// No commit of that name.
+    #[error("`{name}` names no commit in this repository{}", if *shallow { ", which is a shallow clone" } else { "" })]
+    NoSuchRevision {
+        /// The name as given.
+        name: String,
+        /// Whether the clone is shallow, so that the commit may only be missing here.
+        shallow: bool,
+    },
+    /// The repository is damaged or of a kind that cannot be read.
+    #[error("the repository cannot be read: {0}")]
+    Broken(String),
+    /// The folder lies outside the work tree.
+    #[error("`{0}` is not inside the repository's work tree")]
+    Outside(String),
+}
+
+fn broken(error: impl std::fmt::Display) -> GitError {
+    GitError::Broken(error.to_string())
+}
+
+/// A commit and the tree it holds, as 40 (or 64) hexadecimal digits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commit {
+    /// The commit's id.
+    pub id: String,
+    /// Its tree's id.
+    pub tree: String,
+}
+
+/// A git repository on disk. Opened isolated: no configuration but its own, no environment, no program.
+pub struct Repository {
+    inner: gix::ThreadSafeRepository,
+    work_dir: PathBuf,
+}
+
+impl std::fmt::Debug for Repository {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Repository").field("work_dir", &self.work_dir).finish_non_exhaustive()
+    }
+}
+
+impl Repository {
+    /// The repository whose work tree holds `path`, if any. A bare repository is none.
+    ///
+    /// # Errors
+    /// [`GitError::Broken`] where there is one that cannot be read.
+    pub fn discover(path: &Path) -> Result<Option<Repository>, GitError> {
+        let Ok(path) = path.canonicalize() else { return Ok(None) };
+        if !path.ancestors().any(|folder| folder.join(".git").exists()) {
+            return Ok(None);
+        }
+        let options = gix::open::Options::isolated();
+        let trust = gix::sec::trust::Mapping { full: options.clone(), reduced: options };
+        let inner = gix::ThreadSafeRepository::discover_opts(&path, gix::discover::upwards::Options::default(), trust).map_err(broken)?;
+        let Some(work_dir) = inner.to_thread_local().workdir().map(Path::to_path_buf) else { return Ok(None) };
+        let work_dir = work_dir.canonicalize().map_err(broken)?;
+        Ok(Some(Repository { inner, work_dir }))
+    }
+
+    /// The top of the work tree, canonical.
+    #[must_use]
+    pub fn work_dir(&self) -> &Path {
+        &self.work_dir
+    }
+
+    /// `path` relative to the top of the work tree, with `/`.
+    ///
+    /// # Errors
+    /// [`GitError::Outside`] where it is not inside.
+    pub fn prefix(&self, path: &Path) -> Result<String, GitError> {
+        let outside = || GitError::Outside(path.display().to_string());
+        let path = path.canonicalize().map_err(|_| outside())?;
+        path.strip_prefix(&self.work_dir).ok().and_then(Path::to_str).map(str::to_owned).ok_or_else(outside)
+    }
+
+    /// Paths that the index tracks below a folder (canonical), relative to that folder.
+    pub(crate) fn tracked_below(&self, top: &Path) -> BTreeSet<String> {
+        let repository = self.inner.to_thread_local();
+        let Ok(prefix) = top.strip_prefix(&self.work_dir).map(|prefix| prefix.to_string_lossy().into_owned()) else { return BTreeSet::new() };
+        let Ok(index) = repository.index_or_empty() else { return BTreeSet::new() };
+        index
+            .entries()
+            .iter()
+            .filter_map(|entry| entry.path(&index).to_str().ok())
+            .filter_map(|path| if prefix.is_empty() { Some(path) } else { path.strip_prefix(&prefix)?.strip_prefix('/') })
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// The commit a name means: a branch, tag, id or expression such as `HEAD~1`.
+    ///
+    /// # Errors
+    /// [`GitError::NoSuchRevision`], which says whether a shallow clone is the likely cause.
+    pub fn resolve(&self, name: &str) -> Result<Commit, GitError> {
+        let repository = self.inner.to_thread_local();
+        let missing = || GitError::NoSuchRevision { name: name.to_owned(), shallow: repository.is_shallow().unwrap_or(false) };
+        let id = repository.rev_parse_single(name).map_err(|_| missing())?;
+        let commit = id.object().map_err(|_| missing())?.peel_to_commit().map_err(|_| missing())?;
+        let tree = commit.tree_id().map_err(|_| missing())?.to_string();
+        Ok(Commit { id: commit.id().to_string(), tree })
+    }
+
+    /// The commit checked out; `None` before the first commit.
+    ///
+    /// # Errors
+    /// [`GitError::Broken`].
+    pub fn head(&self) -> Result<Option<Commit>, GitError> {
+        let repository = self.inner.to_thread_local();
+        if repository.head().map_err(broken)?.is_unborn() {
+            return Ok(None);
+        }
+        self.resolve("HEAD").map(Some)
+    }
+
+    /// The best common ancestor of two commits, if they have one here.
+    #[must_use]
+    pub fn merge_base(&self, one: &Commit, two: &Commit) -> Option<Commit> {
+        let repository = self.inner.to_thread_local();
+        let parse = |commit: &Commit| gix::ObjectId::from_hex(commit.id.as_bytes()).ok();
+        let base = repository.merge_base(parse(one)?, parse(two)?).ok()??.to_string();
+        self.resolve(&base).ok()
+    }
+
+    /// Names and addresses of the authors and committers of the commits that `head` has and `base` has not.
+    ///
+    /// # Errors
+    /// [`GitError::Broken`] where a commit between cannot be read.
+    pub fn authors(&self, base: &Commit, head: &Commit) -> Result<BTreeSet<String>, GitError> {
+        let repository = self.inner.to_thread_local();
+        let parse = |commit: &Commit| gix::ObjectId::from_hex(commit.id.as_bytes()).map_err(broken);
+        let walk = repository.rev_walk([parse(head)?]).with_hidden([parse(base)?]).all().map_err(broken)?;
+        let mut people = BTreeSet::new();
+        for info in walk.take(MOST_COMMITS) {
+            let commit = info.map_err(broken)?.object().map_err(broken)?;
+            for person in [commit.author().map_err(broken)?, commit.committer().map_err(broken)?] {
+                people.insert(person.name.to_str_lossy().trim().to_owned());
+                people.insert(person.email.to_str_lossy().trim().to_owned());
+            }
+        }
+        people.remove("");
+        Ok(people)
+    }
+
+    /// A commit's files below `prefix` (relative to the top of the work tree) as a tree.
+    ///
+    /// # Errors
+    /// [`GitError::Broken`] where the commit's tree cannot be read.
+    pub fn tree(&self, commit: &Commit, prefix: &str, max_file_size: u64) -> Result<GitTree, GitError> {
+        let entries = self.entries(commit)?;
+        let below = |path: &str| {
+            if prefix.is_empty() { Some(path.to_owned()) } else { path.strip_prefix(prefix)?.strip_prefix('/').map(str::to_owned) }
+        };
+        let repository = self.inner.to_thread_local();
+        let mut files = Vec::new();
+        let mut blobs = BTreeMap::new();
+        for (path, (id, link)) in entries {
+            let Some(path) = below(&path) else { continue };
+            let size = repository.find_header(id).map(|header| header.size()).unwrap_or(0);
+            if !link {
+                files.push(TreeFile { path: path.as_str().into(), size });
+            }
+            blobs.insert(path, (id, link));
+        }
+        let mut tree = GitTree { repository: self.inner.clone(), files, blobs, digests: Mutex::default(), max_file_size };
+        let links: Vec<String> = tree.blobs.iter().filter(|(_, (_, link))| *link).map(|(path, _)| path.clone()).collect();
+        for path in links {
+            if let Ok(id) = tree.follow(&path) {
+                let size = repository.find_header(id).map(|header| header.size()).unwrap_or(0);
+                tree.files.push(TreeFile { path: path.into(), size });
+            }
+        }
+        tree.files.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(tree)
+    }
+
+    /// All blobs of a commit: path to id and whether it is a symbolic link.
+    fn entries(&self, commit: &Commit) -> Result<BTreeMap<String, (gix::ObjectId, bool)>, GitError> {
+        let repository = self.inner.to_thread_local();
+        let tree = repository.find_tree(gix::ObjectId::from_hex(commit.tree.as_bytes()).map_err(broken)?).map_err(broken)?;
+        let mut out = BTreeMap::new();
+        for entry in tree.traverse().breadthfirst.files().map_err(broken)? {
+            if let (Ok(path), true) = (entry.filepath.to_str(), entry.mode.is_blob_or_symlink()) {
+                out.insert(path.to_owned(), (entry.oid, entry.mode.is_link()));
+            }
+        }
+        Ok(out)
+    }
+
+    /// Files that moved from one commit to another: old path to new path, relative to the top of the work tree.
+    ///
+    /// # Errors
+    /// [`GitError::Broken`].
+    pub fn renames(&self, old: &Commit, new: &Commit) -> Result<BTreeMap<String, String>, GitError> {
+        let plain = |commit| -> Result<BTreeMap<String, gix::ObjectId>, GitError> {
+            Ok(self.entries(commit)?.into_iter().map(|(path, (id, _))| (path, id)).collect())
+        };
+        let repository = self.inner.to_thread_local();
+        Ok(renames(&plain(old)?, &plain(new)?, |id| repository.find_blob(id).ok().map(|mut blob| blob.take_data())))
+    }
+
+    /// Ids that the given contents have as blobs of this repository, by path; `None` for one that the commit's tree holds
+    /// differently or not at all below `prefix`.
+    ///
+    /// # Errors
+    /// [`GitError::Broken`].
+    pub fn blob_ids<'a>(
+        &self,
+        commit: &Commit,
+        prefix: &str,
+        files: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+    ) -> Result<BTreeMap<String, Option<String>>, GitError> {
+        let entries = self.entries(commit)?;
+        let kind = self.inner.to_thread_local().object_hash();
+        let mut out = BTreeMap::new();
+        for (path, bytes) in files {
+            let full = if prefix.is_empty() { path.to_owned() } else { format!("{prefix}/{path}") };
+            let id = gix::objs::compute_hash(kind, gix::objs::Kind::Blob, bytes).map_err(broken)?;
+            let same = entries.get(&full).is_some_and(|(known, _)| *known == id);
+            out.insert(path.to_owned(), same.then(|| id.to_string()));
+        }
+        Ok(out)
+    }
+
+    /// A tree of single blobs by id, for replaying a recorded run. A blob that is gone is missing from the tree; see [`BlobTree::gone`].
+    #[must_use]
+    pub fn blobs(&self, files: &BTreeMap<String, String>, max_file_size: u64) -> BlobTree {
+        let repository = self.inner.to_thread_local();
+        let mut out = BlobTree { files: Vec::new(), bytes: BTreeMap::new(), gone: Vec::new(), digests: Mutex::default() };
+        for (path, id) in files {
+            let blob = gix::ObjectId::from_hex(id.as_bytes()).ok().and_then(|id| repository.find_blob(id).ok());
+            match blob {
+                Some(mut blob) if blob.data.len() as u64 <= max_file_size => {
+                    out.files.push(TreeFile { path: path.as_str().into(), size: blob.data.len() as u64 });
+                    out.bytes.insert(path.clone(), blob.take_data().into());
+                }
+                _ => out.gone.push(path.clone()),
+            }
+        }
+        out
+    }
+}
+
+/// Files of a commit.
+pub struct GitTree {
+    repository: gix::ThreadSafeRepository,
+    files: Vec<TreeFile>,
+    blobs: BTreeMap<String, (gix::ObjectId, bool)>,
+    digests: Mutex<BTreeMap<Arc<str>, Digest>>,
+    max_file_size: u64,
+}
+
+impl GitTree {
+    /// The blob a path means, through symbolic links that stay inside.
+    fn follow(&self, path: &str) -> Result<gix::ObjectId, TreeError> {
+        let repository = self.repository.to_thread_local();
+        let mut path = path.to_owned();
+        for _ in 0..MOST_LINKS {
+            match self.blobs.get(&path) {
+                Some((id, false)) => return Ok(*id),
+                Some((id, true)) => {
+                    let target = repository.find_blob(*id).map_err(|error| TreeError::Io(error.to_string()))?;
+                    let target = target.data.to_str().map_err(|_| TreeError::Missing)?;
+                    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+                    path = normalise(&if folder.is_empty() { target.to_owned() } else { format!("{folder}/{target}") })
+                        .filter(|_| !target.starts_with('/'))
+                        .ok_or(TreeError::Outside)?;
+                }
+                None => path = self.through_linked_folder(&repository, &path)?,
+            }
+        }
+        Err(TreeError::Missing)
+    }
+
+    /// The same path with its first linked folder replaced by where the link leads.
+    fn through_linked_folder(&self, repository: &gix::Repository, path: &str) -> Result<String, TreeError> {
+        for (at, _) in path.match_indices('/') {
+            let (folder, rest) = path.split_at(at);
+            if let Some((id, true)) = self.blobs.get(folder) {
+                let target = repository.find_blob(*id).map_err(|error| TreeError::Io(error.to_string()))?;
+                let target = target.data.to_str().map_err(|_| TreeError::Missing)?;
+                let parent = folder.rsplit_once('/').map_or("", |(parent, _)| parent);
+                if target.starts_with('/') {
+                    return Err(TreeError::Outside);
+                }
+                return normalise(&format!("{parent}{}{target}{rest}", if parent.is_empty() { "" } else { "/" })).ok_or(TreeError::Outside);
+            }
+        }
+        Err(TreeError::Missing)
+    }
+}
+
+impl Tree for GitTree {
+    fn files(&self) -> &[TreeFile] {
+        &self.files
+    }
+
+    fn read(&self, path: &str) -> Result<Arc<[u8]>, TreeError> {
+        let name = normalise(path).ok_or(TreeError::Outside)?;
+        let id = self.follow(&name)?;
+        let repository = self.repository.to_thread_local();
+        let size = repository.find_header(id).map_err(|error| TreeError::Io(error.to_string()))?.size();
+        if size > self.max_file_size {
+            return Err(TreeError::TooLarge { size, budget: self.max_file_size });
+        }
+        let bytes = repository.find_blob(id).map_err(|error| TreeError::Io(error.to_string()))?.take_data();
+        self.digests.lock().unwrap_or_else(PoisonError::into_inner).insert(name.into(), sha256(&bytes));
+        Ok(bytes.into())
+    }
+
+    fn digests(&self) -> BTreeMap<Arc<str>, Digest> {
+        self.digests.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Single blobs under the paths they were recorded with.
+pub struct BlobTree {
+    files: Vec<TreeFile>,
+    bytes: BTreeMap<String, Arc<[u8]>>,
+    gone: Vec<String>,
+    digests: Mutex<BTreeMap<Arc<str>, Digest>>,
+}
+
+impl BlobTree {
+    /// Paths whose blob is no longer in the repository.
+    #[must_use]
+    pub fn gone(&self) -> &[String] {
+        &self.gone
+    }
+}
+
+impl Tree for BlobTree {
+    fn files(&self) -> &[TreeFile] {
+        &self.files
+    }
+
+    fn read(&self, path: &str) -> Result<Arc<[u8]>, TreeError> {
+        let name = normalise(path).ok_or(TreeError::Outside)?;
+        let bytes = self.bytes.get(&name).ok_or(TreeError::Missing)?;
+        self.digests.lock().unwrap_or_else(PoisonError::into_inner).insert(name.into(), sha256(bytes));
+        Ok(Arc::clone(bytes))
+    }
+
+    fn digests(&self) -> BTreeMap<Arc<str>, Digest> {
+        self.digests.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
