@@ -1,0 +1,1 @@
+//! Helm charts and other templates that are claimed and not rendered yet.

@@ -1,0 +1,1 @@
+//! Dockerfiles: instructions to subjects.
