@@ -1,0 +1,363 @@
+//! Events of one piece to values. Keeps its own stack: no recursion, whatever the text.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+use std::sync::Arc;
+
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Tag};
+
+use super::piece::Piece;
+use super::{Document, ParseOptions, scalar};
+use crate::{Data, Map, Origin, OriginStep, Problem, Span, StepKind, Value, json};
+
+/// Reads the documents of one piece. `budget` is how many nodes the stream may still have; none is left after it was met.
+pub(super) fn read(
+    piece: &Piece<'_>,
+    options: ParseOptions,
+    budget: &mut usize,
+    documents: &mut Vec<Document>,
+    problems: &mut Vec<Problem>,
+) {
+    if let Some(at) = memchr::memchr(0, piece.text.as_bytes()) {
+        // The scanner takes a NUL for the end of the text, which would drop the rest in silence.
+        problems.push(Problem::fatal("yaml-syntax", piece.span_at(at), "a NUL character may not stand in YAML"));
+        return;
+    }
+    let mut builder =
+        Builder { piece, options, budget, problems, stack: Vec::new(), root: None, anchors: HashMap::new(), open_anchors: HashSet::new() };
+    let mut parser = Parser::new_from_str(piece.text);
+    while let Some(event) = parser.next_event() {
+        let outcome = match event {
+            Ok((event, span)) => {
+                let range = piece.byte(span.start.index())..piece.byte(span.end.index());
+                builder.event(event, range, documents)
+            }
+            Err(error) => Err(builder.syntax(&error)),
+        };
+        if let Err(problem) = outcome {
+            builder.problems.push(problem);
+            return;
+        }
+    }
+}
+
+/// A finished node with what its expansion costs.
+#[derive(Clone)]
+struct Node {
+    value: Value,
+    /// Nodes in it, itself included, aliases expanded.
+    size: usize,
+    /// Levels of lists and maps in it, itself included.
+    height: usize,
+}
+
+enum Frame {
+    List { items: Vec<Value> },
+    Map { map: Map, key: Option<Key>, merged: HashSet<Arc<str>> },
+}
+
+struct Key {
+    name: Arc<str>,
+    span: Span,
+    merge: bool,
+}
+
+struct Open {
+    frame: Frame,
+    start: usize,
+    /// End of the last thing in it, in bytes of the piece.
+    end: usize,
+    anchor: usize,
+    tag: Option<Tag>,
+    size: usize,
+    height: usize,
+}
+
+struct Builder<'a> {
+    piece: &'a Piece<'a>,
+    options: ParseOptions,
+    budget: &'a mut usize,
+    problems: &'a mut Vec<Problem>,
+    stack: Vec<Open>,
+    root: Option<Value>,
+    anchors: HashMap<usize, Node>,
+    /// Anchors that are open: an alias to one of them would be part of itself.
+    open_anchors: HashSet<usize>,
+}
+
+type Step = Result<(), Problem>;
+
+impl Builder<'_> {
+    fn syntax(&self, error: &ScanError) -> Problem {
+        let at = self.piece.byte(error.marker().index());
+        Problem::fatal("yaml-syntax", self.piece.span_at(at), error.info())
+    }
+
+    fn event(&mut self, event: Event<'_>, range: Range<usize>, documents: &mut Vec<Document>) -> Step {
+        match event {
+            Event::Nothing | Event::StreamStart | Event::StreamEnd => Ok(()),
+            Event::DocumentStart(_) => {
+                self.stack.clear();
+                self.root = None;
+                self.anchors.clear();
+                self.open_anchors.clear();
+                Ok(())
+            }
+            Event::DocumentEnd => {
+                if let Some(value) = self.root.take() {
+                    documents.push(Document { span: value.span, value });
+                }
+                Ok(())
+            }
+            Event::Scalar(text, style, anchor, tag) => {
+                let implied = text.is_empty() && style == ScalarStyle::Plain && anchor == 0 && tag.is_none();
+                let range = if implied { self.implied(range) } else { self.trimmed(style, range) };
+                let tag = tag.map(Cow::into_owned);
+                let data = match &tag {
+                    Some(tag) if tag.is_yaml_core_schema() => scalar::tagged(&tag.suffix, &text, self.options),
+                    Some(tag) if tag.handle.is_empty() && tag.suffix == "!" => Data::String(Arc::from(&*text)),
+                    _ if style == ScalarStyle::Plain => scalar::plain(&text, self.options),
+                    _ => Data::String(Arc::from(&*text)),
+                };
+                self.spend(1, range.start)?;
+                let span = self.piece.span(range.clone());
+                let node = Node { value: Value::new(data, span), size: 1, height: 0 };
+                if self.awaits_key() {
+                    let merge = style == ScalarStyle::Plain && tag.is_none() && &*text == "<<";
+                    if anchor > 0 {
+                        self.anchors.insert(anchor, node);
+                    }
+                    self.key(Arc::from(&*text), span, merge, range.end);
+                    return Ok(());
+                }
+                let node = self.with_tag(node, tag.as_ref());
+                self.finish(node, anchor, range.end);
+                Ok(())
+            }
+            Event::Alias(anchor) => self.alias(anchor, range),
+            Event::SequenceStart(anchor, tag) => self.open(Frame::List { items: Vec::new() }, anchor, tag.map(Cow::into_owned), &range),
+            Event::MappingStart(anchor, tag) => {
+                let frame = Frame::Map { map: Map::new(), key: None, merged: HashSet::new() };
+                self.open(frame, anchor, tag.map(Cow::into_owned), &range)
+            }
+            Event::SequenceEnd | Event::MappingEnd => {
+                self.close(range);
+                Ok(())
+            }
+        }
+    }
+
+    fn spend(&mut self, nodes: usize, at: usize) -> Step {
+        match self.budget.checked_sub(nodes) {
+            Some(left) => {
+                *self.budget = left;
+                Ok(())
+            }
+            None => {
+                *self.budget = 0;
+                let message = format!("more than {} values when the aliases are followed", super::MAX_NODES);
+                Err(Problem::fatal("yaml-budget", self.piece.span_at(at), message))
+            }
+        }
+    }
+
+    fn too_deep(&self, at: usize) -> Problem {
+        Problem::fatal("yaml-depth", self.piece.span_at(at), format!("nested deeper than {} levels", json::MAX_DEPTH))
+    }
+
+    /// Where a value that is not written stands: right behind what comes before it, not at the next token the parser met.
+    fn implied(&self, range: Range<usize>) -> Range<usize> {
+        match self.stack.last().map(|open| (&open.frame, open.end)) {
+            Some((Frame::Map { key: Some(_), .. }, end)) => end..end,
+            Some((Frame::List { .. }, _)) => range.end..range.end,
+            _ => range.start..range.start,
+        }
+    }
+
+    /// Block scalars end before the last line break that belongs to them; other scalars as they are.
+    fn trimmed(&self, style: ScalarStyle, range: Range<usize>) -> Range<usize> {
+        if !matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) {
+            return range;
+        }
+        let written = self.piece.text.get(range.clone()).unwrap_or_default();
+        let end = range.start + written.trim_end_matches([' ', '\t', '\n', '\r']).len();
+        range.start..end
+    }
+
+    fn awaits_key(&self) -> bool {
+        matches!(self.stack.last(), Some(Open { frame: Frame::Map { key: None, .. }, .. }))
+    }
+
+    fn key(&mut self, name: Arc<str>, span: Span, merge: bool, end: usize) {
+        if let Some(open) = self.stack.last_mut() {
+            open.end = open.end.max(end);
+            open.size += 1;
+            if let Frame::Map { key, .. } = &mut open.frame {
+                *key = Some(Key { name, span, merge });
+            }
+        }
+    }
+
+    fn open(&mut self, frame: Frame, anchor: usize, tag: Option<Tag>, range: &Range<usize>) -> Step {
+        if self.stack.len() >= json::MAX_DEPTH {
+            return Err(self.too_deep(range.start));
+        }
+        self.spend(1, range.start)?;
+        if anchor > 0 {
+            self.open_anchors.insert(anchor);
+        }
+        self.stack.push(Open { frame, start: range.start, end: range.start, anchor, tag, size: 1, height: 1 });
+        Ok(())
+    }
+
+    fn close(&mut self, range: Range<usize>) {
+        let Some(open) = self.stack.pop() else { return };
+        // A flow collection has a closing bracket; a block collection ends with the last thing in it.
+        let closing = matches!(self.piece.text.as_bytes().get(range.start), Some(b']' | b'}')) && range.end > range.start;
+        let end = if closing { range.end } else { open.end };
+        let span = self.piece.span(open.start..end);
+        let value = match open.frame {
+            Frame::List { items } => Value::list(items, span),
+            Frame::Map { map, .. } => Value::map(map, span),
+        };
+        let node = self.with_tag(Node { value, size: open.size, height: open.height }, open.tag.as_ref());
+        self.open_anchors.remove(&open.anchor);
+        self.finish(node, open.anchor, end);
+    }
+
+    fn alias(&mut self, anchor: usize, range: Range<usize>) -> Step {
+        let span = self.piece.span(range.clone());
+        let name: Arc<str> = Arc::from(self.piece.text.get(range.clone()).unwrap_or_default().trim());
+        let Some(mut node) = self.anchors.get(&anchor).cloned() else {
+            let message = if self.open_anchors.contains(&anchor) {
+                format!("the alias `{name}` is a part of what it names")
+            } else {
+                format!("the alias `{name}` names nothing in this document")
+            };
+            return Err(Problem::fatal("yaml-alias", span, message));
+        };
+        self.spend(node.size, range.start)?;
+        if self.stack.len() + node.height > json::MAX_DEPTH {
+            return Err(self.too_deep(range.start));
+        }
+        if self.awaits_key() {
+            let name = self.key_name(&node.value, span);
+            self.key(name, span, false, range.end);
+            return Ok(());
+        }
+        node.value.origin = Some(Arc::new(with_step(node.value.origin.as_deref(), name, span)));
+        self.place(node, range.end);
+        Ok(())
+    }
+
+    /// Puts a finished node where it belongs, and under its anchor.
+    fn finish(&mut self, node: Node, anchor: usize, end: usize) {
+        if anchor > 0 {
+            self.anchors.insert(anchor, node.clone());
+        }
+        if self.awaits_key() {
+            let span = node.value.span;
+            let name = self.key_name(&node.value, span);
+            self.key(name, span, false, end);
+        } else {
+            self.place(node, end);
+        }
+    }
+
+    /// The text of a key that is an alias, a list or a map.
+    fn key_name(&mut self, value: &Value, span: Span) -> Arc<str> {
+        if let Some(text) = value.as_str() {
+            return Arc::from(text);
+        }
+        let text: Arc<str> = json::write(value).unwrap_or_default().into();
+        if value.as_list().is_some() || value.as_map().is_some() {
+            self.problems.push(Problem::warning("yaml-complex-key", span, "a list or map as a key is read as its JSON text"));
+        }
+        text
+    }
+
+    fn place(&mut self, node: Node, end: usize) {
+        let Some(open) = self.stack.last_mut() else {
+            self.root = Some(node.value);
+            return;
+        };
+        open.end = open.end.max(end);
+        open.size = open.size.saturating_add(node.size);
+        open.height = open.height.max(node.height + 1);
+        match &mut open.frame {
+            Frame::List { items } => items.push(node.value),
+            Frame::Map { map, key, merged } => {
+                let Some(key) = key.take() else { return };
+                if key.merge && merge(map, merged, &key, &node.value) {
+                    return;
+                }
+                if key.merge {
+                    let message = "the value of `<<` is neither a map nor a list of maps";
+                    self.problems.push(Problem::warning("yaml-merge", key.span, message));
+                }
+                let name = Arc::clone(&key.name);
+                let earlier = map.insert(key.name, key.span, node.value);
+                if earlier.is_some() && !merged.remove(&name) {
+                    let message = format!("the key `{name}` is there more than once; the last one counts");
+                    self.problems.push(Problem::warning("yaml-duplicate-key", key.span, message));
+                }
+            }
+        }
+    }
+
+    /// CloudFormation's short tags, where asked for.
+    fn with_tag(&self, node: Node, tag: Option<&Tag>) -> Node {
+        let Some(tag) = tag.filter(|tag| self.options.cloudformation && tag.handle == "!") else { return node };
+        let Node { value, size, height } = node;
+        let span = value.span;
+        let key = match tag.suffix.as_str() {
+            "Ref" => "Ref".to_owned(),
+            "Condition" => "Condition".to_owned(),
+            "And" | "Base64" | "Cidr" | "Equals" | "FindInMap" | "GetAtt" | "GetAZs" | "If" | "ImportValue" | "Join" | "Length" | "Not"
+            | "Or" | "Select" | "Split" | "Sub" | "ToJsonString" | "Transform" => format!("Fn::{}", tag.suffix),
+            _ => return Node { value, size, height },
+        };
+        let argument = match value.as_str().filter(|_| tag.suffix == "GetAtt").and_then(|text| text.split_once('.')) {
+            Some((resource, attribute)) => Value::list(vec![Value::string(resource, span), Value::string(attribute, span)], span),
+            None => value,
+        };
+        let mut map = Map::new();
+        map.insert(key, span, argument);
+        Node { value: Value::map(map, span), size: size + 1, height: height + 1 }
+    }
+}
+
+/// Merges the map, or the maps, under a `<<` into `map`: keys that are there stay, of several maps the first wins. False where the
+/// value is something else.
+fn merge(map: &mut Map, merged: &mut HashSet<Arc<str>>, key: &Key, value: &Value) -> bool {
+    let sources: Vec<&Value> = match &value.data {
+        Data::Map(_) => vec![value],
+        Data::List(items) if items.iter().all(|item| item.as_map().is_some()) => items.iter().collect(),
+        _ => return false,
+    };
+    for source in sources {
+        let step = source.origin.as_ref().or(value.origin.as_ref()).and_then(|origin| origin.steps.first());
+        for (name, entry) in source.as_map().into_iter().flat_map(Map::iter) {
+            if map.contains_key(name) {
+                continue;
+            }
+            let mut value = entry.value.clone();
+            let (step_name, span) = step.map_or_else(|| (Arc::clone(&key.name), key.span), |step| (Arc::clone(&step.name), step.span));
+            value.origin = Some(Arc::new(with_step(value.origin.as_deref(), step_name, span)));
+            map.insert(Arc::clone(name), entry.key, value);
+            merged.insert(Arc::clone(name));
+        }
+    }
+    true
+}
+
+/// An origin with one more step in front, the nearest.
+fn with_step(origin: Option<&Origin>, name: Arc<str>, span: Span) -> Origin {
+    let mut out = Origin { steps: vec![OriginStep { kind: StepKind::Alias, name, span }], references: Vec::new() };
+    if let Some(origin) = origin {
+        out.steps.extend(origin.steps.iter().cloned());
+        out.references.extend(origin.references.iter().cloned());
+    }
+    out
+}
