@@ -1,1 +1,78 @@
-fn main() {}
+//! The project's own commands: `cargo xtask test`, `ci`, `conformance`, `bench`, `fuzz`, `graph`, `generate`.
+//! It drives the built program and the Rust tools from outside; nothing of the product lives here.
+
+mod bench;
+mod checkov;
+mod ci;
+mod fuzz;
+mod generate;
+mod graph;
+mod shell;
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+
+const HELP: &str = "\
+cargo xtask COMMAND
+
+  test [--fast]                   everything: set-up, all tests, conformance suites where they are (--fast: without the latter)
+  ci                              test, and formatting, clippy, licences, docs, generated files
+  conformance checkov [DIR] [--framework NAME] [--check ID] [--verbose]
+                                  run another tool's suite as it is; DIR defaults to ../shared/conformance/checkov
+  bench gate [DIR]                the program beside Checkov on real trees; DIR defaults to ../shared/corpus
+  fuzz [--seconds N] [TARGET]     run fuzz targets from the committed seeds
+  graph [--check]                 write (or compare) the list of arrows between crates
+  generate [--check]              write (or compare) generated documents
+";
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let rest: Vec<&str> = arguments.iter().skip(1).map(String::as_str).collect();
+    let flag = |name: &str| rest.contains(&name);
+    let option = |name: &str| rest.iter().position(|word| *word == name).and_then(|at| rest.get(at + 1)).map(|word| (*word).to_owned());
+    match arguments.first().map(String::as_str) {
+        Some("test") => ci::test(flag("--fast")),
+        Some("ci") => ci::ci(),
+        Some("conformance") => {
+            let plain: Vec<&str> = plain_words(&rest, &["--framework", "--check"]);
+            match plain.first() {
+                Some(&"checkov") => {
+                    let folder = plain.get(1).map_or_else(|| shell::root().join("../shared/conformance/checkov"), PathBuf::from);
+                    checkov::run(&folder, option("--framework").as_deref(), option("--check").as_deref(), flag("--verbose"))
+                }
+                _ => bail!("name a suite: checkov\n\n{HELP}"),
+            }
+        }
+        Some("bench") => match rest.first() {
+            Some(&"gate") => bench::gate(&rest.get(1).map_or_else(|| shell::root().join("../shared/corpus"), PathBuf::from)),
+            _ => bail!("name a benchmark: gate\n\n{HELP}"),
+        },
+        Some("fuzz") => {
+            let seconds = option("--seconds").map(|text| text.parse()).transpose()?.unwrap_or(60);
+            fuzz::run(plain_words(&rest, &["--seconds"]).first().copied(), seconds)
+        }
+        Some("graph") => graph::run(flag("--check")),
+        Some("generate") => generate::run(flag("--check")),
+        _ => {
+            eprint!("{HELP}");
+            std::process::exit(2);
+        }
+    }
+}
+
+/// The words that are neither flags nor values of the given options.
+fn plain_words<'a>(words: &[&'a str], with_value: &[&str]) -> Vec<&'a str> {
+    let mut out = Vec::new();
+    let mut skip = false;
+    for word in words {
+        if skip {
+            skip = false;
+        } else if with_value.contains(word) {
+            skip = true;
+        } else if !word.starts_with("--") {
+            out.push(*word);
+        }
+    }
+    out
+}

@@ -1,0 +1,76 @@
+//! Second step: every rule that applies judges every subject.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use probity_core::{Confidence, EvalContext, Program, RuleMeta, RuleResult, Severity, Stage, StageKind, Status, SubjectIndex, World};
+use rayon::prelude::*;
+
+use crate::collect::panic_text;
+
+/// Results, and how many there were of each status, shown or not.
+#[derive(Debug, Default)]
+pub struct Evaluation {
+    /// Results kept, in the order of subjects.
+    pub results: Vec<RuleResult>,
+    /// All results by status word.
+    pub by_status: BTreeMap<&'static str, usize>,
+}
+
+/// The rule that speaks when an engine fails.
+fn engine_failed() -> Arc<RuleMeta> {
+    Arc::new(RuleMeta {
+        id: "probity-engine-failed".into(),
+        engine: "probity",
+        title: "A policy engine failed on this subject".into(),
+        severity: Severity::High,
+        confidence: Confidence::Certain,
+        stage: Stage { kind: StageKind::Stable, since: "0.1.0".into() },
+        applies_to: Vec::new(),
+        controls: Vec::new(),
+        aliases: Vec::new(),
+        why: "What could not be judged may hide anything.".into(),
+        fix: "Report the subject to the maintainers of Probity.".into(),
+        waivable: false,
+    })
+}
+
+/// Judges every subject with every program, in parallel. `keep` says which statuses are kept; all are counted.
+/// A panic in an engine is an `error` result, never a pass.
+#[must_use]
+pub fn evaluate(world: &World, programs: &[&dyn Program], context: &EvalContext, keep: &(dyn Fn(Status) -> bool + Sync)) -> Evaluation {
+    let count = u32::try_from(world.subjects().len()).unwrap_or(u32::MAX);
+    (0..count)
+        .into_par_iter()
+        .fold(Evaluation::default, |mut out, position| {
+            let subject = SubjectIndex(position);
+            for program in programs {
+                let results = catch_unwind(AssertUnwindSafe(|| program.evaluate(subject, world, context))).unwrap_or_else(|panic| {
+                    vec![RuleResult {
+                        rule: engine_failed(),
+                        subject,
+                        status: Status::Error,
+                        message: format!("the engine failed: {}", panic_text(&*panic)),
+                        at: world.subject(subject).map_or(probity_value::Span::NONE, |subject| subject.head),
+                        judged: None,
+                        related: Vec::new(),
+                    }]
+                });
+                for result in results {
+                    *out.by_status.entry(result.status.as_str()).or_insert(0) += 1;
+                    if keep(result.status) {
+                        out.results.push(result);
+                    }
+                }
+            }
+            out
+        })
+        .reduce(Evaluation::default, |mut left, right| {
+            left.results.extend(right.results);
+            for (status, count) in right.by_status {
+                *left.by_status.entry(status).or_insert(0) += count;
+            }
+            left
+        })
+}

@@ -1,0 +1,384 @@
+//! Checkov's own fixtures and verdicts, run as they are through `probity scan`, strictly: each case on its own fixture, matched by
+//! framework, check, file, address and start line; a missing result is not agreement.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use crate::shell;
+
+/// The frameworks that are judged so far.
+const FRAMEWORKS: &[&str] = &["terraform", "kubernetes", "dockerfile"];
+
+/// Agreement that must hold over all implemented ids, in percent.
+const BAR: f64 = 98.0;
+
+struct Row {
+    check: String,
+    framework: String,
+    source: String,
+    file: String,
+    resource: String,
+    line: u64,
+    expected: String,
+}
+
+/// One excused row of `expected-failures.toml`.
+struct Excuse {
+    /// `framework check file resource`, with `*`.
+    pattern: String,
+    reason: String,
+    used: std::cell::Cell<bool>,
+}
+
+/// What we said of one subject under one id.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Said {
+    Pass,
+    Unknown,
+    Skip,
+    Fail,
+    Error,
+}
+
+#[derive(Default)]
+struct Tally {
+    ids: BTreeSet<String>,
+    agreed: BTreeMap<String, usize>,
+    rows: BTreeMap<String, usize>,
+    excused: usize,
+    extra: usize,
+}
+
+fn read_lines(path: &Path) -> Result<Vec<Value>> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    text.lines().map(|line| serde_json::from_str(line).map_err(Into::into)).collect()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// Reads `[[excused]]` tables with `pattern` and `reason`.
+fn excuses() -> Result<Vec<Excuse>> {
+    let path = shell::root().join("conformance/checkov/expected-failures.toml");
+    let Ok(content) = std::fs::read_to_string(&path) else { return Ok(Vec::new()) };
+    let mut out: Vec<Excuse> = Vec::new();
+    for (number, line) in content.lines().enumerate() {
+        let line = line.trim();
+        let place = || format!("{}:{}", path.display(), number + 1);
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        if line == "[[excused]]" {
+            out.push(Excuse { pattern: String::new(), reason: String::new(), used: std::cell::Cell::new(false) });
+            continue;
+        }
+        let (key, value) = line.split_once('=').with_context(|| format!("{}: neither a table nor a key", place()))?;
+        let value = value.trim().trim_matches('\'').trim_matches('"').to_owned();
+        let last = out.last_mut().with_context(|| format!("{}: a key before the first table", place()))?;
+        match key.trim() {
+            "pattern" => last.pattern = value,
+            "reason" => last.reason = value,
+            other => bail!("{}: unknown key `{other}`", place()),
+        }
+    }
+    if let Some(empty) = out.iter().find(|excuse| excuse.pattern.is_empty() || excuse.reason.len() < 10) {
+        bail!("an excuse needs a pattern and a reason: `{}`", empty.pattern);
+    }
+    Ok(out)
+}
+
+/// `*` matches any run of characters.
+fn like(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = text.strip_prefix(first) else { return false };
+    let parts: Vec<&str> = parts.collect();
+    let Some((last, middle)) = parts.split_last() else { return rest.is_empty() };
+    for part in middle {
+        let Some(at) = rest.find(part) else { return false };
+        rest = &rest[at + part.len()..];
+    }
+    rest.ends_with(last)
+}
+
+/// Our address in Checkov's way of writing.
+fn address(framework: &str, subject: &Value, fixture: &str) -> Vec<String> {
+    let id = text(&subject["id"]);
+    match framework {
+        "terraform" => {
+            // data sources without `data.`, module calls and providers by name alone
+            let mut out = vec![id.replace("data.", "")];
+            if let Some(name) = id.strip_prefix("module.") && !name.contains('.') {
+                out.push(name.to_owned());
+            }
+            if id.starts_with("provider.") {
+                out.push(id.replacen("provider.", "", 1));
+                out.push(id.replacen("provider.", "", 1) + ".default");
+            }
+            out
+        }
+        "kubernetes" => {
+            let parts: Vec<&str> = id.splitn(3, '/').collect();
+            match parts[..] {
+                [kind, namespace, name] => vec![format!("{kind}.{namespace}.{name}")],
+                [kind, name] => vec![format!("{kind}.default.{name}")],
+                _ => vec![id.clone()],
+            }
+        }
+        "dockerfile" => {
+            let file = text(&subject["file"]);
+            let short = file.strip_prefix(fixture).unwrap_or(&file);
+            let short = if short.starts_with('/') { short.to_owned() } else { format!("/{short}") };
+            let instruction = text(&subject["type"]);
+            let suffix = if instruction == "Dockerfile" { "" } else { &instruction };
+            vec![format!("{short}.{suffix}"), format!("{file}.{suffix}")]
+        }
+        _ => vec![id],
+    }
+}
+
+/// Scans one fixture and returns all results as JSON.
+fn scan(program: &Path, suite: &Path, source: &str) -> Result<Value> {
+    let output = Command::new(program)
+        .args(["scan", source, "--format", "json", "--show", "all", "--quiet"])
+        .current_dir(suite)
+        .env_clear()
+        .env("HOME", "/nonexistent")
+        .output()?;
+    if ![Some(0), Some(3), Some(4)].contains(&output.status.code()) {
+        bail!("scan of {source} ended with {}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+    }
+    if output.stdout.is_empty() {
+        return Ok(Value::Null);
+    }
+    serde_json::from_slice(&output.stdout).with_context(|| format!("scan of {source} printed no JSON"))
+}
+
+fn rows(folder: &Path, framework: Option<&str>, check: Option<&str>) -> Result<Vec<Row>> {
+    let mut out = Vec::new();
+    for case in read_lines(&folder.join("expectations.jsonl"))? {
+        let (of, id) = (text(&case["framework"]), text(&case["check"]));
+        if !FRAMEWORKS.contains(&of.as_str()) || framework.is_some_and(|name| name != of) || check.is_some_and(|name| name != id) {
+            continue;
+        }
+        for row in case["expect"].as_array().into_iter().flatten() {
+            out.push(Row {
+                check: id.clone(),
+                framework: of.clone(),
+                source: text(&case["source"]),
+                file: text(&row["file"]),
+                resource: text(&row["resource"]),
+                line: row["lines"][0].as_u64().unwrap_or(0),
+                expected: text(&row["result"]),
+            });
+        }
+    }
+    Ok(out)
+}
+
+/// Ids that our rules carry, by the framework they are for.
+fn implemented(program: &Path) -> Result<BTreeMap<String, BTreeSet<String>>> {
+    let output = Command::new(program).args(["policies", "list", "--format", "json"]).output()?;
+    let listed: Value = serde_json::from_slice(&output.stdout).context("`policies list` printed no JSON")?;
+    let mut out: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for rule in listed["rules"].as_array().into_iter().flatten() {
+        for alias in rule["aliases"].as_array().into_iter().flatten().map(text).filter(|alias| alias.starts_with("CKV")) {
+            for target in rule["applies_to"].as_array().into_iter().flatten().map(text) {
+                let frameworks: &[&str] = if target == "workloads" {
+                    &["kubernetes", "terraform"]
+                } else if target.chars().all(|letter| letter.is_ascii_uppercase()) || target == "Dockerfile" {
+                    &["dockerfile"]
+                } else if target.starts_with(|letter: char| letter.is_ascii_uppercase()) {
+                    &["kubernetes"]
+                } else {
+                    &["terraform"]
+                };
+                for framework in frameworks {
+                    out.entry((*framework).to_owned()).or_default().insert(alias.clone());
+                }
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// Runs the suite and writes the table.
+pub fn run(folder: &Path, framework: Option<&str>, check: Option<&str>, verbose: bool) -> Result<()> {
+    if !folder.join("expectations.jsonl").is_file() {
+        bail!("no Checkov suite at {}: give its folder", folder.display());
+    }
+    let program = shell::build(true)?;
+    let known = implemented(&program)?;
+    let rows = rows(folder, framework, check)?;
+    let excuses = excuses()?;
+    let sources: Vec<&str> =
+        rows.iter().filter(|row| known.get(&row.framework).is_some_and(|ids| ids.contains(&row.check))).map(|row| row.source.as_str()).collect::<BTreeSet<_>>().into_iter().collect();
+    let scans: Mutex<BTreeMap<&str, Value>> = Mutex::default();
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| -> Result<()> {
+        let workers: Vec<_> = (0..2)
+            .map(|_| {
+                scope.spawn(|| -> Result<()> {
+                    while let Some(source) = sources.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        let found = scan(&program, folder, source)?;
+                        scans.lock().map_err(|_| anyhow::anyhow!("a worker failed"))?.insert(source, found);
+                    }
+                    Ok(())
+                })
+            })
+            .collect();
+        workers.into_iter().try_for_each(|worker| worker.join().map_err(|_| anyhow::anyhow!("a worker failed"))?)
+    })?;
+    let scans = scans.into_inner().map_err(|_| anyhow::anyhow!("a worker failed"))?;
+
+    // (source, framework, check) -> (file, address, line) -> said
+    let mut said: BTreeMap<(&str, &str, String), BTreeMap<(String, String, u64), Said>> = BTreeMap::new();
+    for (source, report) in &scans {
+        let fixture = if folder.join(source).is_dir() { (*source).to_owned() } else { source.rsplit_once('/').map_or("", |(parent, _)| parent).to_owned() };
+        for result in report["results"].as_array().into_iter().flatten() {
+            let framework = match result["subject"]["kind"].as_str() {
+                Some("terraform") => "terraform",
+                Some("kubernetes") => "kubernetes",
+                Some("dockerfile") => "dockerfile",
+                _ => continue,
+            };
+            let status = match (result["status"].as_str(), result["exception"].is_null()) {
+                (Some("pass"), _) => Said::Pass,
+                (Some("fail"), true) => Said::Fail,
+                (Some("fail"), false) | (Some("skip"), _) => Said::Skip,
+                (Some("unknown"), _) => Said::Unknown,
+                (Some("error"), _) => Said::Error,
+                _ => continue,
+            };
+            let place = &result["subject"]["at"];
+            let below = text(&place["file"]);
+            let file = if folder.join(source).is_dir() { format!("{source}/{below}") } else { (*source).to_owned() };
+            let mut subject = result["subject"].clone();
+            subject["file"] = Value::String(file.clone());
+            for alias in result["aliases"].as_array().into_iter().flatten().map(text) {
+                let of = said.entry((source, framework, alias)).or_default();
+                for written in address(framework, &subject, &fixture) {
+                    let entry = of.entry((file.clone(), written, place["line"].as_u64().unwrap_or(0))).or_insert(status);
+                    *entry = (*entry).max(status);
+                }
+            }
+        }
+    }
+
+    let mut tallies: BTreeMap<&str, Tally> = BTreeMap::new();
+    let mut disagreements = Vec::new();
+    let mut wrongly_excused = Vec::new();
+    let mut matched: BTreeSet<(&str, &str, String, (String, String, u64))> = BTreeSet::new();
+    for row in &rows {
+        if !known.get(&row.framework).is_some_and(|ids| ids.contains(&row.check)) {
+            continue;
+        }
+        let tally = tallies.entry(&row.framework).or_default();
+        tally.ids.insert(row.check.clone());
+        let of = said.get(&(row.source.as_str(), row.framework.as_str(), row.check.clone()));
+        let key = (row.file.clone(), row.resource.clone(), row.line);
+        // A Dockerfile's file-level row may be one we report on an instruction, and the other way round, where we say "pass".
+        let found = of.and_then(|of| {
+            of.get(&key).copied().or_else(|| {
+                (row.framework == "dockerfile" && row.expected == "pass")
+                    .then(|| of.iter().filter(|((file, _, _), _)| *file == row.file).map(|(_, said)| *said).max())
+                    .flatten()
+            })
+        });
+        matched.insert((&row.source, &row.framework, row.check.clone(), key));
+        let agrees = matches!((row.expected.as_str(), found), ("pass", Some(Said::Pass)) | ("fail", Some(Said::Fail)) | ("skip", Some(Said::Skip)));
+        let name = format!("{} {} {} {}", row.framework, row.check, row.file, row.resource);
+        let excuse = excuses.iter().find(|excuse| like(&excuse.pattern, &name));
+        if let Some(excuse) = excuse {
+            excuse.used.set(true);
+            tally.excused += 1;
+            if agrees {
+                wrongly_excused.push(format!("{name} (`{}`)", excuse.pattern));
+            }
+            continue;
+        }
+        *tally.rows.entry(row.expected.clone()).or_insert(0) += 1;
+        if agrees {
+            *tally.agreed.entry(row.expected.clone()).or_insert(0) += 1;
+        } else {
+            disagreements.push(format!("{name}:{} expected {}, ours {}", row.line, row.expected, found.map_or("missing".to_owned(), |said| format!("{said:?}").to_lowercase())));
+        }
+    }
+    for ((source, framework, check), of) in &said {
+        // Only cases the suite has rows for can have extra results.
+        if !rows.iter().any(|row| row.source == *source && row.framework == *framework && row.check == *check) {
+            continue;
+        }
+        for (key, status) in of {
+            let shadowed = *framework == "dockerfile" || key.1.contains("provider.") || matched.iter().any(|(s, f, c, k)| s == source && f == framework && c == check && k.0 == key.0 && k.2 == key.2);
+            if *status == Said::Fail && !matched.contains(&(*source, *framework, check.clone(), key.clone())) && !shadowed {
+                tallies.entry(framework).or_default().extra += 1;
+                if verbose {
+                    println!("extra: {framework} {check} {} {} :{}", key.0, key.1, key.2);
+                }
+            }
+        }
+    }
+
+    let mut table = String::from(
+        "# Checkov\n\nGenerated by `cargo xtask conformance checkov`. Each case runs on its own fixture and is matched by framework, check, file, address and start\nline; a missing result is not agreement. Excused rows are not counted as agreed.\n\n| framework | ids implemented | ids judged | fail rows agreed | pass rows agreed | skip rows agreed | extra fails | excused |\n|---|---|---|---|---|---|---|---|\n",
+    );
+    let percent = |agreed: usize, of: usize| if of == 0 { "-".to_owned() } else { format!("{agreed} of {of} ({:.1} %)", 100.0 * agreed as f64 / of as f64) };
+    let mut total: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    let mut all_ids: BTreeSet<&String> = BTreeSet::new();
+    for (framework, tally) in &tallies {
+        let of = |result: &str| (tally.agreed.get(result).copied().unwrap_or(0), tally.rows.get(result).copied().unwrap_or(0));
+        for result in ["fail", "pass", "skip"] {
+            let entry = total.entry(result).or_default();
+            entry.0 += of(result).0;
+            entry.1 += of(result).1;
+        }
+        all_ids.extend(&tally.ids);
+        let show = |result: &str| percent(of(result).0, of(result).1);
+        writeln!(
+            table,
+            "| {framework} | {} | {} | {} | {} | {} | {} | {} |",
+            known.get(*framework).map_or(0, BTreeSet::len),
+            tally.ids.len(),
+            show("fail"),
+            show("pass"),
+            show("skip"),
+            tally.extra,
+            tally.excused
+        )?;
+    }
+    println!("{table}");
+    if verbose || check.is_some() || disagreements.len() <= 60 {
+        disagreements.iter().for_each(|line| println!("{line}"));
+    } else {
+        println!("{} rows disagree; --verbose lists them", disagreements.len());
+    }
+    if framework.is_none() && check.is_none() {
+        let place = shell::root().join("conformance/checkov/README.md");
+        std::fs::create_dir_all(place.parent().unwrap_or(&place))?;
+        std::fs::write(&place, &table)?;
+        let stale: Vec<&str> = excuses.iter().filter(|excuse| !excuse.used.get()).map(|excuse| excuse.pattern.as_str()).collect();
+        if !stale.is_empty() {
+            println!("excuses that match no row here: {}", stale.join(", "));
+        }
+        if !wrongly_excused.is_empty() {
+            bail!("excused rows that agree; take them off the list:\n{}", wrongly_excused.join("\n"));
+        }
+        for (result, (agreed, of)) in &total {
+            let share = 100.0 * *agreed as f64 / (*of).max(1) as f64;
+            if *result != "skip" && share < BAR {
+                bail!("only {share:.1} % of {result} rows agree, the bar is {BAR} %");
+            }
+        }
+        println!("{} ids judged, {} fail and {} pass rows agreed", all_ids.len(), total["fail"].0, total["pass"].0);
+    }
+    Ok(())
+}
