@@ -1,0 +1,364 @@
+//! The command line as data. What it means is in `commands`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use probity_core::ExceptionKind;
+
+/// Security guardrails for regulated software teams: collect, evaluate, decide, record.
+#[derive(Debug, Parser)]
+#[command(name = "probity", version, arg_required_else_help = true, disable_help_subcommand = true, max_term_width = 110)]
+#[command(after_help = "Exit codes: 0 green or done, 1 red, 2 wrong use or configuration, 3 could not decide or record, 4 nothing to look at.\n\
+                        Standard output is data, standard error is talk.")]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Scan, decide and record: the main job of a pipeline
+    Gate(GateArguments),
+    /// Find and print; never fails on findings
+    Scan(ScanArguments),
+    /// Accept today's findings until a date, so that only new ones count
+    Baseline(BaselineArguments),
+    /// Put our findings beside another tool's and explain every difference
+    Compare(CompareArguments),
+    /// Say what a rule looks for, why, and what to do
+    Explain(ExplainArguments),
+    /// List or check the rules
+    Policies {
+        #[command(subcommand)]
+        command: PoliciesCommand,
+    },
+    /// Write and sign an exception for a finding
+    Accept(AcceptArguments),
+    /// Look into the evidence: list, show, prove, verify, export, replay, append
+    Evidence {
+        #[command(subcommand)]
+        command: EvidenceCommand,
+    },
+    /// Print the completions of a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the manual page
+    Man,
+    /// Print a generated part of the reference
+    #[command(hide = true)]
+    Reference {
+        /// Which part
+        part: ReferencePart,
+    },
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Shell {
+    Bash,
+    Elvish,
+    Fish,
+    Powershell,
+    Zsh,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ReferencePart {
+    Rules,
+    Controls,
+    CommandLine,
+}
+
+/// What to read and which rules to judge by; the same for every command that looks at files.
+#[derive(Debug, Args)]
+pub(crate) struct ReadingArguments {
+    /// Results of other scanners to take in (SARIF 2.1.0); may be given several times
+    #[arg(long = "with", value_name = "FILE.sarif", help_heading = "Reading")]
+    pub(crate) with: Vec<PathBuf>,
+    /// Terraform variable file, relative to PATH; may be given several times, later ones win
+    #[arg(long, value_name = "FILE", help_heading = "Reading")]
+    pub(crate) var_file: Vec<String>,
+    /// Value of `terraform.workspace`
+    #[arg(long, value_name = "NAME", help_heading = "Reading")]
+    pub(crate) workspace: Option<String>,
+    /// Largest file that is read, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 16, help_heading = "Reading")]
+    pub(crate) max_file_size: u64,
+    /// Configuration from outside, in place of the repository's `probity.yaml`
+    #[arg(long, value_name = "FILE", help_heading = "Policies")]
+    pub(crate) config: Option<PathBuf>,
+    /// Folder of more rules; may be given several times
+    #[arg(long, value_name = "DIR", help_heading = "Policies")]
+    pub(crate) policies: Vec<PathBuf>,
+    /// Judge by this rule only (id or alias); may be given several times
+    #[arg(long, value_name = "ID", help_heading = "Policies")]
+    pub(crate) rule: Vec<String>,
+}
+
+/// How to print.
+#[derive(Debug, Args)]
+pub(crate) struct PrintingArguments {
+    /// How to print to standard output
+    #[arg(long, value_enum, default_value_t = FormatName::Human, help_heading = "Output")]
+    pub(crate) format: FormatName,
+    /// Also write to a file, as `sarif=report.sarif`; may be given several times
+    #[arg(long, value_name = "FORMAT=FILE", value_parser = parse_output, help_heading = "Output")]
+    pub(crate) output: Vec<(FormatName, PathBuf)>,
+    /// Which results to show beside findings
+    #[arg(long, value_enum, default_value_t = Show::Findings, help_heading = "Output")]
+    pub(crate) show: Show,
+    /// Print no more than must be said
+    #[arg(long, short, help_heading = "Output")]
+    pub(crate) quiet: bool,
+    /// Colour; `auto` looks at the terminal and at `NO_COLOR`
+    #[arg(long, value_enum, default_value_t = When::Auto, value_name = "WHEN", help_heading = "Output")]
+    pub(crate) color: When,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FormatName {
+    Human,
+    Json,
+    Sarif,
+    Junit,
+    Github,
+    Gitlab,
+    Markdown,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Show {
+    Findings,
+    Pass,
+    All,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+fn parse_output(text: &str) -> Result<(FormatName, PathBuf), String> {
+    let (format, file) = text.split_once('=').ok_or("write it as FORMAT=FILE, for example sarif=report.sarif")?;
+    if file.is_empty() {
+        return Err("the file after `=` is missing".to_owned());
+    }
+    Ok((FormatName::from_str(format, true)?, file.into()))
+}
+
+/// Where evidence goes and who signs it.
+#[derive(Debug, Args)]
+pub(crate) struct EvidencePlace {
+    /// Folder of the evidence log, or `none`; the user's state folder where not given
+    #[arg(long, value_name = "DIR|none", help_heading = "Evidence")]
+    pub(crate) evidence: Option<String>,
+    /// Private key (Ed25519, PKCS#8 PEM) that signs records; one is made on first use where not given
+    #[arg(long, value_name = "FILE", help_heading = "Evidence")]
+    pub(crate) evidence_key: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GateArguments {
+    /// What to judge
+    #[arg(default_value = ".")]
+    pub(crate) path: PathBuf,
+    /// Base revision: configuration, exceptions and suppressions count as they stand there
+    #[arg(long, value_name = "REV")]
+    pub(crate) base: Option<String>,
+    /// Count only findings whose subject or value changed since the base revision
+    #[arg(long, requires = "base")]
+    pub(crate) changed_only: bool,
+    /// Decide and record, but do not fail
+    #[arg(long)]
+    pub(crate) observe: bool,
+    /// Organisation floor: a configuration that the repository may only tighten
+    #[arg(long, value_name = "FILE", help_heading = "Policies")]
+    pub(crate) floor: Option<PathBuf>,
+    /// SSH public key that must have signed the floor (`FILE.sig` beside it)
+    #[arg(long, value_name = "KEY", requires = "floor", help_heading = "Policies")]
+    pub(crate) floor_key: Option<String>,
+    #[command(flatten)]
+    pub(crate) reading: ReadingArguments,
+    #[command(flatten)]
+    pub(crate) place: EvidencePlace,
+    #[command(flatten)]
+    pub(crate) printing: PrintingArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ScanArguments {
+    /// What to look at
+    #[arg(default_value = ".")]
+    pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) reading: ReadingArguments,
+    #[command(flatten)]
+    pub(crate) printing: PrintingArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BaselineArguments {
+    /// What to look at
+    #[arg(default_value = ".")]
+    pub(crate) path: PathBuf,
+    /// Last day it counts, as YYYY-MM-DD (UTC)
+    #[arg(long, value_name = "DATE")]
+    pub(crate) expires: String,
+    #[command(flatten)]
+    pub(crate) reading: ReadingArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompareArguments {
+    /// Report of the other tool: SARIF 2.1.0, or JSON of Probity
+    pub(crate) other: PathBuf,
+    /// What to look at
+    #[arg(default_value = ".")]
+    pub(crate) path: PathBuf,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = CompareFormat::Human)]
+    pub(crate) format: CompareFormat,
+    #[command(flatten)]
+    pub(crate) reading: ReadingArguments,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CompareFormat {
+    Human,
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArguments {
+    /// Rule id, or another tool's id for the same fault
+    pub(crate) id: String,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = ExplainFormat::Human)]
+    pub(crate) format: ExplainFormat,
+    /// Folder of more rules; may be given several times
+    #[arg(long, value_name = "DIR")]
+    pub(crate) policies: Vec<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExplainFormat {
+    Human,
+    Markdown,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PoliciesCommand {
+    /// List the rules
+    List {
+        /// Folder of more rules; may be given several times
+        #[arg(long, value_name = "DIR")]
+        policies: Vec<PathBuf>,
+        /// How to print
+        #[arg(long, value_enum, default_value_t = CompareFormat::Human)]
+        format: CompareFormat,
+    },
+    /// Check a folder of rules and run the tests inside them
+    Lint {
+        /// The folder
+        path: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AcceptArguments {
+    /// Fingerprint of the finding (its first characters are enough)
+    pub(crate) finding: String,
+    /// What to look at
+    #[arg(default_value = ".")]
+    pub(crate) path: PathBuf,
+    /// accepted-risk, false-positive or compensating-control
+    #[arg(long, value_parser = parse_kind)]
+    pub(crate) kind: ExceptionKind,
+    /// Why
+    #[arg(long)]
+    pub(crate) reason: String,
+    /// Last day it counts, as YYYY-MM-DD (UTC)
+    #[arg(long, value_name = "DATE")]
+    pub(crate) expires: String,
+    /// Who answers for it
+    #[arg(long)]
+    pub(crate) owner: String,
+    /// SSH private key that signs it (OpenSSH format); without it the exception is written unsigned
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) reading: ReadingArguments,
+}
+
+fn parse_kind(text: &str) -> Result<ExceptionKind, String> {
+    ExceptionKind::ALL
+        .iter()
+        .copied()
+        .find(|kind| kind.as_str() == text)
+        .ok_or_else(|| format!("it is one of {}", ExceptionKind::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ")))
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum EvidenceCommand {
+    /// List the records
+    List {
+        #[command(flatten)]
+        place: EvidencePlace,
+        /// How to print
+        #[arg(long, value_enum, default_value_t = CompareFormat::Human)]
+        format: CompareFormat,
+    },
+    /// Show one record and its manifest
+    Show {
+        /// Its index
+        index: u64,
+        #[command(flatten)]
+        place: EvidencePlace,
+    },
+    /// Print the receipt of a record: proof that it is in the log
+    Prove {
+        /// Its index
+        index: u64,
+        #[command(flatten)]
+        place: EvidencePlace,
+    },
+    /// Check the whole log: every byte that carries meaning
+    Verify {
+        #[command(flatten)]
+        place: EvidencePlace,
+        /// Checkpoint or receipt kept elsewhere; detects a log that was rolled back or forked
+        #[arg(long, value_name = "FILE")]
+        against: Option<PathBuf>,
+        /// Public key (PEM) that must have signed; the log's own where not given
+        #[arg(long, value_name = "FILE")]
+        public_key: Option<PathBuf>,
+    },
+    /// Write the whole log to a folder or a .tar file that anybody can check
+    Export {
+        /// Where to
+        to: PathBuf,
+        #[command(flatten)]
+        place: EvidencePlace,
+    },
+    /// Judge a recorded run again and compare the verdicts
+    Replay {
+        /// Its index
+        index: u64,
+        /// The repository its inputs lie in
+        #[arg(default_value = ".")]
+        path: PathBuf,
+        #[command(flatten)]
+        place: EvidencePlace,
+    },
+    /// Take the records of another log in, after checking it
+    Append {
+        /// The other log: its folder or an export
+        from: PathBuf,
+        #[command(flatten)]
+        place: EvidencePlace,
+    },
+}
+
