@@ -1,1 +1,22 @@
-//! placeholder
+//! Keys, signatures and the statements they sign.
+//!
+//! Machines sign in-toto statements in DSSE envelopes ([`dsse`], [`statement`]) and the heads of logs as signed notes ([`note`]), through a
+//! [`KeyProvider`]. People sign with SSH keys ([`sshsig`]).
+//!
+//! **Invariant:** this is the only crate that touches private keys, and all cryptography in it is aws-lc-rs's; the one exception is the
+//! key derivation of passphrase-protected OpenSSH keys, which aws-lc-rs lacks.
+//! **Invariant:** no disk, network or clock. Bytes and times are given by the caller; randomness is used by [`SigningKey::generate`] alone.
+
+#![warn(clippy::indexing_slicing, clippy::string_slice)]
+
+mod digest;
+pub mod dsse;
+mod key;
+pub mod note;
+mod pem;
+mod ssh_wire;
+pub mod sshsig;
+pub mod statement;
+
+pub use digest::{Hasher, sha256};
+pub use key::{KeyError, KeyId, KeyProvider, SIGNATURE_LENGTH, SignError, SigningKey, VerifyingKey, WrongSignature};

@@ -1,0 +1,73 @@
+//! Computing the digests that `core` only carries.
+
+use aws_lc_rs::digest::{Context, SHA256, SHA512};
+use probity_core::Digest;
+
+/// SHA-256 of the bytes.
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> Digest {
+    let mut hasher = Hasher::new();
+    hasher.update(bytes);
+    hasher.finish()
+}
+
+/// SHA-512 of the bytes, which only SSH signatures use.
+pub(crate) fn sha512(bytes: &[u8]) -> Vec<u8> {
+    aws_lc_rs::digest::digest(&SHA512, bytes).as_ref().to_vec()
+}
+
+/// SHA-256 of bytes that come in parts.
+#[derive(Clone)]
+pub struct Hasher(Context);
+
+impl Hasher {
+    /// Nothing hashed yet.
+    #[must_use]
+    pub fn new() -> Hasher {
+        Hasher(Context::new(&SHA256))
+    }
+
+    /// Takes in the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of everything taken in.
+    #[must_use]
+    pub fn finish(self) -> Digest {
+        let mut out = [0_u8; 32];
+        for (to, from) in out.iter_mut().zip(self.0.finish().as_ref()) {
+            *to = *from;
+        }
+        Digest(out)
+    }
+}
+
+impl Default for Hasher {
+    fn default() -> Hasher {
+        Hasher::new()
+    }
+}
+
+impl std::fmt::Debug for Hasher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Hasher")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_digests_whole_and_in_parts() {
+        let check = |bytes: &[u8], expected: &str| {
+            assert_eq!(sha256(bytes).to_string(), expected);
+            let mut hasher = Hasher::default();
+            bytes.chunks(2).for_each(|part| hasher.update(part));
+            assert_eq!(hasher.finish().to_string(), expected);
+        };
+        check(b"", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+        check(b"abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+}
