@@ -90,7 +90,8 @@ type Step = Result<(), Problem>;
 
 impl Builder<'_> {
     fn syntax(&self, error: &ScanError) -> Problem {
-        let at = self.piece.byte(error.marker().index());
+        // What is missing at the end is missing behind the last thing that is there, not on an empty line after it.
+        let at = self.piece.byte(error.marker().index()).min(self.piece.text.trim_end().len());
         Problem::fatal("yaml-syntax", self.piece.span_at(at), error.info())
     }
 

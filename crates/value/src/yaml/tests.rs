@@ -80,7 +80,7 @@ fn odd_keys() {
 
 #[test]
 fn broken_documents_leave_the_others() {
-    check("a: 1\n---\nb: [1\n---\nc: 3\n", &[r#"{"a":1}"#, r#"{"c":3}"#, r#"!yaml-syntax@15 """#]);
+    check("a: 1\n---\nb: [1\n---\nc: 3\n", &[r#"{"a":1}"#, r#"{"c":3}"#, r#"!yaml-syntax@14 "\n""#]);
     check("a: 'x\n---\nc: 3\n", &[r#"{"c":3}"#, r#"!yaml-syntax@3 "'""#]);
     check("a: {{ .Values.x }}\n", &[r#"{"a":{"{\".Values.x\":null}":null}}"#, r#"yaml-complex-key@4 "{ .Values.x }""#]);
 }

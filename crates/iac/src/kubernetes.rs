@@ -1,1 +1,0 @@
-//! Kubernetes manifests: YAML and JSON to subjects.
