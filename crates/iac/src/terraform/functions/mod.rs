@@ -6,11 +6,28 @@
 //! Unknown arguments make the result unknown, with their reason, references and marks; where a part can be told all the same it is
 //! (`merge`, `concat`, `length`, `format` and others).
 
+mod collection;
+mod conversion;
+mod datetime;
+mod encoding;
+mod filesystem;
+mod format;
+mod hash;
+mod network;
+mod numeric;
+mod pattern;
+mod set;
+mod string;
+mod support;
+mod yaml_text;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use probity_core::TreeError;
-use probity_value::{Map, Span, Value};
+use probity_value::{Map, Span, UnknownKind, Value};
+
+use support::{Call, Stop};
 
 /// Steps that may still be taken; shared by everything one root evaluates.
 #[derive(Debug)]
@@ -78,14 +95,101 @@ pub(crate) struct CallContext<'a> {
     pub(crate) render: &'a dyn Fn(&str, &Map, Span) -> Result<Value, FunctionError>,
 }
 
-/// Calls a function.
+/// A function: how many arguments it takes, and what it does.
+#[derive(Clone, Copy)]
+struct Function {
+    /// Fewest arguments.
+    least: usize,
+    /// Most arguments.
+    most: usize,
+    /// Whether the result is made of all of every argument, and so carries all their marks and references. Where not, the body
+    /// says what carries what, so that parts that pass through keep their own.
+    plain: bool,
+    /// Whether it may give null, so that an unknown result is not sure to be set.
+    nullable: bool,
+    /// What it does.
+    body: fn(&Call<'_>) -> Result<Value, Stop>,
+}
+
+impl Function {
+    const fn plain(least: usize, most: usize, body: fn(&Call<'_>) -> Result<Value, Stop>) -> Function {
+        Function { least, most, plain: true, nullable: false, body }
+    }
+
+    const fn open(least: usize, most: usize, body: fn(&Call<'_>) -> Result<Value, Stop>) -> Function {
+        Function { least, most, plain: false, nullable: false, body }
+    }
+
+    const fn nullable(mut self) -> Function {
+        self.nullable = true;
+        self
+    }
+}
+
+/// Any number of arguments.
+const ANY: usize = usize::MAX;
+
+fn find(name: &str) -> Option<Function> {
+    let name = name.strip_prefix("core::").unwrap_or(name);
+    string::find(name)
+        .or_else(|| collection::find(name))
+        .or_else(|| conversion::find(name))
+        .or_else(|| encoding::find(name))
+        .or_else(|| filesystem::find(name))
+        .or_else(|| numeric::find(name))
+        .or_else(|| network::find(name))
+        .or_else(|| set::find(name))
+        .or_else(|| datetime::find(name))
+        .or_else(|| hash::find(name))
+}
+
+/// Calls a function. `name` may carry the `core::` namespace; a `provider::` function gives an unknown. `try`, `can` and `type` are
+/// not here.
+///
+/// # Errors
+/// An unknown name, a wrong number of arguments, or what the function itself refuses, as Terraform would.
 pub(crate) fn call(name: &str, args: &[Value], cx: &CallContext<'_>) -> Result<Value, FunctionError> {
-    let _ = (args, cx.files, cx.module_dir, cx.root_dir, cx.span, cx.steps, cx.render);
-    Err(FunctionError::new(format!("there is no function named `{name}`")))
+    let Some(function) = find(name) else {
+        if name.starts_with("provider::") {
+            let call = Call { name, args, cx, nullable: true };
+            return Ok(call.marked(
+                Value::unknown(UnknownKind::Function, format!("`{name}` is a function of a provider, which is not run"), cx.span),
+                true,
+            ));
+        }
+        return Err(FunctionError::new(format!("there is no function named `{name}`")));
+    };
+    let call = Call { name, args, cx, nullable: function.nullable };
+    if args.len() < function.least || args.len() > function.most {
+        return Err(FunctionError::new(format!(
+            "`{name}` takes {}, but {} given",
+            count_words(function),
+            match args.len() {
+                1 => "1 is".to_owned(),
+                count => format!("{count} are"),
+            }
+        )));
+    }
+    let outcome = call.spend(1).and_then(|()| (function.body)(&call));
+    match outcome {
+        Ok(value) | Err(Stop::With(value)) => Ok(if function.plain { call.marked(value, true) } else { value }),
+        Err(Stop::Error(error)) => Err(error),
+    }
+}
+
+fn count_words(function: Function) -> String {
+    let plural = |count: usize| if count == 1 { "1 argument".to_owned() } else { format!("{count} arguments") };
+    match (function.least, function.most) {
+        (least, most) if least == most => plural(least),
+        (least, ANY) => format!("at least {}", plural(least)),
+        (least, most) => format!("{least} to {}", plural(most)),
+    }
 }
 
 /// Whether there is a function of that name.
 pub(crate) fn is_known_function(name: &str) -> bool {
-    let _ = name;
-    false
+    name.starts_with("provider::") || find(name).is_some()
 }
+
+#[cfg(test)]
+mod tests;
