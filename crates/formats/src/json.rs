@@ -89,7 +89,7 @@ fn finding(finding: &Finding) -> Value {
         "message": mask::text(&finding.message),
         "why": &*rule.why,
         "fix": &*rule.fix,
-        "subject": subject(&finding.subject),
+        "subject": subject(&finding.subject, &finding.subject_at),
         "at": at,
         "fingerprint": &*finding.fingerprint,
         "controls": texts(&rule.controls),
@@ -102,8 +102,8 @@ fn finding(finding: &Finding) -> Value {
     })
 }
 
-fn subject(subject: &SubjectRef) -> Value {
-    json!({ "kind": subject.kind.as_str(), "id": &*subject.id, "type": &*subject.type_name, "root": &*subject.root })
+fn subject(subject: &SubjectRef, whole: &Place) -> Value {
+    json!({ "kind": subject.kind.as_str(), "id": &*subject.id, "type": &*subject.type_name, "root": &*subject.root, "at": place(whole) })
 }
 
 fn place(place: &Place) -> Value {
