@@ -1,12 +1,13 @@
 //! Events of one piece to values. Keeps its own stack: no recursion, whatever the text.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Tag};
 
+use super::mend::Mended;
 use super::piece::Piece;
 use super::{Document, ParseOptions, scalar};
 use crate::{Data, Map, Origin, OriginStep, Problem, Span, StepKind, Value, json};
@@ -24,22 +25,59 @@ pub(super) fn read(
         problems.push(Problem::fatal("yaml-syntax", piece.span_at(at), "a NUL character may not stand in YAML"));
         return;
     }
-    let mut builder =
-        Builder { piece, options, budget, problems, stack: Vec::new(), root: None, anchors: HashMap::new(), open_anchors: HashSet::new() };
-    let mut parser = Parser::new_from_str(piece.text);
-    while let Some(event) = parser.next_event() {
-        let outcome = match event {
-            Ok((event, span)) => {
-                let range = piece.byte(span.start.index())..piece.byte(span.end.index());
-                builder.event(event, range, documents)
-            }
-            Err(error) => Err(builder.syntax(&error)),
-        };
-        if let Err(problem) = outcome {
-            builder.problems.push(problem);
+    let mut mended = Mended::new(piece);
+    let mut effort = MENDING_EFFORT;
+    loop {
+        let before = (documents.len(), problems.len(), *budget);
+        let Some((problem, at)) = read_once(piece, &mended, options, budget, documents, problems) else { return };
+        effort = effort.saturating_sub(piece.text.len());
+        if effort == 0 || !mended.mend(piece, at) {
+            problems.push(problem);
             return;
         }
+        documents.truncate(before.0);
+        problems.truncate(before.1);
+        *budget = before.2;
     }
+}
+
+/// Each mending reads the piece again; together no more than this many bytes.
+const MENDING_EFFORT: usize = 1 << 26;
+
+/// Reads the piece until its end or a fatal problem, which is returned with the character position it was found at.
+fn read_once(
+    piece: &Piece<'_>,
+    mended: &Mended<'_>,
+    options: ParseOptions,
+    budget: &mut usize,
+    documents: &mut Vec<Document>,
+    problems: &mut Vec<Problem>,
+) -> Option<(Problem, usize)> {
+    let mut builder = Builder {
+        piece,
+        quoted: &mended.quoted,
+        options,
+        budget,
+        problems,
+        stack: Vec::new(),
+        root: None,
+        anchors: HashMap::new(),
+        open_anchors: HashSet::new(),
+    };
+    let mut parser = Parser::new_from_str(&mended.text);
+    while let Some(event) = parser.next_event() {
+        match event {
+            Ok((event, span)) => {
+                let range = piece.byte(span.start.index())..piece.byte(span.end.index());
+                if let Err(problem) = builder.event(event, range, documents) {
+                    // There is nothing to mend at the end of the text.
+                    return Some((problem, usize::MAX));
+                }
+            }
+            Err(error) => return Some((builder.syntax(&error), error.marker().index())),
+        }
+    }
+    None
 }
 
 /// A finished node with what its expansion costs.
@@ -76,6 +114,7 @@ struct Open {
 
 struct Builder<'a> {
     piece: &'a Piece<'a>,
+    quoted: &'a BTreeMap<usize, Arc<str>>,
     options: ParseOptions,
     budget: &'a mut usize,
     problems: &'a mut Vec<Problem>,
@@ -113,6 +152,7 @@ impl Builder<'_> {
             }
             Event::Scalar(text, style, anchor, tag) => {
                 let implied = text.is_empty() && style == ScalarStyle::Plain && anchor == 0 && tag.is_none();
+                let text = self.whole(text, style, &range);
                 let range = if implied { self.implied(range) } else { self.trimmed(style, range) };
                 let tag = tag.map(Cow::into_owned);
                 let data = match &tag {
@@ -146,6 +186,26 @@ impl Builder<'_> {
                 self.close(range);
                 Ok(())
             }
+        }
+    }
+
+    /// What a scalar holds: of a mended one what it held before; of a block scalar that the end of the text cuts off no line break that
+    /// is not there.
+    fn whole<'t>(&self, text: Cow<'t, str>, style: ScalarStyle, range: &Range<usize>) -> Cow<'t, str> {
+        match (style, text) {
+            (ScalarStyle::SingleQuoted, text) => match self.quoted.range(range.clone()).next() {
+                Some((_, content)) => Cow::Owned(content.to_string()),
+                None => text,
+            },
+            (ScalarStyle::Literal | ScalarStyle::Folded, Cow::Owned(mut text))
+                if range.end >= self.piece.text.len() && !self.piece.text.ends_with(['\n', '\r']) =>
+            {
+                if text.ends_with('\n') {
+                    text.pop();
+                }
+                Cow::Owned(text)
+            }
+            (_, text) => text,
         }
     }
 

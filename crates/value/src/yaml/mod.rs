@@ -6,6 +6,7 @@
 //! What does not live here: comments (whoever needs them scans for them), and what the documents mean.
 
 mod build;
+mod mend;
 mod piece;
 mod scalar;
 

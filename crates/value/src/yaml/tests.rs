@@ -36,6 +36,25 @@ fn scalars_and_collections() {
 }
 
 #[test]
+fn what_readers_take_although_the_standard_does_not() {
+    check("a:\n  b: \"x\ny é\n    z\\\"\"\n  c: 1\n", &[r#"{"a":{"b":"x y é z\"","c":1}}"#]);
+    check("a:\n  b: &x\" 'it''s\n\ny'\n  c: *x\"\n  d: \"\né\n\"\n", &[r#"{"a":{"b":"it's\ny","c":"it's\ny","d":" é "}}"#]);
+    check("a:\n  b: \"x\n y: z\n", &[r#"!yaml-syntax@8 "\"""#]);
+    check("a:\n- [\n  b\n]\n", &[r#"{"a":[["b"]]}"#]);
+    check("a: {\n  b: 1\n}\n", &[r#"{"a":{"b":1}}"#]);
+}
+
+#[test]
+fn the_last_line_break() {
+    check("a: |\n  x", &[r#"{"a":"x"}"#]);
+    check("a: |\n  x\n", &[r#"{"a":"x\n"}"#]);
+    check("a: >\n  x\n  y", &[r#"{"a":"x y"}"#]);
+    check("a: |+\n  x\n\n", &[r#"{"a":"x\n\n"}"#]);
+    check("a: |-\n  x", &[r#"{"a":"x"}"#]);
+    check("- |\n x\n- |\n y\n---\n|\n z", &[r#"["x\n","y\n"]"#, r#""z""#]);
+}
+
+#[test]
 fn streams() {
     check("", &[]);
     check("# only a comment\n", &[]);
