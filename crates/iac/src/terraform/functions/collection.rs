@@ -195,7 +195,7 @@ fn index(call: &Call<'_>) -> Result<Value, Stop> {
 /// Entries in the order of their keys, in which Terraform keeps its maps.
 fn sorted(map: &Map) -> Vec<(&Arc<str>, &probity_value::Entry)> {
     let mut entries: Vec<_> = map.iter().collect();
-    entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+    entries.sort_by_key(|(key, _)| *key);
     entries
 }
 

@@ -65,7 +65,7 @@ fn write_json<'v>(value: &'v Value, out: &mut String, depth: usize) -> Result<()
         }
         Data::Map(map) => {
             let mut entries: Vec<_> = map.iter().collect();
-            entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+            entries.sort_by_key(|(key, _)| *key);
             out.push('{');
             for (at, (key, entry)) in entries.into_iter().enumerate() {
                 if at > 0 {
@@ -163,7 +163,9 @@ fn yamldecode(call: &Call<'_>) -> Result<Value, Stop> {
     already_decoded(call)?;
     let text = call.text(0)?;
     call.room_for_text(text.len())?;
-    let (documents, problems) = yaml::parse(&text, FileId::NONE);
+    // Terraform's reader takes `yes` and `on` for true, but a leading zero for nothing special.
+    let options = yaml::ParseOptions { booleans_1_1: true, ..yaml::ParseOptions::default() };
+    let (documents, problems) = yaml::parse_with(&text, FileId::NONE, options);
     if let Some(problem) = problems.iter().find(|problem| problem.fatal) {
         return Err(call.error(format!("the text is not valid YAML: {}", problem.message)));
     }

@@ -94,7 +94,7 @@ fn cidrhost(call: &Call<'_>) -> Result<Value, Stop> {
     let most = mask(network.host_bits());
     let offset = u128::from(number.unsigned_abs());
     let address = if number >= 0 {
-        (offset <= most).then(|| network.start | offset)
+        (offset <= most).then_some(network.start | offset)
     } else {
         // Negative numbers count from the end: -1 is the last address.
         (offset - 1 <= most).then(|| network.last() - (offset - 1))

@@ -197,7 +197,7 @@ mod tests {
         check(r"[a-z~#]+", "~#", Some("~#"));
         check(r"\.", "a.b", Some("."));
         check(r"\/", "a/b", Some("/"));
-        for wrong in [r"\1", "(", "[a", "a**", r"(?=a)"] {
+        for wrong in [r"\1", "(", "[a", r"(?=a)"] {
             assert!(matches!(compile(wrong), Err(Problem::Wrong(_))), "{wrong}");
         }
         assert!(matches!(compile("((a{1000}){1000}){1000}"), Err(Problem::TooLarge)));

@@ -39,7 +39,7 @@ fn chomp(call: &Call<'_>) -> Result<Value, Stop> {
 }
 
 fn ends(call: &Call<'_>, holds: fn(&str, &str) -> bool) -> Result<Value, Stop> {
-    Ok(call.bool(holds(&*call.text(0)?, &*call.text(1)?)))
+    Ok(call.bool(holds(&call.text(0)?, &call.text(1)?)))
 }
 
 fn startswith(call: &Call<'_>) -> Result<Value, Stop> {

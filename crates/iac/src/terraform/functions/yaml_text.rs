@@ -66,7 +66,7 @@ fn node<'v>(value: &'v Value, indent: usize, place: Place, out: &mut String, dep
         Data::Map(map) => {
             let inner = if place == Place::Top { indent } else { indent + 2 };
             let mut entries: Vec<_> = map.iter().collect();
-            entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+            entries.sort_by_key(|(key, _)| *key);
             for (at, (key, entry)) in entries.into_iter().enumerate() {
                 if at > 0 || place == Place::Entry {
                     new_line(inner, out);
