@@ -115,7 +115,7 @@ fn read(file: &Sniffed, id: FileId) -> Outcome {
             return outcome;
         }
     };
-    let options = yaml::ParseOptions { booleans_1_1: true, octal_1_1: true, cloudformation: false };
+    let options = yaml::ParseOptions { booleans_1_1: true, octal_1_1: true, line_breaks_1_1: true, cloudformation: false };
     let (documents, problems) = yaml::parse_with(text, id, options);
     let template_keys: Vec<Span> = problems.iter().filter(|problem| is_template_key(text, problem)).map(|problem| problem.span).collect();
     let mut others = Vec::new();

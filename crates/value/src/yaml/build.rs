@@ -1,7 +1,7 @@
 //! Events of one piece to values. Keeps its own stack: no recursion, whatever the text.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -25,11 +25,31 @@ pub(super) fn read(
         problems.push(Problem::fatal("yaml-syntax", piece.span_at(at), "a NUL character may not stand in YAML"));
         return;
     }
+    let mut breaks = if options.line_breaks_1_1 { piece.odd_breaks() } else { BTreeSet::new() };
+    let first = documents.len();
+    read_mended(piece, options, budget, documents, problems, &mut breaks);
+    if let Some(at) = breaks.first() {
+        // Other readers would see other keys here: nothing of it can be trusted.
+        documents.truncate(first);
+        let message = "some readers take this character for a line break; it may stand only inside quotes";
+        problems.push(Problem::fatal("yaml-line-break", piece.span_at(*at), message));
+    }
+}
+
+/// Reads a piece, mending quoted scalars until it can be read or cannot be mended. Takes out of `breaks` what stands in quotes.
+fn read_mended(
+    piece: &Piece<'_>,
+    options: ParseOptions,
+    budget: &mut usize,
+    documents: &mut Vec<Document>,
+    problems: &mut Vec<Problem>,
+    breaks: &mut BTreeSet<usize>,
+) {
     let mut mended = Mended::new(piece);
     let mut effort = MENDING_EFFORT;
     loop {
         let before = (documents.len(), problems.len(), *budget);
-        let Some((problem, at)) = read_once(piece, &mended, options, budget, documents, problems) else { return };
+        let Some((problem, at)) = read_once(piece, &mended, options, budget, documents, problems, breaks) else { return };
         effort = effort.saturating_sub(piece.text.len());
         if effort == 0 || !mended.mend(piece, at) {
             problems.push(problem);
@@ -52,6 +72,7 @@ fn read_once(
     budget: &mut usize,
     documents: &mut Vec<Document>,
     problems: &mut Vec<Problem>,
+    breaks: &mut BTreeSet<usize>,
 ) -> Option<(Problem, usize)> {
     let mut builder = Builder {
         piece,
@@ -63,6 +84,7 @@ fn read_once(
         root: None,
         anchors: HashMap::new(),
         open_anchors: HashSet::new(),
+        breaks,
     };
     let mut parser = Parser::new_from_str(&mended.text);
     while let Some(event) = parser.next_event() {
@@ -123,6 +145,8 @@ struct Builder<'a> {
     anchors: HashMap<usize, Node>,
     /// Anchors that are open: an alias to one of them would be part of itself.
     open_anchors: HashSet<usize>,
+    /// Odd line breaks that stood in no quoted scalar so far.
+    breaks: &'a mut BTreeSet<usize>,
 }
 
 type Step = Result<(), Problem>;
@@ -152,6 +176,9 @@ impl Builder<'_> {
             }
             Event::Scalar(text, style, anchor, tag) => {
                 let implied = text.is_empty() && style == ScalarStyle::Plain && anchor == 0 && tag.is_none();
+                if matches!(style, ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted) && !self.breaks.is_empty() {
+                    self.breaks.retain(|at| !range.contains(at));
+                }
                 let text = self.whole(text, style, &range);
                 let range = if implied { self.implied(range) } else { self.trimmed(style, range) };
                 let tag = tag.map(Cow::into_owned);

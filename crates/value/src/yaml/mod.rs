@@ -28,6 +28,9 @@ pub struct ParseOptions {
     pub booleans_1_1: bool,
     /// Whole numbers with a leading zero are octal, as in YAML 1.1: `0644` is 420. Kubernetes reads them so.
     pub octal_1_1: bool,
+    /// The characters NEL, LS and PS outside quotes are a fatal problem (`yaml-line-break`): readers of YAML 1.1, kubectl among them,
+    /// take them for line breaks and would see another document.
+    pub line_breaks_1_1: bool,
     /// The short tags of CloudFormation become maps with one key: `!Ref x` is `{"Ref": x}`, `!GetAtt a.b` is
     /// `{"Fn::GetAtt": ["a", "b"]}`. Other tags, and all where this is false, are passed over.
     pub cloudformation: bool,

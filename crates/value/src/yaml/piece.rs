@@ -1,5 +1,6 @@
 //! Pieces of a stream between its `---` lines, and the way from character positions to bytes.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::{FileId, Span};
@@ -84,6 +85,14 @@ impl<'a> Piece<'a> {
         let start = *start as usize;
         let rest = self.text.get(start..).unwrap_or_default();
         rest.char_indices().nth(character % STEP).map_or(self.text.len(), |(at, _)| start + at)
+    }
+
+    /// Byte offsets in the piece of the characters only YAML 1.1 takes for line breaks: NEL, LS and PS.
+    pub(super) fn odd_breaks(&self) -> BTreeSet<usize> {
+        if self.steps.is_empty() {
+            return BTreeSet::new();
+        }
+        self.text.match_indices(['\u{85}', '\u{2028}', '\u{2029}']).map(|(at, _)| at).collect()
     }
 
     /// The span of a byte range of the piece.

@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     fn check(text: &str, expected: &str) {
-        let old = ParseOptions { booleans_1_1: true, octal_1_1: true, cloudformation: false };
+        let old = ParseOptions { booleans_1_1: true, octal_1_1: true, ..ParseOptions::default() };
         assert_eq!(format!("{:?} {:?}", plain(text, ParseOptions::default()), plain(text, old)), expected, "for {text:?}");
     }
 

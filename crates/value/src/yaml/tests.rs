@@ -115,8 +115,17 @@ fn cloudformation_tags() {
 }
 
 #[test]
+fn characters_that_some_take_for_line_breaks() {
+    let options = ParseOptions { line_breaks_1_1: true, ..ParseOptions::default() };
+    let check = |text: &str, expected: &str| assert_eq!(shown(text, options), expected, "for {text:?}");
+    check("a: \"x\u{2028}y\"\nb: é\n", "{\"a\":\"x\u{2028}y\",\"b\":\"é\"}\n");
+    check("a: 1 # \u{2028}b: 2\n---\nc: 3\n", "{\"c\":3}\n!yaml-line-break@7 \"\\u{2028}\"\n");
+    check("a: x\u{85}b\n", "!yaml-line-break@4 \"\\u{85}\"\n");
+}
+
+#[test]
 fn old_booleans() {
-    let options = ParseOptions { booleans_1_1: true, octal_1_1: true, cloudformation: false };
+    let options = ParseOptions { booleans_1_1: true, octal_1_1: true, ..ParseOptions::default() };
     assert_eq!(shown("on: yes\na: 'no'\nm: 0644\n", options), "{\"a\":\"no\",\"m\":420,\"on\":true}\n");
 }
 
