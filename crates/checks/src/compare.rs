@@ -1,0 +1,333 @@
+//! Operators: what one comparison says of one value that is there. What it means that nothing is there is `evaluate`'s business.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use probity_value::{Data, Number, Unknown, UnknownKind, Value};
+
+use crate::check::{Operator, Test};
+use crate::network::Addresses;
+use crate::text::{compare_versions, like};
+use crate::truth::Tri;
+use crate::{iam, path};
+
+impl Operator {
+    /// Whether nothing and null are values to it like any other.
+    pub(crate) fn asks_about_absence(&self) -> bool {
+        matches!(self.test, Test::Exists(_) | Test::Empty(_))
+    }
+
+    /// What it says of nothing; only for those that ask about it.
+    pub(crate) fn of_nothing(&self) -> Tri {
+        match self.test {
+            Test::Exists(wanted) => Tri::known(!wanted),
+            Test::Empty(wanted) => Tri::known(wanted),
+            _ => Tri::No,
+        }
+    }
+
+    /// What it says of a value that is not null. `argument` is what its argument stands for, where that is a value.
+    pub(crate) fn holds(&self, value: &Value, argument: Option<&Value>) -> Tri {
+        let fold = self.ignore_case;
+        let with = |compare: &dyn Fn(&Value) -> Tri| argument.map_or(Tri::No, compare);
+        let tri = match &self.test {
+            Test::Equals(_) => with(&|argument| equal(value, argument, fold)),
+            Test::In(_) => with(&|argument| among(value, argument, fold)),
+            Test::Exists(wanted) => exists(value).negate_if(!wanted),
+            Test::Empty(wanted) => empty(value).negate_if(!wanted),
+            Test::Matches(pattern) => text(value, |text| pattern.is_match(text).unwrap_or(false), |_| None),
+            Test::Like(patterns) => text(
+                value,
+                |text| patterns.iter().any(|pattern| folded_like(pattern, text, fold)),
+                |prefix| patterns.iter().all(|pattern| !may_be_like(pattern, prefix, fold)).then_some(false),
+            ),
+            Test::Contains(_) => with(&|argument| contains(value, argument, fold)),
+            Test::ContainsAny(_) => with(&|argument| Tri::any(items(argument).iter().map(|item| contains(value, item, fold)))),
+            Test::ContainsAll(_) => with(&|argument| Tri::all(items(argument).iter().map(|item| contains(value, item, fold)))),
+            Test::Within(_) => with(&|argument| within(value, argument, fold)),
+            Test::StartsWith(_) => with(&|argument| Tri::any(items(argument).iter().map(|start| starts_with(value, start, fold)))),
+            Test::EndsWith(_) => with(&|argument| Tri::any(items(argument).iter().map(|end| ends_with(value, end, fold)))),
+            Test::Number(order, _) => with(&|argument| number(value, argument, |found| order.holds(found))),
+            Test::Version(order, than) => version(value, than, |found| order.holds(found)),
+            Test::Length(order, than) => length(value, |count| order.holds((count as u64).cmp(than))),
+            Test::Type(wanted) => match &value.data {
+                Data::Unknown(unknown) if unknown.prefix.is_empty() && unknown.decoded.is_none() => Tri::Maybe(value.clone()),
+                Data::Unknown(_) => Tri::known(wanted.as_str() == "string"),
+                _ => Tri::known(wanted.as_str() == value.type_name()),
+            },
+            Test::CidrWorld(wanted) => world(value).negate_if(!wanted),
+            Test::CidrWithin(outer) => inside(value, outer),
+            Test::Allows(ask) => iam::allows(value, ask),
+        };
+        tri.negate_if(self.negated)
+    }
+}
+
+fn unknown(value: &Value) -> Option<&Unknown> {
+    value.as_unknown()
+}
+
+/// The items of an argument: of a list its items, else itself.
+fn items(argument: &Value) -> &[Value] {
+    argument.as_list().unwrap_or(std::slice::from_ref(argument))
+}
+
+/// A value that is there exists, unless it is unknown and may turn out null.
+pub(crate) fn exists(value: &Value) -> Tri {
+    match unknown(value) {
+        Some(unknown) if unknown.set || !unknown.prefix.is_empty() || unknown.decoded.is_some() => Tri::Yes,
+        Some(_) => Tri::Maybe(value.clone()),
+        None => Tri::known(!value.is_null()),
+    }
+}
+
+fn empty(value: &Value) -> Tri {
+    match &value.data {
+        Data::Null => Tri::Yes,
+        Data::String(text) => Tri::known(text.is_empty()),
+        Data::List(items) => Tri::known(items.is_empty()),
+        Data::Map(map) => Tri::known(map.is_empty()),
+        Data::Bool(_) | Data::Number(_) => Tri::No,
+        // An attribute that another resource will have is asked for because it holds something.
+        Data::Unknown(unknown) if unknown.set && unknown.kind == UnknownKind::Reference => Tri::No,
+        Data::Unknown(unknown) if !unknown.prefix.is_empty() || unknown.decoded.is_some() => Tri::No,
+        Data::Unknown(_) => Tri::Maybe(value.clone()),
+    }
+}
+
+/// Equal as users mean it: `"true"` and `true`, `"8"` and `8` are.
+pub(crate) fn equal(a: &Value, b: &Value, fold: bool) -> Tri {
+    match (&a.data, &b.data) {
+        (Data::Unknown(left), Data::Unknown(right)) if prefixes_clash(&left.prefix, &right.prefix, fold) => Tri::No,
+        (Data::Unknown(unknown), other) => unknown_equal(a, unknown, other, fold),
+        (other, Data::Unknown(unknown)) => unknown_equal(b, unknown, other, fold),
+        (Data::List(left), Data::List(right)) => {
+            if left.len() != right.len() {
+                return Tri::No;
+            }
+            Tri::all(left.iter().zip(right.iter()).map(|(x, y)| equal(x, y, fold)))
+        }
+        (Data::Map(left), Data::Map(right)) => {
+            if left.len() != right.len() {
+                return Tri::No;
+            }
+            Tri::all(left.iter().map(|(key, entry)| right.get(key).map_or(Tri::No, |other| equal(&entry.value, other, fold))))
+        }
+        (Data::List(_) | Data::Map(_), _) | (_, Data::List(_) | Data::Map(_)) => Tri::No,
+        _ => Tri::known(scalars_equal(&a.data, &b.data, fold)),
+    }
+}
+
+fn unknown_equal(value: &Value, unknown: &Unknown, other: &Data, fold: bool) -> Tri {
+    let clash = match other {
+        Data::String(text) => !unknown.prefix.is_empty() && !has_prefix(text, &unknown.prefix, fold),
+        Data::Null => unknown.set,
+        // Text that is sure to start somehow is no list, and no number or truth unless it reads like one.
+        Data::List(_) | Data::Map(_) => !unknown.prefix.is_empty() && unknown.decoded.is_none(),
+        _ => false,
+    };
+    if clash { Tri::No } else { Tri::Maybe(value.clone()) }
+}
+
+fn prefixes_clash(a: &str, b: &str, fold: bool) -> bool {
+    !has_prefix(a, b, fold) && !has_prefix(b, a, fold)
+}
+
+fn scalars_equal(a: &Data, b: &Data, fold: bool) -> bool {
+    match (a, b) {
+        (Data::Null, Data::Null) => true,
+        (Data::Bool(x), Data::Bool(y)) => x == y,
+        (Data::Number(x), Data::Number(y)) => x == y,
+        (Data::String(x), Data::String(y)) => same_text(x, y, fold),
+        (Data::String(text), Data::Bool(value)) | (Data::Bool(value), Data::String(text)) => {
+            same_text(text, if *value { "true" } else { "false" }, fold)
+        }
+        (Data::String(text), Data::Number(number)) | (Data::Number(number), Data::String(text)) => {
+            parse_number(text).is_some_and(|parsed| parsed == *number)
+        }
+        _ => false,
+    }
+}
+
+fn same_text(a: &str, b: &str, fold: bool) -> bool {
+    if fold { a.to_lowercase() == b.to_lowercase() } else { a == b }
+}
+
+fn parse_number(text: &str) -> Option<Number> {
+    let text = text.trim();
+    if let Ok(whole) = text.parse::<i64>() {
+        return Some(Number::Int(whole));
+    }
+    // Rust's parser takes `inf` and `nan`, which are words and not numbers here.
+    let numeric = text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+' | b'e' | b'E'));
+    text.parse::<f64>().ok().filter(|number| numeric && number.is_finite()).map(Number::from_f64)
+}
+
+fn fold_case(text: &str, fold: bool) -> Cow<'_, str> {
+    if fold { Cow::Owned(text.to_lowercase()) } else { Cow::Borrowed(text) }
+}
+
+fn has_prefix(text: &str, prefix: &str, fold: bool) -> bool {
+    fold_case(text, fold).starts_with(&*fold_case(prefix, fold))
+}
+
+fn folded_like(pattern: &str, text: &str, fold: bool) -> bool {
+    like(&fold_case(pattern, fold), &fold_case(text, fold))
+}
+
+/// Whether some text that starts with `prefix` could match; may say yes wrongly, never no.
+fn may_be_like(pattern: &str, prefix: &str, fold: bool) -> bool {
+    let literal = pattern.split(['*', '?']).next().unwrap_or_default();
+    !prefixes_clash(literal, prefix, fold)
+}
+
+/// One of the items of a list.
+fn among(value: &Value, list: &Value, fold: bool) -> Tri {
+    match &list.data {
+        Data::List(items) => Tri::any(items.iter().map(|item| equal(value, item, fold))),
+        Data::Unknown(_) => Tri::Maybe(list.clone()),
+        _ => equal(value, list, fold),
+    }
+}
+
+/// A text test: numbers and truths are text too; `of_prefix` may decide by the known start of unknown text.
+fn text(value: &Value, test: impl Fn(&str) -> bool, of_prefix: impl Fn(&str) -> Option<bool>) -> Tri {
+    match &value.data {
+        Data::Unknown(unknown) => match (unknown.prefix.is_empty(), of_prefix(&unknown.prefix)) {
+            (false, Some(known)) => Tri::known(known),
+            _ => Tri::Maybe(value.clone()),
+        },
+        _ => as_text(value).map_or(Tri::No, |text| Tri::known(test(&text))),
+    }
+}
+
+/// The text of a scalar.
+pub(crate) fn as_text(value: &Value) -> Option<Cow<'_, str>> {
+    match &value.data {
+        Data::String(text) => Some(Cow::Borrowed(text)),
+        Data::Bool(value) => Some(Cow::Borrowed(if *value { "true" } else { "false" })),
+        Data::Number(number) => Some(Cow::Owned(number.to_string())),
+        _ => None,
+    }
+}
+
+fn contains(value: &Value, item: &Value, fold: bool) -> Tri {
+    if item.is_unknown() {
+        return Tri::Maybe(item.clone());
+    }
+    match &value.data {
+        Data::List(items) => Tri::any(items.iter().map(|one| equal(one, item, fold))),
+        Data::Map(map) => {
+            let Some(key) = as_text(item) else { return Tri::No };
+            if map.keys().any(|known| same_text(known, &key, fold)) {
+                return Tri::Yes;
+            }
+            map.get(path::REST).map_or(Tri::No, |rest| Tri::Maybe(rest.clone()))
+        }
+        Data::String(text) => as_text(item).map_or(Tri::No, |part| Tri::known(fold_case(text, fold).contains(&*fold_case(&part, fold)))),
+        Data::Unknown(unknown) => match as_text(item) {
+            Some(part) if !unknown.prefix.is_empty() && fold_case(&unknown.prefix, fold).contains(&*fold_case(&part, fold)) => Tri::Yes,
+            _ => Tri::Maybe(value.clone()),
+        },
+        Data::Null | Data::Bool(_) | Data::Number(_) => Tri::No,
+    }
+}
+
+fn within(value: &Value, allowed: &Value, fold: bool) -> Tri {
+    match &value.data {
+        Data::List(items) => Tri::all(items.iter().map(|item| among(item, allowed, fold))),
+        Data::Map(map) => Tri::all(map.keys().map(|key| among(&Value::string(Arc::clone(key), value.span), allowed, fold))),
+        Data::Unknown(_) => Tri::Maybe(value.clone()),
+        _ => among(value, allowed, fold),
+    }
+}
+
+fn starts_with(value: &Value, start: &Value, fold: bool) -> Tri {
+    let Some(start_text) = as_text(start) else {
+        return if start.is_unknown() { Tri::Maybe(start.clone()) } else { Tri::No };
+    };
+    text(
+        value,
+        |text| has_prefix(text, &start_text, fold),
+        |prefix| {
+            if has_prefix(prefix, &start_text, fold) {
+                Some(true)
+            } else if prefixes_clash(prefix, &start_text, fold) {
+                Some(false)
+            } else {
+                None
+            }
+        },
+    )
+}
+
+fn ends_with(value: &Value, end: &Value, fold: bool) -> Tri {
+    let Some(end_text) = as_text(end) else {
+        return if end.is_unknown() { Tri::Maybe(end.clone()) } else { Tri::No };
+    };
+    text(value, |text| fold_case(text, fold).ends_with(&*fold_case(&end_text, fold)), |_| None)
+}
+
+fn number(value: &Value, than: &Value, holds: impl Fn(Ordering) -> bool) -> Tri {
+    let read = |value: &Value| match &value.data {
+        Data::Number(number) => Some(*number),
+        Data::String(text) => parse_number(text),
+        _ => None,
+    };
+    for side in [value, than] {
+        if side.is_unknown() {
+            return Tri::Maybe(side.clone());
+        }
+    }
+    match (read(value), read(than)) {
+        (Some(left), Some(right)) => Tri::known(left.partial_cmp(&right).is_some_and(holds)),
+        _ => Tri::No,
+    }
+}
+
+fn version(value: &Value, than: &str, holds: impl Fn(Ordering) -> bool) -> Tri {
+    text(value, |text| compare_versions(text, than).is_some_and(&holds), |_| None)
+}
+
+fn length(value: &Value, holds: impl Fn(usize) -> bool) -> Tri {
+    match &value.data {
+        Data::String(text) => Tri::known(holds(text.chars().count())),
+        Data::List(items) => Tri::known(holds(items.len())),
+        Data::Map(map) => map.get(path::REST).map_or_else(|| Tri::known(holds(map.len())), |rest| Tri::Maybe(rest.clone())),
+        Data::Unknown(_) => Tri::Maybe(value.clone()),
+        Data::Null | Data::Bool(_) | Data::Number(_) => Tri::No,
+    }
+}
+
+/// The addresses of a CIDR or a list of them, and the first unknown one; `None` where one is no CIDR, or there is none at all.
+fn addresses(value: &Value) -> Option<(Addresses, Option<&Value>)> {
+    let mut known = Vec::new();
+    let mut maybe = None;
+    for item in items(value) {
+        match &item.data {
+            Data::Unknown(_) => maybe = maybe.or(Some(item)),
+            Data::String(text) => known.push(text.parse::<Addresses>().ok()?),
+            _ => return None,
+        }
+    }
+    (maybe.is_some() || !known.is_empty()).then(|| (Addresses::union(&known), maybe))
+}
+
+fn world(value: &Value) -> Tri {
+    match addresses(value) {
+        None => Tri::No,
+        Some((known, _)) if known.is_world() => Tri::Yes,
+        Some((_, None)) => Tri::No,
+        Some((_, Some(maybe))) => Tri::Maybe(maybe.clone()),
+    }
+}
+
+fn inside(value: &Value, outer: &[String]) -> Tri {
+    let Ok(outer) = Addresses::of(outer.iter().map(String::as_str)) else { return Tri::No };
+    match addresses(value) {
+        Some((known, None)) => Tri::known(outer.contains(&known)),
+        Some((known, Some(maybe))) if outer.contains(&known) => Tri::Maybe(maybe.clone()),
+        _ => Tri::No,
+    }
+}
