@@ -46,7 +46,7 @@ fn read_mended(
     breaks: &mut BTreeSet<usize>,
 ) {
     let mut mended = Mended::new(piece);
-    let mut effort = MENDING_EFFORT;
+    let mut effort = MENDING_EFFORT + 4 * piece.text.len();
     loop {
         let before = (documents.len(), problems.len(), *budget);
         let Some((problem, at)) = read_once(piece, &mended, options, budget, documents, problems, breaks) else { return };
@@ -61,8 +61,8 @@ fn read_mended(
     }
 }
 
-/// Each mending reads the piece again; together no more than this many bytes.
-const MENDING_EFFORT: usize = 1 << 26;
+/// Each mending reads the piece again; together no more than this many bytes, and four times the piece.
+const MENDING_EFFORT: usize = 1 << 24;
 
 /// Reads the piece until its end or a fatal problem, which is returned with the character position it was found at.
 fn read_once(

@@ -211,3 +211,81 @@ fn laughs_and_depths_meet_their_limits() {
     assert_eq!(codes("a: 1\0\nb: 2\n"), ["yaml-syntax"]);
     assert_eq!(codes(&"[\n---\n".repeat(5000)).len(), MAX_PROBLEMS + 1);
 }
+
+/// Whether every place in a value is a range of whole characters of the text.
+fn places_fit(value: &Value, text: &str) -> bool {
+    let fits = |span: Span| text.get(span.start as usize..span.end as usize).is_some();
+    fits(value.span)
+        && match &value.data {
+            Data::List(items) => items.iter().all(|item| places_fit(item, text)),
+            Data::Map(map) => map.iter().all(|(_, entry)| fits(entry.key) && places_fit(&entry.value, text)),
+            _ => true,
+        }
+}
+
+const TOKENS: &[&str] = &[
+    "a",
+    "b: ",
+    "- ",
+    "? ",
+    ": ",
+    "&x ",
+    "*x",
+    "<<: ",
+    "!t ",
+    "!!str ",
+    "'",
+    "\"",
+    "\\",
+    "\n",
+    "\n  ",
+    " ",
+    "\t",
+    "[",
+    "]",
+    "{",
+    "}",
+    ",",
+    "|",
+    ">\n",
+    "#",
+    "---\n",
+    "...\n",
+    "%YAML 1.2\n",
+    "%",
+    "@",
+    "é",
+    "😀",
+    "\u{feff}",
+    "\u{85}",
+    "\r\n",
+    "\r",
+    "\0",
+    "~",
+    "1",
+    "0x",
+    ".inf",
+];
+
+proptest::proptest! {
+    #[test]
+    fn any_text_ends_with_places_that_fit(picks in proptest::collection::vec(0..TOKENS.len(), 0..60)) {
+        let text: String = picks.iter().filter_map(|pick| TOKENS.get(*pick).copied()).collect();
+        let options = ParseOptions { line_breaks_1_1: true, cloudformation: true, ..ParseOptions::default() };
+        let (documents, problems) = parse_with(&text, FileId(0), options);
+        proptest::prop_assert!(documents.iter().all(|document| places_fit(&document.value, &text)));
+        proptest::prop_assert!(problems.iter().all(|problem| text.get(problem.span.start as usize..problem.span.end as usize).is_some()));
+    }
+
+    #[test]
+    fn what_is_written_as_json_is_read_back(picks in proptest::collection::vec(0..TOKENS.len(), 0..40)) {
+        let text: String = picks.iter().filter_map(|pick| TOKENS.get(*pick).copied()).collect();
+        for document in parse(&text, FileId(0)).0 {
+            if let Some(written) = json::write(&document.value) {
+                proptest::prop_assert_eq!(&json::parse(&written, FileId(0)).0, &document.value);
+                let (again, _) = parse(&format!(" {written}"), FileId(0));
+                proptest::prop_assert_eq!(&again.first().unwrap().value, &document.value);
+            }
+        }
+    }
+}
