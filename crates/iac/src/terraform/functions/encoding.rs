@@ -88,7 +88,8 @@ fn write_json<'v>(value: &'v Value, out: &mut String, depth: usize) -> Result<()
     Ok(())
 }
 
-fn quote(text: &str, out: &mut String) {
+/// Text in quotes, appended to `out`, as Go's JSON writer does it.
+pub(crate) fn quote(text: &str, out: &mut String) {
     out.push('"');
     for letter in text.chars() {
         match letter {

@@ -27,7 +27,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use probity_core::TreeError;
 use probity_value::{Map, Span, UnknownKind, Value};
 
+pub(crate) use encoding::quote;
 use support::{Call, Stop};
+pub(crate) use support::{to_text, with_marks};
 
 /// Steps that may still be taken; shared by everything one root evaluates.
 #[derive(Debug)]

@@ -212,7 +212,7 @@ pub(super) fn normalise(text: Arc<str>) -> Arc<str> {
 }
 
 /// `value` with the marks, references and steps of `sources`, after its own.
-pub(super) fn with_marks<'v>(mut value: Value, sources: impl Iterator<Item = &'v Value>, deep: bool) -> Value {
+pub(crate) fn with_marks<'v>(mut value: Value, sources: impl Iterator<Item = &'v Value>, deep: bool) -> Value {
     let mut gather = Gather { sensitive: value.sensitive, origin: value.origin.take(), merged: None };
     for source in sources {
         gather.take(source, deep);
@@ -280,7 +280,7 @@ pub(super) fn describe(value: &Value) -> &'static str {
 }
 
 /// Text of a scalar, as Terraform converts it; `None` for anything else.
-pub(super) fn to_text(value: &Value) -> Option<Arc<str>> {
+pub(crate) fn to_text(value: &Value) -> Option<Arc<str>> {
     match &value.data {
         Data::String(text) => Some(Arc::clone(text)),
         Data::Bool(true) => Some("true".into()),
