@@ -1,0 +1,258 @@
+//! What a change touched: `--changed-only` by subject and value, not by line; and which findings were there before.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use probity_core::{Digest, Finding, Place, SubjectKind, SubjectRef, Suppression};
+use probity_value::SourceMap;
+
+/// One subject of a revision.
+#[derive(Clone, Debug)]
+pub struct SubjectState {
+    /// Which.
+    pub subject: SubjectRef,
+    /// Where it stands.
+    pub at: Place,
+    /// The module calls on the way to it.
+    pub via: Vec<Place>,
+    /// Digest of its value (`fingerprint::subject_digest`).
+    pub value: Digest,
+}
+
+/// One finding of the base revision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BaseFinding {
+    /// Its fingerprint at the base revision, with the root as it was called there.
+    pub fingerprint: Arc<str>,
+    /// Its fingerprint with the root as it is called now (`Renames::root`); the same where nothing was renamed.
+    pub carried: Arc<str>,
+}
+
+/// The base revision, judged with the same rules as the head.
+#[derive(Clone, Copy)]
+pub struct BaseState<'a> {
+    /// Findings that asked for something there.
+    pub findings: &'a [BaseFinding],
+    /// All its subjects.
+    pub subjects: &'a [SubjectState],
+    /// Its suppression comments.
+    pub suppressions: &'a [Suppression],
+    /// The texts its spans lie in.
+    pub sources: &'a SourceMap,
+    /// What was renamed since.
+    pub renames: &'a Renames,
+    /// Files that differ between base and head, as they are called at the head.
+    pub changed_files: &'a BTreeSet<Arc<str>>,
+}
+
+/// What was renamed between the base revision and the head.
+#[derive(Clone, Debug, Default)]
+pub struct Renames {
+    files: BTreeMap<Arc<str>, Arc<str>>,
+    roots: BTreeMap<Arc<str>, Arc<str>>,
+}
+
+impl Renames {
+    /// From git's renames of files (old, new) and the roots of the head. A root is renamed when it is gone and the files of its
+    /// folder went to one other folder; one that still exists is never: a file that moves between two environments is new there.
+    #[must_use]
+    pub fn new(files: &[(Arc<str>, Arc<str>)], head_roots: &BTreeSet<Arc<str>>) -> Renames {
+        let mut votes: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
+        for (old, new) in files {
+            *votes.entry(folder(old)).or_default().entry(folder(new)).or_default() += 1;
+        }
+        let mut roots = BTreeMap::new();
+        for (old, targets) in votes {
+            if head_roots.contains(old) {
+                continue;
+            }
+            let most = targets.values().copied().max().unwrap_or(0);
+            let mut best = targets.iter().filter(|(_, count)| **count == most);
+            if let (Some((new, _)), None) = (best.next(), best.next()) {
+                roots.insert(Arc::from(old), Arc::from(*new));
+            }
+        }
+        // Two old roots that end in one new one would share fingerprints: neither is carried.
+        let mut ends: BTreeMap<Arc<str>, usize> = BTreeMap::new();
+        for new in roots.values() {
+            *ends.entry(Arc::clone(new)).or_default() += 1;
+        }
+        roots.retain(|_, new| ends.get(new) == Some(&1));
+        Renames { files: files.iter().cloned().collect(), roots }
+    }
+
+    /// What a file of the base revision is called now.
+    #[must_use]
+    pub fn file(&self, old: &Arc<str>) -> Arc<str> {
+        self.files.get(old).unwrap_or(old).clone()
+    }
+
+    /// What a root of the base revision is called now. A root that is a file itself follows the file.
+    #[must_use]
+    pub fn root(&self, old: &Arc<str>) -> Arc<str> {
+        self.roots.get(old).or_else(|| self.files.get(old)).unwrap_or(old).clone()
+    }
+}
+
+fn folder(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+/// A subject by kind, root and id.
+pub(crate) type SubjectKey = (SubjectKind, Arc<str>, Arc<str>);
+
+pub(crate) fn key(subject: &SubjectRef) -> SubjectKey {
+    (subject.kind, Arc::clone(&subject.root), Arc::clone(&subject.id))
+}
+
+/// A subject of the base revision under the name it has now.
+pub(crate) fn carried_key(subject: &SubjectRef, renames: &Renames) -> SubjectKey {
+    (subject.kind, renames.root(&subject.root), Arc::clone(&subject.id))
+}
+
+/// Answers what a change touched.
+pub struct Changes {
+    /// Fingerprint now to fingerprint at the base revision.
+    before: HashMap<Arc<str>, Arc<str>>,
+    /// Subjects whose value is the same as at the base revision.
+    same: HashSet<SubjectKey>,
+    known: HashSet<SubjectKey>,
+}
+
+impl Changes {
+    /// Compares the subjects of the head with the base revision.
+    #[must_use]
+    pub fn new(base: &BaseState<'_>, head: &[SubjectState]) -> Changes {
+        let mut old: HashMap<SubjectKey, Digest> = HashMap::with_capacity(base.subjects.len());
+        let mut twice = HashSet::new();
+        for state in base.subjects {
+            let key = carried_key(&state.subject, base.renames);
+            if old.insert(key.clone(), state.value).is_some_and(|before| before != state.value) {
+                twice.insert(key);
+            }
+        }
+        let mut same = HashSet::new();
+        let mut differs = HashSet::new();
+        let mut known = HashSet::new();
+        for state in head {
+            let key = key(&state.subject);
+            known.insert(key.clone());
+            // Two subjects of one name that differ: nobody can tell which is which, so both count as changed.
+            if old.get(&key) == Some(&state.value) && !twice.contains(&key) {
+                same.insert(key);
+            } else {
+                differs.insert(key);
+            }
+        }
+        same.retain(|key| !differs.contains(key));
+        let before = base.findings.iter().map(|finding| (Arc::clone(&finding.carried), Arc::clone(&finding.fingerprint))).collect();
+        Changes { before, same, known }
+    }
+
+    /// Whether the finding was there at the base revision.
+    #[must_use]
+    pub fn existed(&self, finding: &Finding) -> bool {
+        self.before.contains_key(&finding.fingerprint)
+    }
+
+    /// The finding's fingerprint at the base revision, where it was there.
+    #[must_use]
+    pub fn earlier(&self, finding: &Finding) -> Option<&Arc<str>> {
+        self.before.get(&finding.fingerprint)
+    }
+
+    /// Whether the change touched it: it is new, or its subject is new or has another value. Something known only by its finding
+    /// (of another scanner) is touched when the finding is new.
+    #[must_use]
+    pub fn touches(&self, finding: &Finding) -> bool {
+        let key = key(&finding.subject);
+        let changed_subject = self.known.contains(&key) && !self.same.contains(&key);
+        changed_subject || !self.existed(finding)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{digest, finding, place, rule};
+    use probity_core::{Severity, Status};
+
+    fn state(id: &str, root: &str, value: &str) -> SubjectState {
+        SubjectState {
+            subject: SubjectRef { kind: SubjectKind::Terraform, id: id.into(), type_name: "t".into(), root: root.into() },
+            at: place(&format!("{root}/main.tf"), 1),
+            via: vec![],
+            value: digest(value.as_bytes()),
+        }
+    }
+
+    fn pairs(list: &[(&str, &str)]) -> Vec<(Arc<str>, Arc<str>)> {
+        list.iter().map(|(old, new)| (Arc::from(*old), Arc::from(*new))).collect()
+    }
+
+    fn renames(list: &[(&str, &str)], roots: &[&str]) -> Renames {
+        Renames::new(&pairs(list), &roots.iter().map(|root| Arc::from(*root)).collect())
+    }
+
+    #[test]
+    fn roots_follow_their_files() {
+        let check = |list: &[(&str, &str)], roots: &[&str], old: &str, expected: &str| {
+            assert_eq!(&*renames(list, roots).root(&old.into()), expected);
+        };
+        check(&[("live/a.tf", "prod/a.tf"), ("live/b.tf", "prod/b.tf")], &["prod"], "live", "prod");
+        check(&[("live/a.tf", "prod/a.tf")], &["prod", "live"], "live", "live");
+        check(&[("live/a.tf", "prod/a.tf"), ("live/b.tf", "test/b.tf")], &["prod", "test"], "live", "live");
+        check(&[("x/a.tf", "prod/a.tf"), ("y/a.tf", "prod/b.tf")], &["prod"], "x", "x");
+        check(&[("a.tf", "prod/a.tf")], &["prod"], "", "prod");
+        check(&[], &[], "x", "x");
+    }
+
+    #[test]
+    fn touched_by_value_and_not_by_line() {
+        let meta = rule("r", Severity::High);
+        let mut here = finding(&meta, "aws_s3_bucket.b", "prod/main.tf", Status::Fail);
+        let before = BaseFinding { fingerprint: "old".into(), carried: here.fingerprint.clone() };
+        let sources = SourceMap::new();
+        let none = Renames::default();
+        let files = BTreeSet::new();
+        let base_subjects = [state("aws_s3_bucket.b", "prod", "one")];
+        let base = BaseState {
+            findings: &[before],
+            subjects: &base_subjects,
+            suppressions: &[],
+            sources: &sources,
+            renames: &none,
+            changed_files: &files,
+        };
+        let same = Changes::new(&base, &[state("aws_s3_bucket.b", "prod", "one")]);
+        assert!(!same.touches(&here));
+        assert!(same.existed(&here));
+        assert_eq!(same.earlier(&here).map(|text| &**text), Some("old"));
+        let other = Changes::new(&base, &[state("aws_s3_bucket.b", "prod", "two")]);
+        assert!(other.touches(&here));
+        let unlisted = Changes::new(&base, &[]);
+        assert!(!unlisted.touches(&here));
+        here.fingerprint = "new".into();
+        assert!(same.touches(&here));
+        let doubled = Changes::new(&base, &[state("aws_s3_bucket.b", "prod", "one"), state("aws_s3_bucket.b", "prod", "two")]);
+        assert!(doubled.touches(&finding(&meta, "aws_s3_bucket.b", "prod/main.tf", Status::Fail)));
+    }
+
+    #[test]
+    fn a_renamed_root_is_the_same_root() {
+        let sources = SourceMap::new();
+        let moved = renames(&[("live/main.tf", "prod/main.tf")], &["prod"]);
+        let files = BTreeSet::new();
+        let base_subjects = [state("b", "live", "one")];
+        let base = BaseState {
+            findings: &[],
+            subjects: &base_subjects,
+            suppressions: &[],
+            sources: &sources,
+            renames: &moved,
+            changed_files: &files,
+        };
+        let changes = Changes::new(&base, &[state("b", "prod", "one")]);
+        assert!(changes.same.contains(&key(&state("b", "prod", "one").subject)));
+    }
+}

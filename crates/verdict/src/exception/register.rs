@@ -1,0 +1,327 @@
+//! The register: every exception with what speaks against it, and whether one covers a finding.
+
+use std::fmt;
+use std::sync::Arc;
+
+use probity_core::{Diagnostic, Exception, ExceptionRef, Finding, RuleMeta, Severity, Timestamp};
+
+use super::parse::{ExceptionFile, parse};
+use super::people::{Author, Signer, find_signer, wrote_it};
+use crate::config::Config;
+use crate::day::has_expired;
+use crate::pattern::{PathPattern, wildcard};
+use crate::signature::SignatureCheck;
+use crate::{Day, ids};
+
+/// Why something that would cover a finding does not count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It must be signed and is not.
+    Unsigned,
+    /// It is signed, but not by the key of an approver over this text.
+    BadSignature(String),
+    /// Whoever signed it may not accept this severity.
+    NotApproved {
+        /// The approver.
+        by: Arc<str>,
+        /// The severity.
+        severity: Severity,
+    },
+    /// It ran out.
+    Expired(Day),
+    /// It could match nearly everything.
+    OverBroad,
+    /// It runs longer than the severity allows.
+    OverLong {
+        /// Days it still runs.
+        days: i64,
+        /// Days it may run.
+        most: u32,
+        /// The severity, or nothing for a baseline.
+        severity: Option<Severity>,
+    },
+    /// Its signer or owner made the change.
+    SelfMade(Arc<str>),
+    /// Nothing may waive the rule.
+    NotWaivable(Arc<str>),
+    /// No rule answers to the id.
+    UnknownRule {
+        /// The id.
+        id: Arc<str>,
+        /// The nearest there is.
+        near: Option<Arc<str>>,
+    },
+    /// The file cannot be read.
+    Broken,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::Unsigned => f.write_str("it is not signed by an approver"),
+            Refusal::BadSignature(why) => write!(f, "its signature is not an approver's: {why}"),
+            Refusal::NotApproved { by, severity } => write!(f, "`{by}`, who signed it, may not accept `{severity}` findings"),
+            Refusal::Expired(day) => write!(f, "it ran out on {day}"),
+            Refusal::OverBroad => f.write_str("it is too broad: its subject would match nearly everything"),
+            Refusal::OverLong { days, most, severity: Some(severity) } => {
+                write!(f, "it runs {days} more days; {most} is the most for `{severity}` findings")
+            }
+            Refusal::OverLong { days, most, severity: None } => write!(f, "it runs {days} more days; {most} is the most"),
+            Refusal::SelfMade(who) => write!(f, "`{who}` made this change and cannot accept its risk"),
+            Refusal::NotWaivable(rule) => write!(f, "nothing can waive `{rule}`"),
+            Refusal::UnknownRule { id, near: Some(near) } => write!(f, "no rule here answers to `{id}`; the nearest is `{near}`"),
+            Refusal::UnknownRule { id, near: None } => write!(f, "no rule here answers to `{id}`"),
+            Refusal::Broken => f.write_str("its file cannot be read"),
+        }
+    }
+}
+
+/// What the register is judged by.
+#[derive(Clone, Copy)]
+pub struct RegisterInput<'a> {
+    /// The configuration that counts.
+    pub config: &'a Config,
+    /// All rules that took part, those of other scanners too.
+    pub rules: &'a [Arc<RuleMeta>],
+    /// Checks signatures.
+    pub signatures: &'a dyn SignatureCheck,
+    /// Authors of the change; empty where there is no base revision.
+    pub authors: &'a [Author],
+    /// The time of the evaluation.
+    pub now: Timestamp,
+}
+
+/// One exception with what speaks against it whatever the finding.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The exception.
+    pub exception: Exception,
+    /// Who signed it, where the signature is good.
+    pub signer: Option<Signer>,
+    /// What speaks against it; empty where nothing does.
+    pub refusals: Vec<Refusal>,
+    /// Why its owner or signer cannot waive findings this change brings, if so.
+    self_made: Option<Arc<str>>,
+    expires: Day,
+    path: Option<PathPattern>,
+}
+
+/// All exceptions of one revision.
+#[derive(Clone, Debug, Default)]
+pub struct Register {
+    /// Those that could be read, by file.
+    pub entries: Vec<Entry>,
+    /// Files that could not be read.
+    pub broken: Vec<Arc<str>>,
+    /// What is wrong with them: errors, so the verdict fails closed.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Whether something covers a finding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cover {
+    /// Nothing names it.
+    Nothing,
+    /// It is covered.
+    By(ExceptionRef),
+    /// Something names it but does not count: its id, and why.
+    Refused(Vec<(Arc<str>, Refusal)>),
+}
+
+impl Register {
+    /// Reads and judges all files.
+    #[must_use]
+    pub fn new(files: &[ExceptionFile], input: &RegisterInput<'_>) -> Register {
+        let mut register = Register::default();
+        for file in files {
+            let (exception, diagnostics) = parse(file);
+            register.diagnostics.extend(diagnostics);
+            match exception.and_then(|exception| entry(exception, file, input)) {
+                Some(entry) => register.entries.push(entry),
+                None => register.broken.push(Arc::clone(&file.path)),
+            }
+        }
+        register.entries.sort_by(|a, b| a.exception.file.cmp(&b.exception.file));
+        register
+    }
+
+    /// Whether an exception covers a finding. `earlier` is the fingerprint the finding had at the base revision, where a folder was
+    /// renamed since.
+    #[must_use]
+    pub fn cover(&self, finding: &Finding, earlier: Option<&str>, config: &Config, now: Timestamp) -> Cover {
+        let mut refused = Vec::new();
+        for entry in self.entries.iter().filter(|entry| entry.names(finding, earlier)) {
+            let refusals = entry.refusals_for(finding, config, now);
+            match refusals.into_iter().next() {
+                None => return Cover::By(entry.reference()),
+                Some(refusal) => refused.push((Arc::clone(&entry.exception.id), refusal)),
+            }
+        }
+        if refused.is_empty() { Cover::Nothing } else { Cover::Refused(refused) }
+    }
+
+    /// One line for every exception that does not count whatever the finding.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        let broken = self.broken.iter().map(|file| format!("exception `{file}` does not count: {}", Refusal::Broken));
+        let refused = self.entries.iter().filter_map(|entry| {
+            let refusal = entry.refusals.first()?;
+            Some(format!("exception `{}` does not count: {refusal}", entry.exception.id))
+        });
+        broken.chain(refused).collect()
+    }
+}
+
+fn entry(exception: Exception, file: &ExceptionFile, input: &RegisterInput<'_>) -> Option<Entry> {
+    let config = input.config;
+    // Both were checked when the file was read; a file they do not fit is broken.
+    let expires: Day = exception.expires.parse().ok()?;
+    let path = if exception.path.is_empty() { None } else { Some(PathPattern::new(&exception.path).ok()?) };
+    let mut refusals = Vec::new();
+    let mut signer = None;
+    match &file.signature {
+        Some(signature) if config.signature_required() || !config.approvers.is_empty() => {
+            match find_signer(&config.approvers, &file.text, signature, input.signatures) {
+                Ok(found) => signer = Some(found),
+                Err(why) => refusals.push(Refusal::BadSignature(why)),
+            }
+        }
+        // Nobody is configured who could have signed it: the signature says nothing, and nothing asks for one.
+        Some(_) => {}
+        None if config.signature_required() => refusals.push(Refusal::Unsigned),
+        None => {}
+    }
+    if has_expired(expires, input.now) {
+        refusals.push(Refusal::Expired(expires));
+    }
+    if over_broad(&exception, path.as_ref(), input.rules) {
+        refusals.push(Refusal::OverBroad);
+    }
+    if !exception.rule.is_empty() && ids::find(input.rules, &exception.rule).next().is_none() {
+        let near = ids::nearest(input.rules, &exception.rule).map(Arc::from);
+        refusals.push(Refusal::UnknownRule { id: Arc::clone(&exception.rule), near });
+    }
+    let signed_by = signer.as_ref().map(|signer| Arc::clone(&signer.approver.name));
+    let self_made = [Some(Arc::clone(&exception.owner)), signed_by]
+        .into_iter()
+        .flatten()
+        .find(|person| wrote_it(person, &config.approvers, input.authors));
+    Some(Entry { exception, signer, refusals, self_made, expires, path })
+}
+
+impl Entry {
+    /// Whether the exception names this finding.
+    #[must_use]
+    pub fn names(&self, finding: &Finding, earlier: Option<&str>) -> bool {
+        let exception = &self.exception;
+        let is = |wanted: &Arc<str>| {
+            wanted.eq_ignore_ascii_case(&finding.fingerprint) || earlier.is_some_and(|earlier| wanted.eq_ignore_ascii_case(earlier))
+        };
+        (exception.rule.is_empty() || ids::answers(&finding.rule, &exception.rule))
+            && (exception.fingerprints.is_empty() || exception.fingerprints.iter().any(is))
+            && (exception.subject.is_empty() || wildcard(&exception.subject, &finding.subject.id))
+            && self.path.as_ref().is_none_or(|path| {
+                path.matches(&finding.subject.root) || path.matches(&finding.subject_at.file) || path.matches(&finding.at.file)
+            })
+            // Neither a rule nor a fingerprint names nothing (such a file is broken and never gets here).
+            && !(exception.rule.is_empty() && exception.fingerprints.is_empty())
+    }
+
+    /// What speaks against it for this finding.
+    #[must_use]
+    pub fn refusals_for(&self, finding: &Finding, config: &Config, now: Timestamp) -> Vec<Refusal> {
+        let severity = finding.rule.severity;
+        let mut out = Vec::new();
+        if config.never_waived(&finding.rule) {
+            out.push(Refusal::NotWaivable(Arc::clone(&finding.rule.id)));
+        }
+        out.extend(self.refusals.iter().cloned());
+        if let Some(signer) = &self.signer
+            && !signer.approver.may_accept.contains(&severity)
+        {
+            out.push(Refusal::NotApproved { by: Arc::clone(&signer.approver.name), severity });
+        }
+        let days = Day::of(now).days_until(self.expires);
+        let most = config.exceptions.max_days.of(severity);
+        if days > i64::from(most) {
+            out.push(Refusal::OverLong { days, most, severity: Some(severity) });
+        }
+        // What was there at the base revision is not a risk this change brings.
+        if finding.existed != Some(true)
+            && let Some(who) = &self.self_made
+        {
+            out.push(Refusal::SelfMade(Arc::clone(who)));
+        }
+        out
+    }
+
+    /// How a covered finding refers to it.
+    #[must_use]
+    pub fn reference(&self) -> ExceptionRef {
+        ExceptionRef {
+            source: "exception".into(),
+            id: Arc::clone(&self.exception.id),
+            kind: Some(self.exception.kind),
+            reason: Arc::clone(&self.exception.reason),
+            by: self.signer.as_ref().map(|signer| Arc::clone(&signer.approver.name)),
+            expires: Some(Arc::clone(&self.exception.expires)),
+        }
+    }
+
+    /// Whether it was signed by an approver who is no author of the change, and nothing speaks against it: then its signature
+    /// accepts its own arrival. `severity` is that of the finding about it.
+    #[must_use]
+    pub fn accepts_its_arrival(&self, severity: Severity) -> bool {
+        self.refusals.is_empty()
+            && self.self_made.is_none()
+            && self.signer.as_ref().is_some_and(|signer| signer.approver.may_accept.contains(&severity))
+    }
+}
+
+/// A name nobody gives anything.
+const NOBODY: &str = "zq9xj7vkw";
+/// Letters and digits a pattern must hold besides the subject's type.
+const LITERALS: usize = 3;
+
+/// Whether subject and path would match nearly everything the rule judges. A fingerprint, or a subject without `*`, never does.
+fn over_broad(exception: &Exception, path: Option<&PathPattern>, rules: &[Arc<RuleMeta>]) -> bool {
+    if !exception.fingerprints.is_empty() {
+        return false;
+    }
+    let pattern = &*exception.subject;
+    let letters = |text: &str| text.chars().filter(|letter| letter.is_alphanumeric()).count();
+    if letters(pattern) == 0 {
+        return true;
+    }
+    if !pattern.contains('*') {
+        return false;
+    }
+    if path.is_some_and(|path| letters(path.as_str()) >= LITERALS && !path.matches(&format!("{NOBODY}/{NOBODY}/{NOBODY}.tf"))) {
+        return false;
+    }
+    let types: Vec<&str> = ids::find(rules, &exception.rule).flat_map(|rule| rule.applies_to.iter().map(|name| &**name)).collect();
+    let mut rest = pattern.to_owned();
+    for type_name in &types {
+        rest = rest.replace(type_name, "");
+    }
+    for word in ["module.", "data.", "jobs.", "steps"] {
+        rest = rest.replace(word, "");
+    }
+    if letters(&rest) < LITERALS {
+        return true;
+    }
+    types.iter().copied().chain([NOBODY]).any(|kind| {
+        [
+            format!("{kind}.{NOBODY}"),
+            format!("{kind}.{NOBODY}[7]"),
+            format!("module.{NOBODY}.{kind}.{NOBODY}"),
+            format!("{kind}/{NOBODY}"),
+            format!("{kind}/{NOBODY}/{NOBODY}"),
+            format!("{kind}[7]"),
+            format!("{NOBODY}/{kind}[7]"),
+            format!("jobs.{NOBODY}.steps[{NOBODY}]"),
+        ]
+        .iter()
+        .any(|probe| wildcard(pattern, probe))
+    })
+}

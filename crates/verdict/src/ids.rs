@@ -1,0 +1,80 @@
+//! Rule ids as people write them: ours, and other tools' in all their spellings.
+
+use std::sync::Arc;
+
+use probity_core::RuleMeta;
+
+use crate::pattern::wildcard;
+
+/// The one spelling all spellings of an id are compared in: lower case, without Aqua's `AVD-`.
+#[must_use]
+pub fn normal(id: &str) -> String {
+    let lower = id.trim().to_ascii_lowercase();
+    match lower.strip_prefix("avd-") {
+        Some(rest) => rest.to_owned(),
+        None => lower,
+    }
+}
+
+/// Whether `id` names this rule: its own id or an alias, in any letter case, with or without `AVD-`. No wildcards.
+#[must_use]
+pub fn answers(rule: &RuleMeta, id: &str) -> bool {
+    let id = id.trim();
+    if id.is_empty() {
+        return false;
+    }
+    let wanted = normal(id);
+    rule.answers_to(id) || normal(&rule.id) == wanted || rule.aliases.iter().any(|alias| normal(alias) == wanted)
+}
+
+/// The same where `id` may hold `*` (`aws-s3-*`), as comments of other tools do.
+#[must_use]
+pub fn answers_pattern(rule: &RuleMeta, id: &str) -> bool {
+    if !id.contains('*') {
+        return answers(rule, id);
+    }
+    let pattern = normal(id);
+    wildcard(&pattern, &normal(&rule.id)) || rule.aliases.iter().any(|alias| wildcard(&pattern, &normal(alias)))
+}
+
+/// The rules an id names.
+pub fn find<'a>(rules: &'a [Arc<RuleMeta>], id: &'a str) -> impl Iterator<Item = &'a Arc<RuleMeta>> {
+    rules.iter().filter(move |rule| answers(rule, id))
+}
+
+/// The rule id or alias nearest to one that names nothing.
+#[must_use]
+pub fn nearest<'a>(rules: &'a [Arc<RuleMeta>], id: &str) -> Option<&'a str> {
+    crate::words::nearest(id, rules.iter().flat_map(|rule| std::iter::once(&*rule.id).chain(rule.aliases.iter().map(|alias| &**alias))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::rule;
+    use probity_core::Severity;
+
+    #[test]
+    fn spellings() {
+        let mut meta = rule("aws-s3-bucket-unlogged", Severity::Low);
+        let changed = Arc::make_mut(&mut meta);
+        changed.aliases = vec!["CKV_AWS_18".into(), "AWS-0089".into(), "aws-s3-enable-bucket-logging".into()];
+        let check = |id: &str, expected: bool| assert_eq!(answers(&meta, id), expected, "{id}");
+        check("aws-s3-bucket-unlogged", true);
+        check("AWS-S3-Bucket-Unlogged", true);
+        check("ckv_aws_18", true);
+        check("AVD-AWS-0089", true);
+        check("avd-aws-0089", true);
+        check(" AWS-0089 ", true);
+        check("AWS-0090", false);
+        check("", false);
+        check("*", false);
+        assert!(answers_pattern(&meta, "*"));
+        assert!(answers_pattern(&meta, "aws-s3-*"));
+        assert!(answers_pattern(&meta, "AVD-AWS-*"));
+        assert!(!answers_pattern(&meta, "aws-rds-*"));
+        let rules = [meta];
+        assert_eq!(nearest(&rules, "CKV_AWS_81"), Some("CKV_AWS_18"));
+        assert_eq!(find(&rules, "ckv_aws_18").count(), 1);
+    }
+}
