@@ -201,7 +201,7 @@ fn from_block(source: &Value, map: &Map) -> Statement {
     let blocks = part(map, "condition").or_else(|| part(map, "conditions")).map(listed);
     let conditions = blocks
         .iter()
-        .flat_map(|blocks| items(blocks))
+        .flat_map(items)
         .map(|block| match &block.data {
             Data::Map(condition) => Condition {
                 operator: part(condition, "test").or_else(|| part(condition, "operator")).unwrap_or_else(|| Value::null(block.span)),
@@ -232,7 +232,7 @@ fn block_principals(blocks: &Value) -> Vec<Principal> {
             Data::Map(map) => {
                 let kind = part(map, "type").unwrap_or_else(|| Value::null(block.span));
                 let ids = part(map, "identifiers").or_else(|| part(map, "id")).map(listed);
-                ids.iter().flat_map(|ids| items(ids)).map(|id| Principal { kind: kind.clone(), id: id.clone() }).collect::<Vec<_>>()
+                ids.iter().flat_map(items).map(|id| Principal { kind: kind.clone(), id: id.clone() }).collect::<Vec<_>>()
             }
             Data::Unknown(_) => vec![Principal { kind: block.clone(), id: block.clone() }],
             _ => Vec::new(),

@@ -336,8 +336,7 @@ fn find(entries: &[Entry], ask: &Opens, widest: bool, reached: &dyn Fn(&Addresse
         let together = Addresses::union(open.iter().map(|(_, addresses)| addresses));
         return if reached(&together) { blame(&open.iter().collect::<Vec<_>>(), 0, reached) } else { None };
     };
-    let ranged: Vec<(&(&Entry, Addresses), (u128, u128))> =
-        open.iter().filter_map(|pair| pair.0.ports(widest).map(|range| (pair, range))).collect();
+    let ranged: Vec<_> = open.iter().filter_map(|pair| pair.0.ports(widest).map(|range| (pair, range))).collect();
     let asked = match ports {
         // Port 0 is not used; ranges are written from 0 and from 1 for the same.
         Ports::All => Intervals::of([(1, LAST_PORT)]),

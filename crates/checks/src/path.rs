@@ -235,7 +235,7 @@ impl Selected {
         Selected { value: None, trail, at, labels: None, item: false }
     }
 
-    fn as_item(mut self) -> Selected {
+    fn an_item(mut self) -> Selected {
         self.item = true;
         self
     }
@@ -244,7 +244,7 @@ impl Selected {
     fn item_trail(&self, index: usize, count: usize) -> Trail {
         match self.labels.as_ref().and_then(|labels| labels.get(index)) {
             Some(label) => Trail::default().then(TrailStep::Raw(Arc::clone(label))),
-            None if count == 1 && self.value.as_ref().is_some_and(|value| is_blocks(value)) => self.trail.clone(),
+            None if count == 1 && self.value.as_ref().is_some_and(is_blocks) => self.trail.clone(),
             None => self.trail.then(TrailStep::Index(index)),
         }
     }
@@ -255,7 +255,7 @@ impl Selected {
             Some(Data::List(items)) => items
                 .iter()
                 .enumerate()
-                .map(|(index, item)| Selected::value(item.clone(), self.item_trail(index, items.len()), self.at).as_item())
+                .map(|(index, item)| Selected::value(item.clone(), self.item_trail(index, items.len()), self.at).an_item())
                 .collect(),
             _ => vec![self.clone()],
         }
@@ -312,7 +312,7 @@ pub(crate) fn step(from: &Selected, step: &Step, decode: &mut dyn FnMut(&Value) 
         },
         (Step::Values, Data::Map(map)) => values(from, map).unwrap_or_else(absent),
         (Step::Index(index), Data::List(items)) => match items.get(*index) {
-            Some(item) => vec![Selected::value(item.clone(), from.item_trail(*index, items.len()), from.at).as_item()],
+            Some(item) => vec![Selected::value(item.clone(), from.item_trail(*index, items.len()), from.at).an_item()],
             None => absent(),
         },
         (Step::Index(0), _) => vec![from.clone()],
@@ -320,7 +320,7 @@ pub(crate) fn step(from: &Selected, step: &Step, decode: &mut dyn FnMut(&Value) 
         (Step::Items, Data::List(items)) => items
             .iter()
             .enumerate()
-            .map(|(index, item)| Selected::value(item.clone(), from.trail.then(TrailStep::Index(index)), from.at).as_item())
+            .map(|(index, item)| Selected::value(item.clone(), from.trail.then(TrailStep::Index(index)), from.at).an_item())
             .collect(),
         (Step::Items, _) => vec![from.clone()],
         (Step::Name(_) | Step::Values | Step::Index(_) | Step::View(_), _) => absent(),
@@ -338,7 +338,7 @@ fn values(from: &Selected, map: &Map) -> Option<Vec<Selected>> {
     let found: Vec<Selected> = map
         .iter()
         .map(|(key, entry)| {
-            Selected::value(entry.value.clone(), from.trail.then(TrailStep::Name(Arc::clone(key))), entry.key.or(from.at)).as_item()
+            Selected::value(entry.value.clone(), from.trail.then(TrailStep::Name(Arc::clone(key))), entry.key.or(from.at)).an_item()
         })
         .collect();
     (!found.is_empty()).then_some(found)

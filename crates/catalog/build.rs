@@ -1,0 +1,79 @@
+//! Makes the binary index of the built-in rules out of `policies/`. A file that is not a sound rule ends the build with its place.
+
+#[path = "src/controls.rs"]
+#[allow(dead_code, unreachable_pub, reason = "shared with the library, which uses the rest")]
+mod controls;
+#[path = "src/index.rs"]
+#[allow(dead_code, unreachable_pub, reason = "shared with the library, which uses the rest")]
+mod index;
+
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
+
+use probity_checks::RuleDocument;
+use probity_core::Diagnostic;
+use probity_value::SourceMap;
+
+fn main() -> io::Result<()> {
+    let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
+    let policies = manifest.join("../../policies");
+    println!("cargo::rerun-if-changed={}", policies.display());
+    let mut files = Vec::new();
+    walk(&policies, &policies, &mut files)?;
+    files.sort();
+    let sources = SourceMap::new();
+    let mut rules = Vec::new();
+    let mut frameworks = Vec::new();
+    let mut faults = Vec::new();
+    for path in files {
+        let text = fs::read_to_string(policies.join(&path))?;
+        let shown = format!("policies/{path}");
+        let id = sources.add(shown.as_str(), text.as_str());
+        if path.starts_with("controls/") {
+            let (framework, diagnostics) = controls::Framework::parse(&text, &shown, id);
+            frameworks.extend(framework);
+            faults.extend(diagnostics);
+            continue;
+        }
+        let (document, diagnostics) = RuleDocument::parse(&text, &shown, id);
+        faults.extend(diagnostics);
+        rules.extend(document);
+    }
+    rules.sort_by(|a, b| a.meta.id.cmp(&b.meta.id));
+    for fault in &faults {
+        println!("cargo::{}={}", if strict() { "error" } else { "warning" }, place(fault, &sources));
+    }
+    let parts = rules.iter().map(index::parts).collect::<Result<Vec<_>, _>>().map_err(io::Error::other)?;
+    let bytes = index::write(&parts, &frameworks).map_err(io::Error::other)?;
+    let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
+    fs::write(out.join("rules.bin"), bytes)?;
+    println!("cargo::rerun-if-env-changed=PROBITY_DRAFT_POLICIES");
+    Ok(())
+}
+
+/// While rules are being written, one broken draft should not stop everybody's build: with `PROBITY_DRAFT_POLICIES` set, or in a debug
+/// build, it is left out with a warning. The crate's tests refuse it all the same, and a release is never made without it.
+fn strict() -> bool {
+    env::var_os("PROBITY_DRAFT_POLICIES").is_none() && env::var("PROFILE").is_ok_and(|profile| profile == "release")
+}
+
+fn place(fault: &Diagnostic, sources: &SourceMap) -> String {
+    let at = sources.locate(fault.span).map(|(_, start, _)| format!(":{}:{}", start.line, start.column)).unwrap_or_default();
+    let hint = fault.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
+    format!("{}{at}: {}{hint}", fault.file, fault.message)
+}
+
+/// All YAML files below a folder, relative to `top`, with `/`.
+fn walk(top: &Path, folder: &Path, out: &mut Vec<String>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            walk(top, &path, out)?;
+        } else if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
+            && let Ok(below) = path.strip_prefix(top)
+        {
+            out.push(below.to_string_lossy().replace('\\', "/"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,211 @@
+//! The binary index of rules and frameworks: written by the build script, read at start. Also part of the build script.
+//!
+//! Layout: the magic, then for each section its length as a little-endian `u64` and its bytes: the table (for each rule the lengths of
+//! its parts), the frameworks, and the parts of all rules one after another. Every part is postcard.
+
+use probity_checks::{Check, Expectation, RuleDocument, TestSource};
+use probity_core::{Confidence, RuleMeta, Severity, Stage, StageKind};
+use serde::{Deserialize, Serialize};
+
+use crate::controls::Framework;
+
+const MAGIC: &[u8; 8] = b"probity1";
+
+/// Lengths of the three parts of one rule.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Lengths {
+    meta: u32,
+    check: u32,
+    examples: u32,
+}
+
+/// One rule in its stored parts.
+#[derive(Clone, Debug)]
+pub struct Parts<B> {
+    /// What it says of itself.
+    pub meta: B,
+    /// How it judges.
+    pub check: B,
+    /// Its tests, for `explain`.
+    pub examples: B,
+}
+
+/// A test of a rule, shown as an example.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Example {
+    /// What comes out: `fail`, `pass`, `unknown`, `not-applicable`.
+    pub expect: String,
+    /// Its name.
+    pub name: String,
+    /// The language: `terraform`, `kubernetes`, `dockerfile`.
+    pub language: String,
+    /// The text.
+    pub text: String,
+}
+
+/// What a rule says of itself, as stored.
+#[derive(Debug, Serialize, Deserialize)]
+struct StoredMeta {
+    id: String,
+    title: String,
+    severity: String,
+    confidence: String,
+    stage: String,
+    since: String,
+    applies_to: Vec<String>,
+    controls: Vec<String>,
+    aliases: Vec<String>,
+    why: String,
+    fix: String,
+    waivable: bool,
+}
+
+/// The index cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum IndexError {
+    /// It is not an index, or of another version.
+    #[error("the rule index is not one")]
+    Magic,
+    /// It ends too early.
+    #[error("the rule index is cut short")]
+    Short,
+    /// A part is broken.
+    #[error("a part of the rule index is broken")]
+    Part(#[from] postcard::Error),
+    /// A word of a part is not known.
+    #[error("a part of the rule index has an unknown word")]
+    Word(#[from] probity_core::UnknownWord),
+}
+
+/// The stored parts of a rule.
+///
+/// # Errors
+/// [`IndexError::Part`] where a part cannot be written.
+pub fn parts(document: &RuleDocument) -> Result<Parts<Vec<u8>>, IndexError> {
+    let meta = &document.meta;
+    let list = |names: &[std::sync::Arc<str>]| names.iter().map(ToString::to_string).collect();
+    let stored = StoredMeta {
+        id: meta.id.to_string(),
+        title: meta.title.to_string(),
+        severity: meta.severity.to_string(),
+        confidence: meta.confidence.to_string(),
+        stage: meta.stage.kind.to_string(),
+        since: meta.stage.since.to_string(),
+        applies_to: list(&meta.applies_to),
+        controls: list(&meta.controls),
+        aliases: list(&meta.aliases),
+        why: meta.why.to_string(),
+        fix: meta.fix.to_string(),
+        waivable: meta.waivable,
+    };
+    let examples: Vec<Example> = document
+        .tests
+        .iter()
+        .map(|test| Example {
+            expect: Expectation::as_str(test.expect).to_owned(),
+            name: test.name.clone(),
+            language: TestSource::as_str(test.source).to_owned(),
+            text: test.text.clone(),
+        })
+        .collect();
+    Ok(Parts {
+        meta: postcard::to_stdvec(&stored)?,
+        check: postcard::to_stdvec(&document.check)?,
+        examples: postcard::to_stdvec(&examples)?,
+    })
+}
+
+/// What a rule says of itself, from its stored part.
+///
+/// # Errors
+/// [`IndexError`] where the part is broken.
+pub fn meta(bytes: &[u8]) -> Result<RuleMeta, IndexError> {
+    let stored: StoredMeta = postcard::from_bytes(bytes)?;
+    let list = |names: Vec<String>| names.into_iter().map(Into::into).collect();
+    Ok(RuleMeta {
+        id: stored.id.into(),
+        engine: "checks",
+        title: stored.title.into(),
+        severity: stored.severity.parse::<Severity>()?,
+        confidence: stored.confidence.parse::<Confidence>()?,
+        stage: Stage { kind: stored.stage.parse::<StageKind>()?, since: stored.since.into() },
+        applies_to: list(stored.applies_to),
+        controls: list(stored.controls),
+        aliases: list(stored.aliases),
+        why: stored.why.into(),
+        fix: stored.fix.into(),
+        waivable: stored.waivable,
+    })
+}
+
+/// The check of a rule, from its stored part; `None` where the part is broken.
+#[must_use]
+pub fn check(bytes: &[u8]) -> Option<Check> {
+    postcard::from_bytes(bytes).ok()
+}
+
+/// The examples of a rule, from their stored part; `None` where the part is broken.
+#[must_use]
+pub fn examples(bytes: &[u8]) -> Option<Vec<Example>> {
+    postcard::from_bytes(bytes).ok()
+}
+
+/// Writes an index.
+///
+/// # Errors
+/// [`IndexError::Part`] where a part cannot be written.
+pub fn write(rules: &[Parts<Vec<u8>>], frameworks: &[Framework]) -> Result<Vec<u8>, IndexError> {
+    let length = |bytes: &[u8]| u32::try_from(bytes.len()).map_err(|_| IndexError::Short);
+    let mut table = Vec::new();
+    for rule in rules {
+        table.push(Lengths { meta: length(&rule.meta)?, check: length(&rule.check)?, examples: length(&rule.examples)? });
+    }
+    let mut out = MAGIC.to_vec();
+    for section in [postcard::to_stdvec(&table)?, postcard::to_stdvec(frameworks)?] {
+        out.extend_from_slice(&(section.len() as u64).to_le_bytes());
+        out.extend_from_slice(&section);
+    }
+    for part in rules.iter().flat_map(|rule| [&rule.meta, &rule.check, &rule.examples]) {
+        out.extend_from_slice(part);
+    }
+    Ok(out)
+}
+
+/// An index taken apart: the parts of the rules, and the frameworks still in bytes.
+#[derive(Debug)]
+pub struct Opened<'a> {
+    /// The rules.
+    pub rules: Vec<Parts<&'a [u8]>>,
+    /// The frameworks, as postcard.
+    pub frameworks: &'a [u8],
+}
+
+/// Takes an index apart without reading its parts.
+///
+/// # Errors
+/// [`IndexError`] where it is not an index or cut short.
+pub fn open(bytes: &[u8]) -> Result<Opened<'_>, IndexError> {
+    let mut rest = bytes.strip_prefix(MAGIC).ok_or(IndexError::Magic)?;
+    let table: Vec<Lengths> = postcard::from_bytes(section(&mut rest)?)?;
+    let frameworks = section(&mut rest)?;
+    let mut rules = Vec::with_capacity(table.len());
+    for lengths in table {
+        let meta = take(&mut rest, lengths.meta as usize)?;
+        let check = take(&mut rest, lengths.check as usize)?;
+        let examples = take(&mut rest, lengths.examples as usize)?;
+        rules.push(Parts { meta, check, examples });
+    }
+    Ok(Opened { rules, frameworks })
+}
+
+fn section<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], IndexError> {
+    let (length, after) = rest.split_first_chunk::<8>().ok_or(IndexError::Short)?;
+    *rest = after;
+    take(rest, usize::try_from(u64::from_le_bytes(*length)).map_err(|_| IndexError::Short)?)
+}
+
+fn take<'a>(rest: &mut &'a [u8], length: usize) -> Result<&'a [u8], IndexError> {
+    let (part, after) = rest.split_at_checked(length).ok_or(IndexError::Short)?;
+    *rest = after;
+    Ok(part)
+}
