@@ -20,10 +20,16 @@ pub struct Collection {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// Lets each source, in order, read what no earlier one claimed. A source that panics is an error over all that was left to it.
+/// Lets each source, in order, read what is wanted and no earlier one claimed. A source that panics is an error over all that was left to it.
 #[must_use]
-pub fn collect(tree: &dyn Tree, texts: &SourceMap, sources: &[&dyn Source], options: &CollectOptions) -> Collection {
-    let mut unclaimed: Vec<Arc<str>> = tree.files().iter().map(|file| Arc::clone(&file.path)).collect();
+pub fn collect(
+    tree: &dyn Tree,
+    texts: &SourceMap,
+    sources: &[&dyn Source],
+    options: &CollectOptions,
+    wanted: &dyn Fn(&str) -> bool,
+) -> Collection {
+    let mut unclaimed: Vec<Arc<str>> = tree.files().iter().map(|file| Arc::clone(&file.path)).filter(|path| wanted(path)).collect();
     let mut subjects = Vec::new();
     let mut out = Collection::default();
     for source in sources {

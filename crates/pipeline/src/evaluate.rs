@@ -36,10 +36,15 @@ fn engine_failed() -> Arc<RuleMeta> {
     })
 }
 
-/// Judges every subject with every program, in parallel. `keep` says which statuses are kept; all are counted.
-/// A panic in an engine is an `error` result, never a pass.
+/// Judges every subject with every program, in parallel. `keep` says of a rule and a status whether the result takes part (`None` where
+/// it does not) and whether it is kept or only counted. A panic in an engine is an `error` result, never a pass.
 #[must_use]
-pub fn evaluate(world: &World, programs: &[&dyn Program], context: &EvalContext, keep: &(dyn Fn(Status) -> bool + Sync)) -> Evaluation {
+pub fn evaluate(
+    world: &World,
+    programs: &[&dyn Program],
+    context: &EvalContext,
+    keep: &(dyn Fn(&RuleMeta, Status) -> Option<bool> + Sync),
+) -> Evaluation {
     let count = u32::try_from(world.subjects().len()).unwrap_or(u32::MAX);
     (0..count)
         .into_par_iter()
@@ -58,8 +63,10 @@ pub fn evaluate(world: &World, programs: &[&dyn Program], context: &EvalContext,
                     }]
                 });
                 for result in results {
+                    let failed = result.status == Status::Error;
+                    let Some(kept) = keep(&result.rule, result.status).or(failed.then_some(true)) else { continue };
                     *out.by_status.entry(result.status.as_str()).or_insert(0) += 1;
-                    if keep(result.status) {
+                    if kept {
                         out.results.push(result);
                     }
                 }

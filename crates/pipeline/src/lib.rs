@@ -4,8 +4,12 @@
 
 mod collect;
 mod evaluate;
+mod externals;
+mod judge;
 mod locate;
+pub mod record;
 
 pub use collect::{Collection, collect};
 pub use evaluate::{Evaluation, evaluate};
-pub use locate::{Located, locate, place};
+pub use judge::{Base, CONFIG, Compile, Compiled, ExternalFile, FloorFile, JudgeError, JudgeInput, Judged, OutsideFile, judge};
+pub use locate::{locate, place};

@@ -6,13 +6,6 @@ use std::sync::Arc;
 use probity_core::{Finding, OriginPlace, Place, RuleResult, SubjectRef, World};
 use probity_value::{FileId, SourceFile, SourceMap, Span, StepKind, Value};
 
-/// Findings of one evaluation, sorted by file, line, rule and subject.
-#[derive(Debug, Default)]
-pub struct Located {
-    /// The findings.
-    pub findings: Vec<Finding>,
-}
-
 /// Looks places up, remembering files.
 struct Places<'a> {
     texts: &'a SourceMap,
@@ -53,14 +46,14 @@ fn step_text(kind: StepKind, name: &str) -> String {
     }
 }
 
-/// Makes findings of results. `fingerprint` is given rule id, subject id, root path and the judged value.
+/// Makes findings of results, sorted by file, line, rule and subject. `fingerprint` is given rule id, subject id, root path and the judged value.
 #[must_use]
 pub fn locate(
     results: Vec<RuleResult>,
     world: &World,
     texts: &SourceMap,
     fingerprint: &dyn Fn(&str, &str, &str, Option<&Value>) -> Arc<str>,
-) -> Located {
+) -> Vec<Finding> {
     let mut places = Places { texts, files: HashMap::new() };
     let mut findings: Vec<Finding> = results
         .into_iter()
@@ -107,5 +100,5 @@ pub fn locate(
             &b.subject.root,
         ))
     });
-    Located { findings }
+    findings
 }

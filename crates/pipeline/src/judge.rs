@@ -1,0 +1,557 @@
+//! Collect, evaluate and decide in one go, for a head and, where given, a base revision.
+//!
+//! **Invariant:** with a base revision, configuration, policies, exceptions, baseline and suppressions are those of the base.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use probity_core::{
+    CollectOptions, Coverage, Diagnostic, Digest, EvalContext, Finding, Level, Program, RuleMeta, SkippedFile, Source, Status,
+    SubjectRef, Timestamp, Tree, TreeError, Verdict,
+};
+use probity_value::{SourceMap, Span, Value};
+use probity_verdict::base::{self, Judge, JudgeFile};
+use probity_verdict::baseline::{Baseline, BaselineInput, JudgedBaseline};
+use probity_verdict::changed::{BaseFinding, BaseState, Renames, SubjectState};
+use probity_verdict::config::{Config, RuleUse};
+use probity_verdict::decide::{DecideInput, decide};
+use probity_verdict::exception::{Author, Register, RegisterInput};
+use probity_verdict::fingerprint::{canonical, fingerprint, subject_digest};
+use probity_verdict::{SignatureCheck, floor, ids, own};
+
+use crate::{Collection, collect, evaluate, externals, locate, place};
+
+/// Name of the configuration in the judged folder.
+pub const CONFIG: &str = "probity.yaml";
+
+/// Rules compiled for one configuration.
+pub struct Compiled {
+    /// The programs.
+    pub programs: Vec<Box<dyn Program>>,
+    /// What is wrong with policies of the user: errors.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Digest over all rules as compiled.
+    pub digest: Digest,
+    /// Policy files read from the judged folder, by path.
+    pub files: Vec<Arc<str>>,
+}
+
+/// Compiles rules: the built-in ones and those of the user. Implemented where adapters are picked.
+pub trait Compile {
+    /// `folders` are policy folders of `tree`, as the configuration names them.
+    fn compile(&self, folders: &[Arc<str>], tree: &dyn Tree, texts: &SourceMap) -> Compiled;
+}
+
+/// A text from outside the judged folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutsideFile {
+    /// Its path as given.
+    pub path: Arc<str>,
+    /// Its text.
+    pub text: Arc<str>,
+}
+
+/// An organisation floor.
+#[derive(Clone, Debug)]
+pub struct FloorFile {
+    /// The file.
+    pub file: OutsideFile,
+    /// Text of the signature beside it.
+    pub signature: Option<String>,
+    /// The key that must have signed; `None`: the floor is taken as it is, since who gave the flag vouches for it.
+    pub key: Option<String>,
+}
+
+/// Results of another scanner.
+#[derive(Clone, Debug)]
+pub struct ExternalFile {
+    /// Its name under `scans`, or the path as given.
+    pub name: Arc<str>,
+    /// Its path, for messages.
+    pub path: Arc<str>,
+    /// Its bytes.
+    pub bytes: Arc<[u8]>,
+}
+
+/// The base revision.
+pub struct Base<'a> {
+    /// Its files, below the same folder.
+    pub tree: &'a dyn Tree,
+    /// Files that moved since: old path, new path, relative to the folder.
+    pub renames: Vec<(Arc<str>, Arc<str>)>,
+    /// Files that differ, as they are called now.
+    pub changed_files: BTreeSet<Arc<str>>,
+    /// Who wrote the commits since.
+    pub authors: Vec<Author>,
+}
+
+/// Everything a run rests on.
+pub struct JudgeInput<'a> {
+    /// The judged files.
+    pub tree: &'a dyn Tree,
+    /// What could not be looked at while listing them: path, why, whether it fails closed.
+    pub unlisted: &'a [(Arc<str>, String, bool)],
+    /// The base revision.
+    pub base: Option<&'a Base<'a>>,
+    /// Only what changed counts.
+    pub changed_only: bool,
+    /// Configuration from outside, in place of the folder's.
+    pub config: Option<&'a OutsideFile>,
+    /// Organisation floor.
+    pub floor: Option<&'a FloorFile>,
+    /// Results of other scanners given on the command line.
+    pub externals: &'a [ExternalFile],
+    /// The folder's absolute path, by which other scanners may name files; empty for none.
+    pub absolute: &'a str,
+    /// Settings for reading given by flags; the configuration's come first.
+    pub options: CollectOptions,
+    /// Judge by these rules only; empty for all.
+    pub only: &'a [String],
+    /// Whether passes and not-applicable results are kept.
+    pub keep_all: bool,
+    /// The time of the evaluation.
+    pub now: Timestamp,
+    /// Sources, in the order in which they claim.
+    pub sources: &'a [&'a dyn Source],
+    /// Compiles rules.
+    pub compile: &'a dyn Compile,
+    /// Checks signatures of people.
+    pub signatures: &'a dyn SignatureCheck,
+    /// SHA-256.
+    pub digest: &'a (dyn Fn(&[u8]) -> Digest + Sync),
+}
+
+/// What came out.
+pub struct Judged {
+    /// The findings, marked.
+    pub findings: Vec<Finding>,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// What was looked at.
+    pub coverage: Coverage,
+    /// What there is to say.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The rules that took part, sorted by id.
+    pub rules: Vec<Arc<RuleMeta>>,
+    /// Rules that took no part, and why.
+    pub off: Vec<(Arc<RuleMeta>, String)>,
+    /// Digest over the rules as compiled.
+    pub policies: Digest,
+    /// The configuration that counted.
+    pub config: Config,
+    /// Number of subjects.
+    pub subjects: usize,
+}
+
+/// Why nothing could be judged.
+#[derive(Debug, thiserror::Error)]
+pub enum JudgeError {
+    /// The configuration, a floor or a policy is wrong; the diagnostics say where.
+    #[error("{}", plural(.0.len()))]
+    Configuration(Vec<Diagnostic>),
+    /// The floor cannot be trusted.
+    #[error("the organisation floor `{path}` is not used")]
+    Floor {
+        /// Its path.
+        path: String,
+        /// Why.
+        source: floor::FloorError,
+    },
+    /// A rule that was asked for is none.
+    #[error("no rule answers to `{id}`{}", nearest.as_ref().map(|id| format!("; did you mean `{id}`?")).unwrap_or_default())]
+    NoSuchRule {
+        /// What was asked for.
+        id: String,
+        /// The nearest known one.
+        nearest: Option<String>,
+    },
+}
+
+fn plural(count: usize) -> String {
+    if count == 1 { "one problem in the configuration".to_owned() } else { format!("{count} problems in the configuration") }
+}
+
+/// Reads a text of a tree; `None` where there is no such file.
+fn text(tree: &dyn Tree, path: &str) -> Result<Option<String>, TreeError> {
+    match tree.read(path) {
+        Ok(bytes) => match std::str::from_utf8(&bytes) {
+            Ok(text) => Ok(Some(text.strip_prefix('\u{feff}').unwrap_or(text).to_owned())),
+            Err(_) => Err(TreeError::Io("it is not UTF-8 text".to_owned())),
+        },
+        Err(TreeError::Missing) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Reads a file that has a part in judging, with its signature.
+fn judge_file(tree: &dyn Tree, file: &Arc<str>, texts: &SourceMap, wrong: &mut Vec<Diagnostic>) -> Option<JudgeFile> {
+    let mut read = |path: &str| {
+        text(tree, path).unwrap_or_else(|error| {
+            wrong.push(Diagnostic::new(Level::Error, "configuration", Arc::clone(file), Span::NONE, format!("`{path}` cannot be read: {error}")));
+            None
+        })
+    };
+    let content: Arc<str> = read(file)?.into();
+    let signature = read(&format!("{file}.sig")).map(Into::into);
+    let number = texts.add(Arc::clone(file), Arc::clone(&content));
+    Some(JudgeFile { path: Arc::clone(file), text: content, file: number, signature })
+}
+
+/// The exception files and the baseline of a tree.
+fn register_files(tree: &dyn Tree, config: &Config, texts: &SourceMap, wrong: &mut Vec<Diagnostic>) -> (Vec<JudgeFile>, Option<JudgeFile>) {
+    let exceptions = tree
+        .below(&config.exceptions.folder)
+        .iter()
+        .filter(|file| file.path.ends_with(".yaml") || file.path.ends_with(".yml"))
+        .filter_map(|file| judge_file(tree, &file.path, texts, wrong))
+        .collect();
+    (exceptions, judge_file(tree, &config.exceptions.baseline, texts, wrong))
+}
+
+/// Policy files of a tree, as changes of them are reported.
+fn policy_files(tree: &dyn Tree, config: &Config, texts: &SourceMap, wrong: &mut Vec<Diagnostic>) -> Vec<JudgeFile> {
+    let mut paths: BTreeSet<&Arc<str>> = BTreeSet::new();
+    for folder in &config.policies.folders {
+        paths.extend(tree.below(folder.trim_start_matches("./")).iter().map(|file| &file.path));
+    }
+    paths.into_iter().filter_map(|path| judge_file(tree, path, texts, wrong)).collect()
+}
+
+/// A tree without the paths that the configuration leaves out.
+struct Kept {
+    coverage: Vec<SkippedFile>,
+    paths: BTreeSet<Arc<str>>,
+}
+
+fn kept(tree: &dyn Tree, config: &Config) -> Kept {
+    let mut out = Kept { coverage: Vec::new(), paths: BTreeSet::new() };
+    for file in tree.files() {
+        if config.ignores(&file.path) {
+            out.coverage.push(SkippedFile {
+                file: Arc::clone(&file.path),
+                source: "configuration",
+                why: "left out by `gate.ignore_paths`".to_owned(),
+                fails: false,
+                partly: false,
+            });
+        } else {
+            out.paths.insert(Arc::clone(&file.path));
+        }
+    }
+    out
+}
+
+/// One revision, collected and evaluated.
+struct Revision {
+    collection: Collection,
+    findings: Vec<Finding>,
+    by_status: BTreeMap<&'static str, usize>,
+    states: Vec<SubjectState>,
+}
+
+/// What is the same for both revisions.
+struct Rules<'a> {
+    config: &'a Config,
+    programs: Vec<&'a dyn Program>,
+    used: HashMap<Arc<str>, Arc<RuleMeta>>,
+}
+
+fn revision(
+    input: &JudgeInput<'_>,
+    tree: &dyn Tree,
+    texts: &SourceMap,
+    rules: &Rules<'_>,
+    keep_all: bool,
+    name: &dyn Fn(&str, &str, &str, Option<&Value>) -> Arc<str>,
+) -> Revision {
+    let kept = kept(tree, rules.config);
+    let mut options = input.options.clone();
+    if options.variable_files.is_empty() {
+        options.variable_files.clone_from(&rules.config.terraform.variable_files);
+    }
+    if &*options.workspace == "default" {
+        options.workspace = Arc::clone(&rules.config.terraform.workspace);
+    }
+    let mut collection = collect(tree, texts, input.sources, &options, &|path| kept.paths.contains(path));
+    collection.coverage.skipped.extend(kept.coverage);
+    let asks = |status: Status| keep_all || !matches!(status, Status::Pass | Status::NotApplicable);
+    let mut evaluation = evaluate(&collection.world, &rules.programs, &EvalContext::default(), &|rule, status| {
+        rules.used.contains_key(&rule.id).then(|| asks(status))
+    });
+    for result in &mut evaluation.results {
+        if let Some(rule) = rules.used.get(&result.rule.id) {
+            result.rule = Arc::clone(rule);
+        }
+    }
+    let findings = locate(evaluation.results, &collection.world, texts, name);
+    let mut states = Vec::new();
+    if input.base.is_some() || !collection.suppressions.is_empty() {
+        states = collection
+            .world
+            .subjects()
+            .iter()
+            .map(|subject| SubjectState {
+                subject: SubjectRef {
+                    kind: subject.kind,
+                    id: Arc::clone(&subject.id),
+                    type_name: Arc::clone(&subject.type_name),
+                    root: Arc::clone(&subject.root),
+                },
+                at: place(texts, subject.span),
+                via: subject.via.iter().map(|span| place(texts, *span)).collect(),
+                value: subject_digest(&subject.value, input.digest),
+            })
+            .collect();
+    }
+    Revision { collection, findings, by_status: evaluation.by_status, states }
+}
+
+/// Judges.
+///
+/// # Errors
+/// [`JudgeError`] where configuration, floor, policies or flags are wrong (exit 2).
+pub fn judge(input: &JudgeInput<'_>, texts: &SourceMap) -> Result<Judged, JudgeError> {
+    // What judges: the base revision's files, or those of the head where there is no base.
+    let judging: &dyn Tree = input.base.map_or(input.tree, |base| base.tree);
+    let mut wrong = Vec::new();
+    let config_path: Arc<str> = input.config.map_or_else(|| CONFIG.into(), |file| Arc::clone(&file.path));
+    let config_file = match input.config {
+        Some(file) => {
+            let number = texts.add(Arc::clone(&file.path), Arc::clone(&file.text));
+            Some(JudgeFile { path: Arc::clone(&file.path), text: Arc::clone(&file.text), file: number, signature: None })
+        }
+        None => judge_file(judging, &config_path, texts, &mut wrong),
+    };
+    let mut config = match &config_file {
+        Some(file) => {
+            let (config, diagnostics) = Config::parse(&file.text, &file.path, file.file);
+            wrong.extend(diagnostics);
+            config
+        }
+        None => Config::default(),
+    };
+    let floor = match input.floor {
+        Some(given) => {
+            if let Some(key) = &given.key {
+                floor::verify(&given.file.text, given.signature.as_deref(), key, input.signatures)
+                    .map_err(|source| JudgeError::Floor { path: given.file.path.to_string(), source })?;
+            }
+            let number = texts.add(Arc::clone(&given.file.path), Arc::clone(&given.file.text));
+            let (parsed, diagnostics) = Config::parse(&given.file.text, &given.file.path, number);
+            wrong.extend(diagnostics);
+            wrong.extend(floor::validate(&parsed, &given.file.path));
+            Some(Arc::new(parsed))
+        }
+        None => None,
+    };
+    if !wrong.is_empty() {
+        return Err(JudgeError::Configuration(wrong));
+    }
+
+    let compiled = input.compile.compile(&config.policies.folders, judging, texts);
+    if !compiled.diagnostics.is_empty() {
+        return Err(JudgeError::Configuration(compiled.diagnostics));
+    }
+    let programs: Vec<&dyn Program> = compiled.programs.iter().map(|program| &**program).collect();
+    let mut all: Vec<Arc<RuleMeta>> = programs.iter().flat_map(|program| program.rules()).collect();
+    all.extend(own::rules());
+    let mut own_findings = Vec::new();
+    if let Some(floor) = &floor {
+        let (merged, attempts) = floor::merge(floor, &config, &all);
+        own_findings.extend(floor::findings(&attempts, &config_path, texts, &input.digest));
+        config = merged;
+    }
+    let mut diagnostics = config.unknown_rules(&all, &config_path);
+
+    for id in input.only {
+        if !all.iter().any(|rule| ids::answers_pattern(rule, id)) {
+            return Err(JudgeError::NoSuchRule { id: id.clone(), nearest: ids::nearest(&all, id).map(str::to_owned) });
+        }
+    }
+    let mut used = HashMap::new();
+    let mut off = Vec::new();
+    for rule in &all {
+        let chosen = input.only.is_empty() || input.only.iter().any(|id| ids::answers_pattern(rule, id));
+        match (config.rule(rule), chosen) {
+            (Some(counting), true) => {
+                used.insert(Arc::clone(&rule.id), counting);
+            }
+            (None, _) => off.push((Arc::clone(rule), off_reason(config.rule_use(rule)))),
+            (Some(_), false) => off.push((Arc::clone(rule), "not asked for by `--rule`".to_owned())),
+        }
+    }
+    let rules = Rules { config: &config, programs, used };
+
+    let name = |rule: &str, subject: &str, root: &str, judged: Option<&Value>| {
+        fingerprint(rule, subject, root, judged.map(canonical).as_deref(), input.digest)
+    };
+    let mut head = revision(input, input.tree, texts, &rules, input.keep_all, &name);
+    for (path, why, fails) in input.unlisted {
+        head.collection.coverage.skipped.push(SkippedFile {
+            file: Arc::clone(path),
+            source: "files",
+            why: why.clone(),
+            fails: *fails,
+            partly: false,
+        });
+    }
+    let taken = externals::take_in(input, &config, texts);
+    head.findings = probity_formats::join::join(head.findings, taken.findings);
+    diagnostics.extend(taken.diagnostics);
+    head.collection.coverage.read.extend(taken.read);
+    head.collection.coverage.skipped.extend(taken.skipped);
+
+    let mut wrong = Vec::new();
+    let (exceptions, baseline_file) = register_files(judging, &config, texts, &mut wrong);
+    let authors: &[Author] = input.base.map_or(&[], |base| &base.authors);
+    let mut rule_list: Vec<Arc<RuleMeta>> = rules.used.values().cloned().collect();
+    rule_list.extend(taken.rules);
+    rule_list.sort_by(|a, b| a.id.cmp(&b.id));
+    rule_list.dedup_by(|a, b| a.id == b.id);
+    let register_input = RegisterInput { config: &config, rules: &rule_list, signatures: input.signatures, authors, now: input.now };
+    let register = Register::new(&exceptions, &register_input);
+    let mut judge_baseline = |file: &JudgeFile| {
+        let (parsed, problems) = Baseline::parse(&file.text, &file.path, file.file);
+        wrong.extend(problems);
+        parsed.map(|baseline| {
+            let given = BaselineInput {
+                config: &config,
+                path: &file.path,
+                text: &file.text,
+                signature: file.signature.as_deref(),
+                signatures: input.signatures,
+                authors,
+                now: input.now,
+            };
+            JudgedBaseline::new(baseline, &given)
+        })
+    };
+    let baseline = baseline_file.as_ref().and_then(&mut judge_baseline);
+    diagnostics.extend(wrong);
+    diagnostics.extend(register.diagnostics.iter().cloned());
+
+    let mut proposed = None;
+    let base_texts = SourceMap::new();
+    let head_roots: BTreeSet<Arc<str>> = head.collection.world.subjects().iter().map(|subject| Arc::clone(&subject.root)).collect();
+    let renames = input.base.map(|base| Renames::new(&base.renames, &head_roots)).unwrap_or_default();
+    // What each fingerprint of the base is with the roots as they are called now.
+    let carried: RefCell<HashMap<Arc<str>, Arc<str>>> = RefCell::default();
+    let base_name = |rule: &str, subject: &str, root: &str, judged: Option<&Value>| {
+        let judged = judged.map(canonical);
+        let of = |subject: &str, root: &str| fingerprint(rule, subject, root, judged.as_deref(), input.digest);
+        let before = of(subject, root);
+        let (now_subject, now_root) = (renames.file(&subject.into()), renames.root(&root.into()));
+        carried.borrow_mut().insert(Arc::clone(&before), of(&now_subject, &now_root));
+        before
+    };
+    let base_revision = input.base.map(|base| revision(input, base.tree, &base_texts, &rules, false, &base_name));
+    if let Some(base) = input.base {
+        let mut unread = Vec::new();
+        let head_config = if input.config.is_some() { None } else { judge_file(input.tree, &config_path, texts, &mut unread) };
+        let (head_exceptions, head_baseline) = register_files(input.tree, &config, texts, &mut unread);
+        proposed = Some(Register::new(&head_exceptions, &register_input));
+        let outside = input.config.is_some();
+        let before = Judge {
+            config: if outside { None } else { config_file.clone() },
+            policies: policy_files(base.tree, &config, texts, &mut unread),
+            exceptions,
+            baseline: baseline_file.clone(),
+        };
+        let after = Judge {
+            config: head_config,
+            policies: policy_files(input.tree, &config, texts, &mut unread),
+            exceptions: head_exceptions,
+            baseline: head_baseline,
+        };
+        diagnostics.extend(unread);
+        own_findings.extend(base::changes(&before, &after, &input.digest));
+    }
+    let carried = carried.into_inner();
+    let base_findings: Vec<BaseFinding> = base_revision
+        .iter()
+        .flat_map(|revision| &revision.findings)
+        .map(|finding| BaseFinding {
+            fingerprint: Arc::clone(&finding.fingerprint),
+            carried: Arc::clone(carried.get(&finding.fingerprint).unwrap_or(&finding.fingerprint)),
+        })
+        .collect();
+    let no_files = BTreeSet::new();
+    let broken_files: BTreeSet<Arc<str>> = base_revision
+        .iter()
+        .flat_map(|revision| {
+            let skipped = revision.collection.coverage.skipped.iter().filter(|skipped| skipped.fails).map(|skipped| &skipped.file);
+            let wrong = revision.collection.diagnostics.iter().filter(|one| one.level == Level::Error).map(|one| &one.file);
+            skipped.chain(wrong)
+        })
+        .map(|file| renames.file(file))
+        .collect();
+    let base_state = base_revision.as_ref().map(|revision| BaseState {
+        findings: &base_findings,
+        subjects: &revision.states,
+        suppressions: &revision.collection.suppressions,
+        sources: &base_texts,
+        renames: &renames,
+        changed_files: input.base.map_or(&no_files, |base| &base.changed_files),
+        broken_files: &broken_files,
+    });
+
+    let Revision { collection, mut findings, by_status, states } = head;
+    findings.extend(own_findings);
+    diagnostics.extend(collection.diagnostics);
+    let mut other_results = by_status;
+    for finding in &findings {
+        if let Some(count) = other_results.get_mut(finding.status.as_str()) {
+            *count = count.saturating_sub(1);
+        }
+    }
+    let verdict = decide(
+        &DecideInput {
+            config: &config,
+            subjects_judged: collection.world.subjects().len(),
+            other_results: &other_results,
+            rules: &rule_list,
+            coverage: &collection.coverage,
+            diagnostics: &diagnostics,
+            register: &register,
+            proposed: proposed.as_ref(),
+            baseline: baseline.as_ref(),
+            suppressions: &collection.suppressions,
+            sources: texts,
+            subjects: &states,
+            base: base_state.as_ref(),
+            changed_only: input.changed_only,
+            scans: &taken.scans,
+            now: input.now,
+            digest: &input.digest,
+        },
+        &mut findings,
+    );
+    findings.sort_by(|a, b| {
+        (&a.at.file, a.at.line, a.at.column, &a.rule.id, &a.subject.id).cmp(&(&b.at.file, b.at.line, b.at.column, &b.rule.id, &b.subject.id))
+    });
+    let mut coverage = collection.coverage;
+    coverage.read.sort();
+    coverage.skipped.sort();
+    Ok(Judged {
+        subjects: collection.world.subjects().len(),
+        findings,
+        verdict,
+        coverage,
+        diagnostics,
+        rules: rule_list,
+        off,
+        policies: compiled.digest,
+        config,
+    })
+}
+
+fn off_reason(why: RuleUse) -> String {
+    match why {
+        RuleUse::On => String::new(),
+        RuleUse::Disabled => "switched off by `policies.disable`".to_owned(),
+        RuleUse::Preview => "a preview, and `policies.preview` is not set".to_owned(),
+        RuleUse::Newer => "newer than `gate.rules_version`".to_owned(),
+        RuleUse::Removed => "removed".to_owned(),
+    }
+}
