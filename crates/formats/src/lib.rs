@@ -14,10 +14,16 @@ macro_rules! put {
 
 pub mod escape;
 pub mod explain;
+pub mod github;
+pub mod gitlab;
 pub mod human;
+pub mod join;
 pub mod json;
+pub mod junit;
+pub mod markdown;
 pub mod mask;
 pub mod sarif;
+pub mod sarif_in;
 
 mod order;
 mod time;

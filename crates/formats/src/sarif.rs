@@ -30,7 +30,7 @@ pub fn write(report: &Report, sources: &SourceMap, prefix: &str) -> String {
                 "name": "Probity",
                 "version": &*report.tool.version,
                 "semanticVersion": &*report.tool.version,
-                "rules": rules.values().map(|rule| descriptor(rule)).collect::<Vec<_>>(),
+                "rules": rules.values().map(|(_, rule)| descriptor(rule)).collect::<Vec<_>>(),
                 "properties": { "policies": format!("{:?}", report.tool.policies) },
             } },
             "automationDetails": { "id": automation(prefix) },
@@ -45,10 +45,12 @@ pub fn write(report: &Report, sources: &SourceMap, prefix: &str) -> String {
     json::document(&log)
 }
 
-/// Every rule that took part or has a result, by id.
-fn rules(report: &Report) -> BTreeMap<&str, &Arc<RuleMeta>> {
+/// Every rule that took part or has a result, by id, with its index.
+fn rules(report: &Report) -> BTreeMap<&str, (usize, &Arc<RuleMeta>)> {
     let all = report.findings.iter().map(|finding| &finding.rule).chain(&report.rules);
-    all.map(|rule| (&*rule.id, rule)).collect()
+    let mut rules: BTreeMap<&str, (usize, &Arc<RuleMeta>)> = all.map(|rule| (&*rule.id, (0, rule))).collect();
+    rules.values_mut().enumerate().for_each(|(index, rule)| rule.0 = index);
+    rules
 }
 
 /// Names the analysis (section 3.17): a repository with several targets has several.
@@ -156,7 +158,7 @@ const fn score(severity: Severity) -> &'static str {
 }
 
 /// A result (section 3.27). Any `kind` but `fail` has the level `none` (section 3.27.10).
-fn result(finding: &Finding, rules: &BTreeMap<&str, &Arc<RuleMeta>>, prefix: &str) -> Value {
+fn result(finding: &Finding, rules: &BTreeMap<&str, (usize, &Arc<RuleMeta>)>, prefix: &str) -> Value {
     let rule = &finding.rule;
     let (kind, level) = match finding.status {
         Status::Fail => ("fail", level(rule.severity)),
@@ -177,7 +179,7 @@ fn result(finding: &Finding, rules: &BTreeMap<&str, &Arc<RuleMeta>>, prefix: &st
         out.insert(key.to_owned(), value);
     };
     set("ruleId", json!(&*rule.id));
-    if let Some(index) = rules.keys().position(|id| *id == &*rule.id) {
+    if let Some((index, _)) = rules.get(&*rule.id) {
         set("ruleIndex", json!(index));
     }
     set("kind", json!(kind));
