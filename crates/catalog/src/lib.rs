@@ -11,4 +11,4 @@ mod lint;
 pub use catalog::{Catalog, ControlTitle, Explanation, Provenance, Selection, builtin};
 pub use controls::{Framework, Requirement};
 pub use index::{Example, IndexError};
-pub use lint::{Linted, RuleFile, lint, run_tests, unknown_controls};
+pub use lint::{Linted, MakeWorld, RuleFile, lint, run_tests, unknown_controls};

@@ -92,9 +92,12 @@ pub fn unknown_controls(rules: &[RuleFile], frameworks: &[Framework]) -> Vec<Dia
     diagnostics
 }
 
+/// Makes the subjects of a test's text, with whatever its source has to say. The languages are not this crate's to know.
+pub type MakeWorld<'a> = dyn Fn(TestSource, &str) -> (World, Vec<Diagnostic>) + 'a;
+
 /// Runs a rule's own tests. `judge` makes the subjects of a test's text, with whatever its source has to say.
 #[must_use]
-pub fn run_tests(rule: &RuleFile, judge: &dyn Fn(TestSource, &str) -> (World, Vec<Diagnostic>)) -> Vec<Diagnostic> {
+pub fn run_tests(rule: &RuleFile, judge: &MakeWorld<'_>) -> Vec<Diagnostic> {
     let meta = Arc::new(rule.document.meta.clone());
     let check = Arc::new(LazyCheck::ready(rule.document.check.clone()));
     let program = CheckProgram::new(vec![Rule { meta, check }]);
