@@ -21,29 +21,30 @@ pub fn write(report: &Report, prefix: &str) -> String {
     // One notice and one error are kept for what is said about the whole.
     let mut room = [("error", MOST_PER_LEVEL - 1), ("warning", MOST_PER_LEVEL), ("notice", MOST_PER_LEVEL - 1)];
     for file in report.coverage.skipped.iter().filter(|file| file.fails) {
-        if take(&mut room, "error", &mut left) {
+        if take(&mut room, "error", 1, &mut left) {
             let path = uri::below(prefix, &file.file);
             command(&mut out, "error", &path, None, "file not read", &format!("{}: the verdict fails closed", file.why));
         }
     }
-    for finding in order::most_severe_first(report.findings.iter().filter(|finding| order::asks(finding))) {
-        let level = level(finding);
-        if take(&mut room, level, &mut left) {
-            annotation(&mut out, level, finding, prefix);
+    let shown = order::most_severe_first(report.findings.iter().filter(|finding| order::asks(finding)));
+    for group in order::groups(&shown) {
+        let Some(level) = group.first().map(|finding| level(finding)) else { continue };
+        if take(&mut room, level, group.len(), &mut left) {
+            annotation(&mut out, level, &group, prefix);
         }
     }
     summary(&mut out, report, left);
     out
 }
 
-fn take(room: &mut [(&'static str, usize); 3], level: &str, left: &mut usize) -> bool {
+fn take(room: &mut [(&'static str, usize); 3], level: &str, findings: usize, left: &mut usize) -> bool {
     match room.iter_mut().find(|(name, count)| *name == level && *count > 0) {
         Some((_, count)) => {
             *count -= 1;
             true
         }
         None => {
-            *left += 1;
+            *left += findings;
             false
         }
     }
@@ -74,7 +75,9 @@ fn command(out: &mut String, level: &str, file: &str, region: Option<Region>, ti
     put!(out, ",title={}::{}\n", escape::github_property(&title), escape::github_message(&message));
 }
 
-fn annotation(out: &mut String, level: &str, finding: &Finding, prefix: &str) {
+/// One annotation for the instances of one fault.
+fn annotation(out: &mut String, level: &str, group: &[&Finding], prefix: &str) {
+    let Some(finding) = group.first() else { return };
     let rule = &finding.rule;
     let at = &finding.at;
     let region = (at.line > 0).then_some((at.line, at.column, at.end_line, at.end_column));
@@ -82,6 +85,9 @@ fn annotation(out: &mut String, level: &str, finding: &Finding, prefix: &str) {
     let mut message = format!("{}: {}", finding.subject.id, mask::text(&finding.message));
     for step in &finding.origin {
         put!(message, "; from {}, {}:{}", step.what, step.at.file, step.at.line);
+    }
+    if group.len() > 1 {
+        put!(message, "; also {}", order::others(group, 3));
     }
     if !rule.fix.is_empty() {
         put!(message, "; fix: {}", rule.fix);
@@ -128,8 +134,7 @@ mod tests {
         let (report, _) = sample::report();
         insta::assert_snapshot!(write(&report, "infra"), @r#"
         ::error file=infra/broken.tf,title=file not read::expected an expression: the verdict fails closed
-        ::error file=infra/db/db.tf,line=3,endLine=3,col=23,endColumn=36,title=high%3A RDS instance stores its data unencrypted::module.db["eu"].aws_db_instance.main: `storage_encrypted` is `false`; from default of `var.encrypted`, db/variables.tf:3; fix: Set `storage_encrypted = true`; an existing instance has to be restored from an encrypted snapshot copy. (aws-rds-instance-unencrypted)
-        ::error file=infra/db/db.tf,line=3,endLine=3,col=23,endColumn=36,title=high%3A RDS instance stores its data unencrypted::module.db["us"].aws_db_instance.main: `storage_encrypted` is `false`; from default of `var.encrypted`, db/variables.tf:3; fix: Set `storage_encrypted = true`; an existing instance has to be restored from an encrypted snapshot copy. (aws-rds-instance-unencrypted)
+        ::error file=infra/db/db.tf,line=3,endLine=3,col=23,endColumn=36,title=high%3A RDS instance stores its data unencrypted::module.db["eu"].aws_db_instance.main: `storage_encrypted` is `false`; from default of `var.encrypted`, db/variables.tf:3; also module.db["us"].aws_db_instance.main; fix: Set `storage_encrypted = true`; an existing instance has to be restored from an encrypted snapshot copy. (aws-rds-instance-unencrypted)
         ::notice file=infra/db/db.tf,line=1,endLine=1,col=1,endColumn=34,title=unknown%3A RDS instance is reachable from the internet::module.db["eu"].aws_db_instance.main: variable `public` has no value; a `.tfvars` file with it would decide; fix: Set `storage_encrypted = true`; an existing instance has to be restored from an encrypted snapshot copy. (aws-rds-instance-public)
         ::error title=Probity::verdict red; 2 findings are high or worse
         "#);

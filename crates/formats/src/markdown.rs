@@ -57,15 +57,15 @@ fn headline(report: &Report, out: &mut String) {
     if !verdict.permitted {
         out.push_str("This change must not go on as it is.\n\n");
     }
-    lines(verdict.because.iter().map(|because| text(because)), "because", out);
-    lines(verdict.notes.iter().map(|note| text(note)), "note:", out);
+    lines(verdict.because.iter().map(|because| text(because)), "because ", out);
+    lines(verdict.notes.iter().map(|note| text(note)), "note: ", out);
 }
 
 /// A list of at most [`MOST_LINES`] items.
 fn lines(items: impl ExactSizeIterator<Item = String>, label: &str, out: &mut String) {
     let count = items.len();
     for item in items.take(MOST_LINES) {
-        put!(out, "- {label} {item}\n");
+        put!(out, "- {label}{item}\n");
     }
     if count > MOST_LINES {
         put!(out, "- and {} more\n", count - MOST_LINES);
@@ -108,15 +108,17 @@ fn list(heading: &str, findings: &[&Finding], prefix: &str, budget: &mut usize, 
         return;
     }
     put!(out, "### {heading}\n\n");
-    for (index, finding) in findings.iter().enumerate() {
-        let one = details(finding, prefix);
+    let mut left = findings.len();
+    for group in order::groups(findings) {
+        let one = details(&group, prefix);
         let length = one.chars().count();
         if length > *budget {
-            put!(out, "… and {} more, which do not fit here; the report has them all.\n\n", findings.len() - index);
+            put!(out, "… and {left} more, which do not fit here; the report has them all.\n\n");
             *budget = 0;
             return;
         }
         *budget -= length;
+        left -= group.len();
         out.push_str(&one);
     }
 }
@@ -127,11 +129,14 @@ fn place(place: &Place, prefix: &str) -> String {
     escape::code_span(&if place.line == 0 { file.into_owned() } else { format!("{file}:{}", place.line) })
 }
 
-fn details(finding: &Finding, prefix: &str) -> String {
+/// One fault in all its instances.
+fn details(group: &[&Finding], prefix: &str) -> String {
+    let Some(finding) = group.first() else { return String::new() };
     let rule = &finding.rule;
     let short = |text: &str| escape::html(&escape::cut(text, 200));
+    let count = if group.len() > 1 { format!(" and {} more", group.len() - 1) } else { String::new() };
     let mut out = format!(
-        "<details><summary><b>{}</b> {} <code>{}</code></summary>\n\n",
+        "<details><summary><b>{}</b> {} <code>{}</code>{count}</summary>\n\n",
         order::word(finding),
         short(&rule.title),
         short(&finding.subject.id)
@@ -143,6 +148,11 @@ fn details(finding: &Finding, prefix: &str) -> String {
     }
     for call in finding.via.iter().take(MOST_LINES) {
         put!(out, "- via module call, {}\n", place(call, prefix));
+    }
+    if group.len() > 1 {
+        let others = group.iter().skip(1).take(MOST_LINES).map(|one| code(&one.subject.id)).collect::<Vec<_>>().join(", ");
+        let more = group.len().saturating_sub(MOST_LINES + 1);
+        put!(out, "- also {others}{}\n", if more > 0 { format!(" and {more} more") } else { String::new() });
     }
     if !rule.why.is_empty() {
         put!(out, "- **why** {}\n", text(&rule.why));
@@ -220,26 +230,13 @@ mod tests {
 
         ### New findings
 
-        <details><summary><b>high</b> RDS instance stores its data unencrypted <code>module.db[&quot;eu&quot;].aws_db_instance.main</code></summary>
+        <details><summary><b>high</b> RDS instance stores its data unencrypted <code>module.db[&quot;eu&quot;].aws_db_instance.main</code> and 1 more</summary>
 
         `infra/db/db.tf:3`: `storage_encrypted` is `false`
 
         - from default of `var.encrypted`, `infra/db/variables.tf:3`
         - via module call, `infra/main.tf:1`
-        - **why** Whoever gets the disk or a snapshot reads every row.
-        - **fix** Set `storage_encrypted = true`; an existing instance has to be restored from an encrypted snapshot copy.
-        - **rule** `aws-rds-instance-unencrypted`, `CKV_AWS_16`, `AVD-AWS-0080`
-        - **controls** `pci-dss-4.0.1/3.5.1`, `nist-800-53r5/SC-28`
-        - also seen by `Checkov`
-
-        </details>
-
-        <details><summary><b>high</b> RDS instance stores its data unencrypted <code>module.db[&quot;us&quot;].aws_db_instance.main</code></summary>
-
-        `infra/db/db.tf:3`: `storage_encrypted` is `false`
-
-        - from default of `var.encrypted`, `infra/db/variables.tf:3`
-        - via module call, `infra/main.tf:1`
+        - also `module.db["us"].aws_db_instance.main`
         - **why** Whoever gets the disk or a snapshot reads every row.
         - **fix** Set `storage_encrypted = true`; an existing instance has to be restored from an encrypted snapshot copy.
         - **rule** `aws-rds-instance-unencrypted`, `CKV_AWS_16`, `AVD-AWS-0080`
@@ -261,8 +258,8 @@ mod tests {
 
         Read 3 files, did not (or not wholly) read 2:
 
-        -  `broken.tf`: expected an expression (fails closed)
-        -  `chart/templates/a.yaml`: chart, not rendered yet
+        - `broken.tf`: expected an expression (fails closed)
+        - `chart/templates/a.yaml`: chart, not rendered yet
 
         Record `abababababababababababababababababababababababababababababababab`, entry 5 of 5, unanchored.
         "#);
@@ -293,7 +290,8 @@ mod tests {
         let first = report.findings[0].clone();
         for (count, text) in [(10, "@|`".repeat(50_000)), (5_000, "plain".to_owned()), (3_000, sample::HOSTILE.repeat(20))] {
             report.findings = vec![first.clone(); count];
-            for finding in &mut report.findings {
+            for (line, finding) in (1..).zip(&mut report.findings) {
+                finding.at.line = line;
                 finding.message.clone_from(&text);
                 finding.subject.id = text.as_str().into();
                 finding.counts = true;

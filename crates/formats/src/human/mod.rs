@@ -4,9 +4,7 @@ mod excerpt;
 mod paint;
 mod summary;
 
-use std::collections::HashMap;
-
-use probity_core::{Diagnostic, Finding, Level, OriginPlace, Place, Report, Severity, Status};
+use probity_core::{Diagnostic, Finding, Level, Place, Report, Severity, Status};
 use probity_value::SourceMap;
 
 use crate::{escape, mask, order};
@@ -34,7 +32,7 @@ pub fn write(report: &Report, sources: &SourceMap, options: Options) -> String {
     let style = options.style;
     let mut out = String::new();
     let shown = order::most_severe_first(report.findings.iter().filter(|finding| order::asks(finding)));
-    for group in groups(&shown) {
+    for group in order::groups(&shown) {
         if options.quiet { one_line(&group, style, &mut out) } else { full(&group, sources, style, &mut out) }
     }
     if !options.quiet {
@@ -65,7 +63,7 @@ pub fn diagnostic(diagnostic: &Diagnostic, sources: &SourceMap, style: Style) ->
         Level::Error => ("error", Tone::Bad),
     };
     let head = format!("{word}  {}  ", diagnostic.code);
-    let message = style.wrap(&escape::line(&mask::text(&diagnostic.message)), 2);
+    let message = style.wrap(&escape::line(&mask::text(&diagnostic.message)), head.len());
     put!(out, "{}{message}\n", head.replacen(word, &style.paint(tone, word), 1));
     let file = escape::line(&diagnostic.file).into_owned();
     match sources.locate(diagnostic.span) {
@@ -127,33 +125,6 @@ fn section(heading: &str, list: &[&Finding], style: Style, out: &mut String) {
         }
     }
     out.push('\n');
-}
-
-/// Findings of one rule at one place that say the same: the instances of one block.
-fn groups<'a>(findings: &[&'a Finding]) -> Vec<Vec<&'a Finding>> {
-    type Key<'a> = (&'a str, Status, &'a Place, &'a str, Vec<(&'a str, &'a str, u32)>);
-    let mut out: Vec<Vec<&Finding>> = Vec::new();
-    let mut seen: HashMap<(&str, &str, u32, u32), Vec<usize>> = HashMap::new();
-    fn key(finding: &Finding) -> Key<'_> {
-        let origin = finding.origin.iter().map(|step: &OriginPlace| (&*step.what, &*step.at.file, step.at.line)).collect();
-        (&finding.rule.id, finding.status, &finding.at, &finding.message, origin)
-    }
-    for finding in findings {
-        let rough = (&*finding.rule.id, &*finding.at.file, finding.at.line, finding.at.column);
-        let places = seen.entry(rough).or_default();
-        let found = places
-            .iter()
-            .copied()
-            .find(|index| out.get(*index).and_then(|group| group.first()).is_some_and(|first| key(first) == key(finding)));
-        match found.and_then(|index| out.get_mut(index)) {
-            Some(group) if finding.at.line > 0 => group.push(finding),
-            _ => {
-                places.push(out.len());
-                out.push(vec![finding]);
-            }
-        }
-    }
-    out
 }
 
 /// The colour of a finding's first word.
@@ -229,11 +200,7 @@ fn full(group: &[&Finding], sources: &SourceMap, style: Style, out: &mut String)
         note("via", &format!("module call, {}", position(call)), style, out);
     }
     if group.len() > 1 {
-        let mut names: Vec<String> = group.iter().skip(1).take(MOST_INSTANCES).map(|one| one.subject.id.to_string()).collect();
-        if group.len() > MOST_INSTANCES + 1 {
-            names.push(format!("and {} more", group.len() - MOST_INSTANCES - 1));
-        }
-        note("also", &names.join(", "), style, out);
+        note("also", &order::others(group, MOST_INSTANCES), style, out);
     }
     if !rule.why.is_empty() {
         note("why", &rule.why, style, out);

@@ -114,7 +114,8 @@ fn coverage(report: &Report, style: Style, out: &mut String) {
     let failing = coverage.skipped.iter().filter(|file| file.fails).count();
     let mut text = plural(coverage.skipped.len(), "file");
     if failing > 0 {
-        put!(text, "; the verdict fails closed over {}", style.paint(Tone::Bad, &failing.to_string()));
+        let who = if report.verdict.is_some() { "the verdict" } else { "a gate" };
+        put!(text, "; {who} fails closed over {}", style.paint(Tone::Bad, &failing.to_string()));
     }
     row("not read", &text, style, out);
     let mut reasons: BTreeMap<(bool, &str, bool), Vec<&SkippedFile>> = BTreeMap::new();
