@@ -14,8 +14,8 @@ use crate::{escape, mask};
 const TAB: usize = 4;
 /// Lines above an excerpt that are looked at for the name of a secret.
 const ABOVE: u32 = 6;
-/// Longest part of a line that is worked on, in characters.
-const LONGEST_LINE: usize = 20_000;
+/// Longest line that is worked on whole, in bytes; of a longer one only what is around the carets.
+const LONGEST_LINE: usize = 8_000;
 
 /// One shown character.
 struct Cell {
@@ -30,44 +30,88 @@ pub(super) fn of_place(place: &Place, sources: &SourceMap, label: &str, style: S
     if place.line == 0 {
         return false;
     }
-    of_range(&file, (place.line, place.column), (place.end_line, place.end_column), label, style, out)
+    let marked = Marked { first: place.line, last: place.end_line.max(place.line), ends_at: place.end_column, span: place.span };
+    of_range(&file, &marked, label, style, out)
 }
 
 /// As [`of_place`], for a span.
 pub(super) fn of_span(span: Span, sources: &SourceMap, style: Style, out: &mut String) {
     let (Some(file), Some((_, start, end))) = (sources.file(span.file), sources.locate(span)) else { return };
-    of_range(&file, (start.line, start.column), (end.line, end.column), "", style, out);
+    let marked = Marked { first: start.line, last: end.line, ends_at: end.column, span };
+    of_range(&file, &marked, "", style, out);
 }
 
-fn of_range(file: &SourceFile, start: (u32, u32), end: (u32, u32), label: &str, style: Style, out: &mut String) -> bool {
-    let Some(first) = file.line(start.0) else { return false };
+/// What is to be marked: its lines, the column after its end, and its bytes.
+struct Marked {
+    first: u32,
+    last: u32,
+    ends_at: u32,
+    span: Span,
+}
+
+fn of_range(file: &SourceFile, marked: &Marked, label: &str, style: Style, out: &mut String) -> bool {
     // A span that ends at the start of a line ends with the line before.
-    let last_line = if end.1 <= 1 && end.0 > start.0 { end.0 - 1 } else { end.0.max(start.0) };
-    let last_line = last_line.min(u32::try_from(file.line_count()).unwrap_or(u32::MAX));
-    let gutter = last_line.to_string().len();
-    let from = (start.1 as usize).saturating_sub(1);
-    let sheet = Sheet { file, style, gutter };
+    let ends_before = marked.ends_at <= 1 && marked.last > marked.first;
+    let last = if ends_before { marked.last - 1 } else { marked.last };
+    let last = last.min(u32::try_from(file.line_count()).unwrap_or(u32::MAX)).max(marked.first);
+    let sheet = Sheet { file, style, gutter: last.to_string().len() };
+    // Bytes of a line that the span covers, to its end where the span goes on below it.
+    let bytes = |line: u32| {
+        let start = file.line_start(line).unwrap_or(0);
+        let from = marked.span.start.saturating_sub(start) as usize;
+        let to = if line < marked.last { usize::MAX } else { marked.span.end.saturating_sub(start) as usize };
+        from..to.max(from)
+    };
+    let Some(first) = Line::new(file, marked.first, bytes(marked.first)) else { return false };
 
     sheet.bar(out);
-    if last_line == start.0 {
-        let to = if end.0 > start.0 { usize::MAX } else { (end.1 as usize).saturating_sub(1) };
-        let placed = sheet.line(start.0, first, from..to, label, false, out);
+    if last == marked.first {
+        let placed = sheet.line(&first, label, false, out);
         sheet.bar(out);
         return placed;
     }
-    sheet.line(start.0, first, from..usize::MAX, "", false, out);
-    if last_line > start.0 + 1 {
+    let secret = !sheet.hidden(&first).is_empty();
+    sheet.line(&first, "", false, out);
+    if last > marked.first + 1 {
         put!(out, "{}\n", style.paint(Tone::Quiet, "..."));
     }
     let mut placed = false;
-    if let Some(last) = file.line(last_line) {
-        let secret = !mask::hidden(first, &sheet.above(start.0)).is_empty();
-        let begin = last.chars().position(|letter| !letter.is_whitespace()).unwrap_or(0);
-        let to = if last_line == end.0 { (end.1 as usize).saturating_sub(1) } else { usize::MAX };
-        placed = sheet.line(last_line, last, begin..to, label, secret, out);
+    if let Some(mut line) = Line::new(file, last, bytes(last)) {
+        // The text of the line, not its indentation, is marked.
+        let indent = line.text.chars().take_while(|letter| letter.is_whitespace()).count();
+        line.marked = indent.min(line.marked.end)..line.marked.end;
+        placed = sheet.line(&line, label, secret, out);
     }
     sheet.bar(out);
     placed
+}
+
+/// A line, or what is around its marked part, with the marked characters.
+struct Line<'a> {
+    number: u32,
+    text: &'a str,
+    marked: Range<usize>,
+    /// Whether something was left out at its start or end.
+    cut: bool,
+}
+
+impl<'a> Line<'a> {
+    /// `bytes` is the marked part of the line.
+    fn new(file: &'a SourceFile, number: u32, bytes: Range<usize>) -> Option<Line<'a>> {
+        let whole = file.line(number)?;
+        let (mut from, mut to) = (0, whole.len());
+        if whole.len() > LONGEST_LINE {
+            from = whole.floor_char_boundary(bytes.start.saturating_sub(LONGEST_LINE / 2));
+            to = whole.ceil_char_boundary(bytes.start.saturating_add(LONGEST_LINE / 2));
+        }
+        let text = whole.get(from..to)?;
+        let characters = |at: usize| {
+            let at = text.floor_char_boundary(at.saturating_sub(from));
+            text.get(..at).unwrap_or_default().chars().count()
+        };
+        let marked = characters(bytes.start)..characters(bytes.end);
+        Some(Line { number, text, marked, cut: text.len() < whole.len() })
+    }
 }
 
 struct Sheet<'a> {
@@ -77,17 +121,23 @@ struct Sheet<'a> {
 }
 
 impl Sheet<'_> {
-    fn above(&self, line: u32) -> Vec<&str> {
-        (line.saturating_sub(ABOVE).max(1)..line).filter_map(|line| self.file.line(line)).collect()
+    /// What must not be shown of a line. Where only a part of it is known, a credential name in that part hides all of it.
+    fn hidden(&self, line: &Line<'_>) -> Vec<Range<usize>> {
+        let start = |text: &'_ str| text.floor_char_boundary(LONGEST_LINE);
+        let above = (line.number.saturating_sub(ABOVE).max(1)..line.number).filter_map(|number| self.file.line(number));
+        let above: Vec<&str> = above.map(|text| text.get(..start(text)).unwrap_or_default()).collect();
+        let hidden = mask::hidden(line.text, &above);
+        if line.cut && !hidden.is_empty() { std::iter::once(0..usize::MAX).collect() } else { hidden }
     }
 
     fn bar(&self, out: &mut String) {
         put!(out, " {:gutter$} {}\n", "", self.style.paint(Tone::Quiet, "|"), gutter = self.gutter);
     }
 
-    /// Writes one source line and the carets under `marked` (characters of the line). `secret`: hide all of it.
-    fn line(&self, number: u32, text: &str, marked: Range<usize>, label: &str, secret: bool, out: &mut String) -> bool {
-        let hidden = if secret { std::iter::once(0..usize::MAX).collect() } else { mask::hidden(text, &self.above(number)) };
+    /// Writes one source line and the carets under its marked part. `secret`: hide all of it.
+    fn line(&self, line: &Line<'_>, label: &str, secret: bool, out: &mut String) -> bool {
+        let Line { number, text, marked, .. } = line;
+        let hidden = if secret { std::iter::once(0..usize::MAX).collect() } else { self.hidden(line) };
         let cells = cells(text, &hidden);
         let offset = |index: usize| cells.iter().take(index).map(|cell| cell.width).sum::<usize>();
         let total = offset(usize::MAX);
@@ -143,9 +193,9 @@ fn window(cells: &[Cell], start: usize, end: usize, room: usize) -> (String, usi
 
 /// The characters of a line as they are shown.
 fn cells(text: &str, hidden: &[Range<usize>]) -> Vec<Cell> {
-    let mut out = Vec::with_capacity(text.len().min(LONGEST_LINE));
+    let mut out = Vec::with_capacity(text.len());
     let mut column = 0;
-    for (index, letter) in text.chars().take(LONGEST_LINE).enumerate() {
+    for (index, letter) in text.chars().enumerate() {
         let secret = hidden.iter().find(|range| range.contains(&index));
         let shown = match secret {
             Some(range) if range.start == index || index == 0 => mask::HIDDEN.to_owned(),
@@ -215,6 +265,17 @@ mod tests {
         check(&format!("NEEDLE{}", "b".repeat(200)), "NEEDLE");
         check(&format!("{}NEEDLE", "b".repeat(200)), "NEEDLE");
         check(&format!("x{}", "N".repeat(200)), &"N".repeat(200));
+    }
+
+    #[test]
+    fn a_line_of_megabytes_is_shown_around_the_carets() {
+        let line = format!("{}NEEDLE{}", "é,".repeat(500_000), "b".repeat(1_000_000));
+        let made = drawn(&line, "NEEDLE", 60);
+        let lines: Vec<&str> = made.lines().collect();
+        let at = lines[2].chars().position(|letter| letter == '^').unwrap();
+        assert!(lines[1].chars().skip(at).collect::<String>().starts_with("NEEDLE"), "{made}");
+        let line = format!("{}\"password\":\"x{}\",", "a".repeat(10_000), "hunter2".repeat(3_000));
+        assert!(!drawn(&line, "hunter2hunter2", 60).contains("unter"));
     }
 
     #[test]
