@@ -114,3 +114,73 @@ pub fn exception_file(request: &AcceptRequest<'_>, config: &Config, now: Timesta
     let stem: String = rule.id.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '-' }).take(80).collect();
     Ok(AcceptedFile { name: format!("{stem}-{short}.yaml"), text })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exception::{Cover, ExceptionFile, Register, RegisterInput};
+    use crate::fixtures::{FakeSignatures, day, finding, now, rule};
+    use probity_core::Status;
+    use probity_value::FileId;
+    use std::sync::Arc;
+
+    fn request<'a>(finding: &'a Finding, reason: &'a str, expires: &str) -> AcceptRequest<'a> {
+        AcceptRequest { finding, kind: ExceptionKind::AcceptedRisk, reason, owner: "jane@example.com", expires: day(expires) }
+    }
+
+    fn covers(finding: &Finding, file: &AcceptedFile, config: &Config) -> bool {
+        let rules = [Arc::clone(&finding.rule)];
+        let input = RegisterInput { config, rules: &rules, signatures: &FakeSignatures, authors: &[], now: now() };
+        let file = ExceptionFile { path: file.name.as_str().into(), text: file.text.as_str().into(), file: FileId(0), signature: None };
+        let register = Register::new(&[file], &input);
+        assert_eq!(register.diagnostics, []);
+        matches!(register.cover(finding, None, config, now()), Cover::By(_))
+    }
+
+    #[test]
+    fn the_file_covers_its_finding_and_no_other() {
+        let config = Config::default();
+        let meta = rule("aws-s3-bucket-unlogged", Severity::High);
+        let one = finding(&meta, "aws_s3_bucket.logs[0]", "prod/main.tf", Status::Fail);
+        let other = finding(&meta, "aws_s3_bucket.logs[1]", "prod/main.tf", Status::Fail);
+        let file = exception_file(&request(&one, "the log bucket", "2026-12-01"), &config, now()).unwrap();
+        assert!(file.name.starts_with("aws-s3-bucket-unlogged-"), "{}", file.name);
+        assert!(covers(&one, &file, &config));
+        assert!(!covers(&other, &file, &config));
+    }
+
+    #[test]
+    fn what_could_never_count_is_refused() {
+        let mut config = Config::default();
+        let meta = rule("r", Severity::High);
+        let one = finding(&meta, "s", "main.tf", Status::Fail);
+        let check = |config: &Config, request: AcceptRequest<'_>, expected: &str| {
+            assert_eq!(exception_file(&request, config, now()).unwrap_err().to_string(), expected);
+        };
+        check(&config, request(&one, " ", "2026-12-01"), "a reason is needed");
+        check(&config, request(&one, "x", "2026-11-22"), "2026-11-22 is in the past");
+        check(
+            &config,
+            request(&one, "x", "2026-12-24"),
+            "31 days are too long: 30 is the most for `high` findings, 2026-12-23 the last day",
+        );
+        check(&config, AcceptRequest { owner: "", ..request(&one, "x", "2026-12-01") }, "an owner is needed: who answers for it");
+        let pass = finding(&meta, "s", "main.tf", Status::Pass);
+        check(&config, request(&pass, "x", "2026-12-01"), "the result is `pass` and asks for no acceptance");
+        config.exceptions.never.insert("r".into());
+        check(&config, request(&one, "x", "2026-12-01"), "nothing can waive `r`");
+    }
+
+    #[test]
+    fn hostile_names_stay_in_their_quotes() {
+        use proptest::prelude::*;
+        let config = Config::default();
+        proptest!(|(id in "[a-z\\PC\"\\\\\n\r\t'#:&!%@`{}\\[\\]| -]{1,40}", reason in "\\PC{1,60}\n?\\PC{0,20}")| {
+            prop_assume!(!reason.trim().is_empty() && !id.trim().is_empty());
+            let meta = rule("r", Severity::High);
+            let one = finding(&meta, id.trim(), "main.tf", Status::Fail);
+            let file = exception_file(&request(&one, &reason, "2026-12-01"), &config, now()).unwrap();
+            prop_assert!(covers(&one, &file, &config), "{}", file.text);
+        });
+    }
+}

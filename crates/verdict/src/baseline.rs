@@ -280,3 +280,113 @@ impl JudgedBaseline {
             && self.signer.as_ref().is_some_and(|signer| signer.approver.may_accept.contains(&severity))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{FakeSignatures, SECURITY_KEY, TEAM_KEY, day, finding, now, rule, sign, with_approvers};
+    use crate::signature::EXCEPTION_NAMESPACE;
+    use probity_core::Severity;
+
+    fn one() -> Finding {
+        finding(&rule("r", Severity::High), "aws_s3_bucket.b", "prod/main.tf", Status::Fail)
+    }
+
+    fn judged(baseline: &Baseline, config: &Config, signature: Option<&str>, authors: &[Author]) -> JudgedBaseline {
+        let text = baseline.write();
+        let path: Arc<str> = ".probity/baseline.json".into();
+        let input = BaselineInput { config, path: &path, text: &text, signature, signatures: &FakeSignatures, authors, now: now() };
+        JudgedBaseline::new(baseline.clone(), &input)
+    }
+
+    fn says(judged: &JudgedBaseline, finding: &Finding, config: &Config) -> String {
+        match judged.cover(finding, None, config) {
+            Cover::Nothing => "no".into(),
+            Cover::By(_) => "yes".into(),
+            Cover::Refused(list) => list[0].1.to_string(),
+        }
+    }
+
+    #[test]
+    fn text_and_back() {
+        let config = Config::default();
+        let mut odd = one();
+        odd.subject.id = "a\"b\\c\u{1}\n\u{2028}é".into();
+        odd.fingerprint = "ffffffffffffffffffffffffffffffff".into();
+        let (baseline, left_out) = Baseline::of(&[one(), odd], &config, day("2026-11-23"), day("2027-02-21"));
+        assert!(left_out.is_empty());
+        assert_eq!(baseline.findings.len(), 2);
+        let text = baseline.write();
+        let (read, diagnostics) = Baseline::parse(&text, &"b.json".into(), FileId(0));
+        assert_eq!(diagnostics, []);
+        assert_eq!(read, Some(baseline));
+        let empty = Baseline { created: day("2026-11-23"), expires: day("2026-11-24"), findings: BTreeMap::new() };
+        assert_eq!(Baseline::parse(&empty.write(), &"b.json".into(), FileId(0)).0, Some(empty));
+    }
+
+    #[test]
+    fn broken_files() {
+        let good = Baseline::of(&[one()], &Config::default(), day("2026-11-23"), day("2027-02-21")).0.write();
+        let check = |text: &str, expected: &str| {
+            let (read, diagnostics) = Baseline::parse(text, &"b.json".into(), FileId(0));
+            assert!(read.is_none(), "{text}");
+            assert!(diagnostics.iter().any(|found| found.message.contains(expected)), "{text}: {diagnostics:?}");
+        };
+        check("", "");
+        check("null", "says nothing");
+        check("[]", "takes a map");
+        check(&good.replace("\"version\": 1", "\"version\": 2"), "`version` takes 1");
+        check(&good.replace("2027-02-21", "later"), "not a day");
+        check(&good.replace("\"expires\"", "\"expire\""), "unknown key");
+        check(&good.replace("\"fingerprint\"", "\"print\""), "fingerprint` is missing");
+        check(good.get(..good.len() / 2).unwrap(), "");
+    }
+
+    #[test]
+    fn what_counts() {
+        let config = Config::default();
+        let (baseline, _) = Baseline::of(&[one()], &config, day("2026-11-23"), day("2027-02-21"));
+        assert_eq!(says(&judged(&baseline, &config, None, &[]), &one(), &config), "yes");
+        let mut new = one();
+        new.fingerprint = "0".into();
+        assert_eq!(says(&judged(&baseline, &config, None, &[]), &new, &config), "no");
+        let ended = Baseline { expires: day("2026-11-22"), ..baseline.clone() };
+        assert_eq!(says(&judged(&ended, &config, None, &[]), &one(), &config), "it ran out on 2026-11-22");
+        let last_day = Baseline { expires: day("2026-11-23"), ..baseline.clone() };
+        assert_eq!(says(&judged(&last_day, &config, None, &[]), &one(), &config), "yes");
+        let endless = Baseline { expires: day("2099-01-01"), ..baseline.clone() };
+        assert_eq!(says(&judged(&endless, &config, None, &[]), &one(), &config), "it runs 26337 more days; 365 is the most");
+        let mut strict = Config::default();
+        strict.exceptions.never.insert("r".into());
+        assert_eq!(says(&judged(&baseline, &strict, None, &[]), &one(), &strict), "nothing can waive `r`");
+        let (without, left_out) = Baseline::of(&[one()], &strict, day("2026-11-23"), day("2027-02-21"));
+        assert!(without.findings.is_empty());
+        assert_eq!(left_out, [Arc::from("r")]);
+    }
+
+    #[test]
+    fn signed_where_approvers_are_named() {
+        let config = with_approvers();
+        let (baseline, _) = Baseline::of(&[one()], &config, day("2026-11-23"), day("2027-02-21"));
+        let text = baseline.write();
+        let by = |key: &str| sign(key, EXCEPTION_NAMESPACE, &text);
+        let check = |signature: Option<&str>, authors: &[Author], expected: &str| {
+            assert_eq!(says(&judged(&baseline, &config, signature, authors), &one(), &config), expected);
+        };
+        check(None, &[], "it is not signed by an approver");
+        check(Some(&by(SECURITY_KEY)), &[], "yes");
+        check(Some(&by(TEAM_KEY)), &[], "`Tom Team`, who signed it, may not accept `high` findings");
+        check(Some("nonsense"), &[], "its signature is not an approver's: the signature does not fit");
+        let sara = [Author { name: "x".into(), email: "sara@example.com".into() }];
+        check(Some(&by(SECURITY_KEY)), &sara, "`Sara Sec` made this change and cannot accept its risk");
+    }
+
+    #[test]
+    fn what_is_mended_is_said() {
+        let config = Config::default();
+        let (baseline, _) = Baseline::of(&[one()], &config, day("2026-11-23"), day("2027-02-21"));
+        let notes = judged(&baseline, &config, None, &[]).notes(&[], &|_| None);
+        assert_eq!(notes, ["1 finding of the baseline `.probity/baseline.json` no longer exists: make it anew to keep it short"]);
+        assert!(judged(&baseline, &config, None, &[]).notes(&[one()], &|_| None).is_empty());
+    }
+}

@@ -43,6 +43,8 @@ pub struct BaseState<'a> {
     pub renames: &'a Renames,
     /// Files that differ between base and head, as they are called at the head.
     pub changed_files: &'a BTreeSet<Arc<str>>,
+    /// Files that something was wrong with at the base revision already (skipped, or with an error), as they are called at the head.
+    pub broken_files: &'a BTreeSet<Arc<str>>,
 }
 
 /// What was renamed between the base revision and the head.
@@ -223,6 +225,7 @@ mod tests {
             sources: &sources,
             renames: &none,
             changed_files: &files,
+            broken_files: &files,
         };
         let same = Changes::new(&base, &[state("aws_s3_bucket.b", "prod", "one")]);
         assert!(!same.touches(&here));
@@ -251,6 +254,7 @@ mod tests {
             sources: &sources,
             renames: &moved,
             changed_files: &files,
+            broken_files: &files,
         };
         let changes = Changes::new(&base, &[state("b", "prod", "one")]);
         assert!(changes.same.contains(&key(&state("b", "prod", "one").subject)));

@@ -234,7 +234,8 @@ fn required_scans(input: &DecideInput<'_>) -> Vec<Finding> {
             }
             (false, Some(_)) => continue,
         };
-        out.push(own::finding(own::REQUIRED_SCAN, name, own::whole_file(&"probity.yaml".into()), fault, name, input.digest));
+        let at = own::place(input.config.written.span(&format!("required.{name}")), &"probity.yaml".into(), input.sources);
+        out.push(own::finding(own::REQUIRED_SCAN, name, at, fault, name, input.digest));
     }
     out
 }
@@ -247,9 +248,10 @@ fn age_text(seconds: u64) -> String {
     }
 }
 
-/// Whether a file could not be read at the base revision either: with `--changed-only` it is no matter of this change.
+/// Whether a file is the same as at the base revision and something was wrong with it there too: with `--changed-only` it is no
+/// matter of this change. An error that a change elsewhere brings to an unchanged file is.
 fn untouched_file(input: &DecideInput<'_>, file: &Arc<str>) -> bool {
-    input.changed_only && input.base.is_some_and(|base| !base.changed_files.contains(file))
+    input.changed_only && input.base.is_some_and(|base| !base.changed_files.contains(file) && base.broken_files.contains(file))
 }
 
 fn failing_skips<'a>(input: &DecideInput<'a>) -> Vec<&'a SkippedFile> {
@@ -451,3 +453,6 @@ fn counts(input: &DecideInput<'_>, findings: &[Finding], weights: &Weights<'_>) 
     }
     counts
 }
+
+#[cfg(test)]
+mod tests;

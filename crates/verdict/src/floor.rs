@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use probity_core::{Diagnostic, Digest, Finding, Level, Place, RuleMeta, Severity};
+use probity_core::{Diagnostic, Digest, Finding, Level, RuleMeta, Severity};
 use probity_value::{SourceMap, Span};
 
 use crate::config::{Approver, Config, PathRule};
@@ -293,12 +293,7 @@ pub fn findings(attempts: &[Attempt], path: &Arc<str>, sources: &SourceMap, dige
     attempts
         .iter()
         .map(|attempt| {
-            let at = match sources.locate(attempt.at) {
-                Some((file, start, end)) => {
-                    Place { file, line: start.line, column: start.column, end_line: end.line, end_column: end.column, span: attempt.at }
-                }
-                None => own::whole_file(path),
-            };
+            let at = own::place(attempt.at, path, sources);
             own::finding(own::FLOOR_LOOSENED, &attempt.key, at, attempt.message.clone(), &attempt.message, digest)
         })
         .collect()

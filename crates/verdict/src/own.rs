@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use probity_core::{Confidence, Digest, Finding, Place, RuleMeta, Severity, Stage, StageKind, Status, SubjectKind, SubjectRef};
-use probity_value::Span;
+use probity_value::{SourceMap, Span};
 
 use crate::fingerprint::fingerprint;
 
@@ -150,6 +150,16 @@ fn unknown_rule(id: &str) -> Arc<RuleMeta> {
         fix: "".into(),
         waivable: true,
     })
+}
+
+/// A span as a place; the whole of `file` where it names none.
+pub(crate) fn place(span: Span, file: &Arc<str>, sources: &SourceMap) -> Place {
+    match sources.locate(span) {
+        Some((file, start, end)) => {
+            Place { file, line: start.line, column: start.column, end_line: end.line, end_column: end.column, span }
+        }
+        None => whole_file(file),
+    }
 }
 
 /// A whole file as a place.

@@ -338,3 +338,197 @@ fn age(text: &str) -> Option<u64> {
     };
     (number > 0).then(|| number.checked_mul(seconds)).flatten()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use probity_value::SourceMap;
+
+    /// `line:column message (hint)` of everything wrong with a text.
+    fn wrong(text: &str) -> Vec<String> {
+        let sources = SourceMap::new();
+        let file = sources.add("probity.yaml", text);
+        let (_, diagnostics) = Config::parse(text, &"probity.yaml".into(), file);
+        diagnostics
+            .into_iter()
+            .map(|found| {
+                assert_eq!(found.level, Level::Error);
+                let at = sources.locate(found.span).map_or("-".to_owned(), |(_, at, _)| format!("{}:{}", at.line, at.column));
+                let hint = found.hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
+                format!("{at} {}{hint}", found.message)
+            })
+            .collect()
+    }
+
+    fn read(text: &str) -> Config {
+        let (config, diagnostics) = Config::parse(text, &"probity.yaml".into(), FileId(0));
+        assert_eq!(diagnostics, [], "{text}");
+        config
+    }
+
+    const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDk1 sara";
+
+    #[test]
+    fn nothing_is_the_default() {
+        for text in ["", "# only a comment\n", "version: 1\n", "gate:\npaths:\n", "{}"] {
+            let config = read(text);
+            assert_eq!(config, Config::default(), "{text}");
+        }
+        let config = Config::default();
+        assert_eq!((config.gate.red_at, config.gate.yellow_at), (Severity::High, Severity::Medium));
+        assert_eq!(config.gate.unknown, UnknownPolicy::Count);
+        assert!(!config.signature_required());
+    }
+
+    #[test]
+    fn every_key_is_read() {
+        let text = format!(
+            "version: 1
+gate: {{ red_at: medium, yellow_at: low, unknown: red, suppressions: {{ forbid_at: high }}, rules_version: '0.1.0', ignore_paths: ['vendor/**', old] }}
+paths:
+  - {{ path: 'environments/prod/**', red_at: low, yellow_at: info, unknown: yellow, suppressions: forbid }}
+policies: {{ folders: [policies/], disable: [CKV_AWS_1], severity: {{ aws-x: low }}, preview: true }}
+exceptions:
+  folder: ./waivers
+  baseline: waivers/baseline.json
+  baseline_days: 90
+  max_days: {{ critical: 1, high: 2, medium: 3, low: 4, info: 5 }}
+  require_signature: false
+  never: [aws-iam-admin]
+approvers:
+  - {{ name: Sara Sec, role: security, emails: [sara@example.com], keys: ['{KEY}'], may_accept: [high, critical] }}
+evidence: {{ directory: ledger, key: keys/one }}
+required: {{ dast: 24h, sast: 7d, a: 30m, b: 2w }}
+scans: [{{ name: sast, file: reports/codeql.sarif }}]
+terraform: {{ variable_files: [prod.tfvars], workspace: prod }}
+"
+        );
+        let config = read(&text);
+        assert_eq!(config.gate.suppressions, SuppressionPolicy::ForbidAt(Severity::High));
+        assert_eq!(config.gate.rules_version, Some(Version([0, 1, 0])));
+        assert!(config.ignores("vendor/a/b.tf") && config.ignores("old/x.tf") && !config.ignores("main.tf"));
+        assert_eq!(config.paths[0].suppressions, Some(SuppressionPolicy::Forbid));
+        assert_eq!(config.policies.folders, [Arc::from("policies")]);
+        assert!(config.policies.preview && config.policies.disable.contains("CKV_AWS_1"));
+        assert_eq!(config.policies.severity.get("aws-x"), Some(&Severity::Low));
+        assert_eq!((&*config.exceptions.folder, &*config.exceptions.baseline), ("waivers", "waivers/baseline.json"));
+        assert_eq!(config.exceptions.max_days.of(Severity::Critical), 1);
+        assert_eq!(config.exceptions.max_days.of(Severity::Info), 5);
+        assert!(!config.signature_required());
+        assert_eq!(config.approvers[0].may_accept.len(), 2);
+        let ages: Vec<u64> = config.required.values().copied().collect();
+        assert_eq!(ages, [1_800, 1_209_600, 86_400, 604_800]);
+        assert_eq!(&*config.scans[0].file, "reports/codeql.sarif");
+        assert_eq!(&*config.terraform.workspace, "prod");
+        for key in super::super::KEYS {
+            let named = key.path.replace("[]", "[0]").replace("<rule>", "aws-x").replace("<scan>", "dast");
+            // The one key that excludes another of the same place.
+            if named != "paths[0].suppressions.forbid_at" {
+                assert!(config.written.has(&named), "{named}");
+            }
+        }
+    }
+
+    #[test]
+    fn approvers_make_signatures_required() {
+        let approver = format!("approvers: [{{ name: A, role: r, keys: ['{KEY}'] }}]\n");
+        let config = read(&approver);
+        assert!(config.signature_required());
+        assert_eq!(config.approvers[0].may_accept.len(), 5);
+        assert!(!read(&format!("{approver}exceptions: {{ require_signature: false }}\n")).signature_required());
+        assert!(read("exceptions: { require_signature: true }").signature_required());
+    }
+
+    #[test]
+    fn mistakes_are_named_with_their_place() {
+        let check = |text: &str, expected: &str| assert_eq!(wrong(text).join("\n"), expected, "{text}");
+        check("gates: {}", "1:1 unknown key `gates` (did you mean `gate`?)");
+        check("gate:\n  redat: high", "2:3 unknown key `gate.redat` (did you mean `red_at`?)");
+        check(
+            "gate: { red_at: hihg }",
+            "1:17 `gate.red_at` takes one of info, low, medium, high, critical; `hihg` is none of them (did you mean `high`?)",
+        );
+        check("gate: { red_at: 3 }", "1:17 `gate.red_at` takes text, not a number (put it in quotes where it looks like something else)");
+        check("gate: { suppressions: no }", "1:23 `gate.suppressions` takes `allow`, `forbid` or a map with `forbid_at`");
+        check("gate: { suppressions: {} }", "1:23 `gate.suppressions.forbid_at` is missing");
+        check("gate: { rules_version: '1' }", "1:24 `1` is not a version of three numbers such as `0.1.0`");
+        check("gate: { ignore_paths: ['../x'] }", "1:24 `../x` is not a path pattern: it leads out of the repository");
+        check("gate: high", "1:7 `gate` takes a map, not a string");
+        check("[]", "1:1 `the configuration` takes a map, not a list");
+        check("version: 2", "1:10 `version` takes 1, the only version of this file there is");
+        check("version: '1'", "1:10 `version` takes 1, the only version of this file there is");
+        check("paths: [{ red_at: low }]", "1:9 `paths[0].path` is missing");
+        check("paths: [{ path: a }]", "1:9 `paths[0]` names a path and sets nothing for it");
+        check("paths: [null]", "1:9 `paths[0]` is empty");
+        check("paths: { path: a }", "1:8 `paths` takes a list, not a map");
+        check("policies: { preview: 'yes' }", "1:22 `policies.preview` takes true or false, not a string");
+        check("policies: { folders: [/etc] }", "1:23 `policies.folders` takes a path below the repository, with `/`; `/etc` is none");
+        check("exceptions: { max_days: { high: 0 } }", "1:33 `exceptions.max_days.high` takes a whole number of days from 1 to 36500");
+        check("exceptions: { max_days: { hihg: 3 } }", "1:27 unknown key `exceptions.max_days.hihg` (did you mean `high`?)");
+        check("required: { dast: soon }", "1:19 `required.dast` takes an age such as 30m, 24h, 7d or 2w; `soon` is none");
+        check("required: { dast: 0h }", "1:19 `required.dast` takes an age such as 30m, 24h, 7d or 2w; `0h` is none");
+        check(
+            "required: { dast: 99999999999999999999w }",
+            "1:19 `required.dast` takes an age such as 30m, 24h, 7d or 2w; `99999999999999999999w` is none",
+        );
+        check("required: { dast: 3é }", "1:19 `required.dast` takes an age such as 30m, 24h, 7d or 2w; `3é` is none");
+        check("scans: [{ name: a }]", "1:9 `scans[0].file` is missing");
+        check(
+            "zzzzzzzzzzzz: 1",
+            "1:1 unknown key `zzzzzzzzzzzz` (known here: version, gate, paths, policies, exceptions, approvers, evidence, required, scans, terraform)",
+        );
+    }
+
+    #[test]
+    fn approvers_are_checked() {
+        let check = |text: &str, expected: &str| assert!(wrong(text).join("\n").contains(expected), "{text}: {:?}", wrong(text));
+        check("approvers: [{ name: A, role: r }]", "`approvers[0].keys` is missing");
+        check("approvers: [{ name: A, role: r, keys: [] }]", "names no key");
+        check("approvers: [{ name: A, role: r, keys: ['AAAA'] }]", "is not an SSH public key");
+        check("approvers: [{ name: A, role: r, keys: ['ssh-ed25519 AA'] }]", "is not an SSH public key");
+        check(&format!("approvers: [{{ name: A, role: r, keys: ['{KEY}'], emails: [x] }}]"), "`x` is not an address");
+        check(&format!("approvers: [{{ name: A, role: r, keys: ['{KEY}'], may_accept: [all] }}]"), "`all` is none of them");
+        let two = |second: &str| {
+            format!("approvers: [{{ name: A, role: r, keys: ['{KEY}'] }}, {{ name: {second}, role: r, keys: ['{KEY} b'] }}]")
+        };
+        check(&two("B"), "a key of `B` is listed twice");
+        check(&two("a"), "two approvers are named `a`");
+    }
+
+    #[test]
+    fn all_mistakes_at_once_and_broken_yaml_too() {
+        assert_eq!(wrong("gate: { red_at: x, yellow_at: y, nope: 1 }\nfoo: 1").len(), 4);
+        assert!(!wrong("gate: [").is_empty());
+        assert!(!wrong("gate: { red_at: high }\ngate: { red_at: low }").is_empty());
+        assert!(!wrong("version: 1\n---\nversion: 1\n").is_empty());
+        assert!(!wrong("policies: { disable: [a], severity: { a: low } }").is_empty());
+        assert!(!wrong("scans: [{ name: a, file: b }, { name: a, file: b }]").is_empty());
+    }
+
+    #[test]
+    fn the_strictest_path_entry_holds() {
+        let config = read(
+            "paths:
+  - { path: '**/examples/**', red_at: critical, yellow_at: critical }
+  - { path: 'live/**', red_at: medium, unknown: red }
+  - { path: 'live/prod/**', yellow_at: info, suppressions: { forbid_at: medium } }
+",
+        );
+        let prod = config.settings_for("live/prod/main.tf");
+        assert_eq!((prod.red_at, prod.yellow_at, prod.unknown), (Severity::Medium, Severity::Info, UnknownPolicy::Red));
+        assert_eq!(prod.suppressions, SuppressionPolicy::ForbidAt(Severity::Medium));
+        assert_eq!(config.settings_for("a/examples/x.tf").red_at, Severity::Critical);
+        assert_eq!(config.settings_for("live/examples/x.tf").red_at, Severity::Medium);
+        assert_eq!(config.settings_for("x.tf").red_at, Severity::High);
+        let both = config.settings_for_all(["a/examples/x.tf", "x.tf"]);
+        assert_eq!((both.red_at, both.yellow_at), (Severity::High, Severity::Medium));
+    }
+
+    #[test]
+    fn any_text_ends_without_a_panic() {
+        use proptest::prelude::*;
+        proptest!(|(text in "(gate|paths|approvers|required|[a-z_]{1,8}): ?[\\[{]?[a-z0-9_:, '\\[{}\\]\n-]{0,80}")| {
+            let _ = Config::parse(&text, &"probity.yaml".into(), FileId(0));
+        });
+    }
+}

@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::day::has_expired;
 use crate::pattern::{PathPattern, wildcard};
 use crate::signature::SignatureCheck;
-use crate::{Day, ids};
+use crate::{Day, ids, own};
 
 /// Why something that would cover a finding does not count.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,6 +133,10 @@ impl Register {
     #[must_use]
     pub fn new(files: &[ExceptionFile], input: &RegisterInput<'_>) -> Register {
         let mut register = Register::default();
+        // Findings about the configuration itself may be excepted too, whether or not the caller lists their rules.
+        let mut rules = input.rules.to_vec();
+        rules.extend(own::rules());
+        let input = &RegisterInput { rules: &rules, ..*input };
         for file in files {
             let (exception, diagnostics) = parse(file);
             register.diagnostics.extend(diagnostics);
@@ -300,13 +304,10 @@ fn over_broad(exception: &Exception, path: Option<&PathPattern>, rules: &[Arc<Ru
         return false;
     }
     let types: Vec<&str> = ids::find(rules, &exception.rule).flat_map(|rule| rule.applies_to.iter().map(|name| &**name)).collect();
-    let mut rest = pattern.to_owned();
-    for type_name in &types {
-        rest = rest.replace(type_name, "");
-    }
-    for word in ["module.", "data.", "jobs.", "steps"] {
-        rest = rest.replace(word, "");
-    }
+    // What could stand for the type alone says nothing of which subject is meant.
+    let words: Vec<&str> = types.iter().flat_map(|name| name.split('.')).chain(["module", "data", "jobs", "steps"]).collect();
+    let says = |part: &&str| !words.iter().any(|word| wildcard(part, word));
+    let rest: String = pattern.split(['.', '/']).filter(says).collect();
     if letters(&rest) < LITERALS {
         return true;
     }
@@ -324,4 +325,207 @@ fn over_broad(exception: &Exception, path: Option<&PathPattern>, rules: &[Arc<Ru
         .iter()
         .any(|probe| wildcard(pattern, probe))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{FakeSignatures, SECURITY_KEY, TEAM_KEY, day, finding, now, rule, sign, with_approvers};
+    use crate::signature::EXCEPTION_NAMESPACE;
+    use probity_core::Status;
+    use probity_value::FileId;
+
+    struct Case {
+        config: Config,
+        rules: Vec<Arc<RuleMeta>>,
+        authors: Vec<Author>,
+        finding: Finding,
+    }
+
+    impl Case {
+        fn new(config: Config) -> Case {
+            let meta = rule("aws-s3-bucket-unlogged", Severity::High);
+            let finding = finding(&meta, "aws_s3_bucket.logs", "live/prod/main.tf", Status::Fail);
+            Case { config, rules: vec![meta], authors: vec![], finding }
+        }
+
+        fn cover(&self, text: &str, signature: Option<Arc<str>>) -> Cover {
+            let input =
+                RegisterInput { config: &self.config, rules: &self.rules, signatures: &FakeSignatures, authors: &self.authors, now: now() };
+            let file = ExceptionFile { path: ".probity/exceptions/e.yaml".into(), text: text.into(), file: FileId(0), signature };
+            Register::new(&[file], &input).cover(&self.finding, None, &self.config, now())
+        }
+
+        /// `yes`, `no`, or why not.
+        fn says(&self, text: &str, signature: Option<Arc<str>>) -> String {
+            match self.cover(text, signature) {
+                Cover::Nothing => "no".into(),
+                Cover::By(_) => "yes".into(),
+                Cover::Refused(list) => list[0].1.to_string(),
+            }
+        }
+    }
+
+    /// An exception with these lines besides the usual ones.
+    fn text(lines: &str) -> String {
+        let mut out = "kind: accepted-risk\nreason: it is the log bucket\n".to_owned();
+        for (key, line) in
+            [("owner", "owner: team-payments\n"), ("expires", "expires: 2026-12-20\n"), ("rule", "rule: aws-s3-bucket-unlogged\n")]
+        {
+            if !lines.contains(&format!("{key}:")) {
+                out.push_str(line);
+            }
+        }
+        out + lines
+    }
+
+    #[test]
+    fn what_an_exception_names() {
+        let case = Case::new(Config::default());
+        let fingerprint = case.finding.fingerprint.to_string();
+        let check = |lines: &str, expected: &str| assert_eq!(case.says(&text(lines), None), expected, "{lines}");
+        check("subject: aws_s3_bucket.logs", "yes");
+        check("subject: aws_s3_bucket.other", "no");
+        check("subject: 'aws_s3_bucket.log*'", "yes");
+        check("rule: other-rule\nsubject: aws_s3_bucket.logs", "no");
+        check(&format!("fingerprint: {fingerprint}"), "yes");
+        check(&format!("fingerprint: {}", fingerprint.to_uppercase()), "yes");
+        check(&format!("fingerprint: {fingerprint}\nsubject: aws_s3_bucket.other"), "no");
+        check("fingerprint: 00000000000000000000000000000000", "no");
+        check("subject: aws_s3_bucket.logs\npath: live/prod", "yes");
+        check("subject: aws_s3_bucket.logs\npath: 'live/**'", "yes");
+        check("subject: aws_s3_bucket.logs\npath: live/test", "no");
+    }
+
+    #[test]
+    fn fingerprints_are_carried_across_renames() {
+        let case = Case::new(Config::default());
+        let old = "0123456789abcdef0123456789abcdef";
+        let input = RegisterInput { config: &case.config, rules: &case.rules, signatures: &FakeSignatures, authors: &[], now: now() };
+        let file =
+            ExceptionFile { path: "e.yaml".into(), text: text(&format!("fingerprint: {old}")).into(), file: FileId(0), signature: None };
+        let register = Register::new(&[file], &input);
+        assert_eq!(register.cover(&case.finding, None, &case.config, now()), Cover::Nothing);
+        assert!(matches!(register.cover(&case.finding, Some(old), &case.config, now()), Cover::By(_)));
+    }
+
+    #[test]
+    fn what_does_not_count_and_why() {
+        let case = Case::new(Config::default());
+        let check = |lines: &str, expected: &str| assert_eq!(case.says(&text(lines), None), expected, "{lines}");
+        check("subject: aws_s3_bucket.logs\nexpires: 2026-11-22", "it ran out on 2026-11-22");
+        check("subject: aws_s3_bucket.logs\nexpires: 2026-11-23", "yes");
+        check("subject: aws_s3_bucket.logs\nexpires: 2026-12-23", "yes");
+        check("subject: aws_s3_bucket.logs\nexpires: 2026-12-24", "it runs 31 more days; 30 is the most for `high` findings");
+        let broad = "it is too broad: its subject would match nearly everything";
+        for subject in [
+            "",
+            "subject: '*'",
+            "subject: '**'",
+            "subject: '*.*'",
+            "subject: 'aws_s3_bucket.*'",
+            "subject: 'aws_*'",
+            "subject: '*_s3_bucket.l*'",
+        ] {
+            check(subject, broad);
+        }
+        check("subject: '*'\npath: live/prod", broad);
+        check("path: live/prod", broad);
+        check("subject: 'aws_s3_bucket.*'\npath: '**'", broad);
+        check("subject: 'aws_s3_bucket.*'\npath: '**/*.tf'", broad);
+        check("subject: 'aws_s3_bucket.*'\npath: live/prod", "yes");
+        let missing = format!("rule: CKV_AWS_18\nfingerprint: {}", case.finding.fingerprint);
+        check(&missing, "no");
+    }
+
+    #[test]
+    fn broken_files_are_errors() {
+        let case = Case::new(Config::default());
+        let input = RegisterInput { config: &case.config, rules: &case.rules, signatures: &FakeSignatures, authors: &[], now: now() };
+        let file = |path: &str, text: &str| ExceptionFile { path: path.into(), text: text.into(), file: FileId(0), signature: None };
+        let register =
+            Register::new(&[file("a.yaml", "kind: nonsense"), file("b.yaml", &text("rule: aws-s3-bucket-unloged\nsubject: x.y"))], &input);
+        assert!(!register.diagnostics.is_empty());
+        assert_eq!(
+            register.notes(),
+            [
+                "exception `a.yaml` does not count: its file cannot be read",
+                "exception `b` does not count: no rule here answers to `aws-s3-bucket-unloged`; the nearest is `aws-s3-bucket-unlogged`"
+            ]
+        );
+    }
+
+    #[test]
+    fn signatures() {
+        let mut case = Case::new(with_approvers());
+        let exception = text("subject: aws_s3_bucket.logs");
+        let by = |key: &str| Some(sign(key, EXCEPTION_NAMESPACE, &exception));
+        assert_eq!(case.says(&exception, None), "it is not signed by an approver");
+        assert_eq!(case.says(&exception, by(SECURITY_KEY)), "yes");
+        assert_eq!(case.says(&exception, by(TEAM_KEY)), "`Tom Team`, who signed it, may not accept `high` findings");
+        let wrong = "its signature is not an approver's: the signature does not fit";
+        assert_eq!(case.says(&exception, by("ssh-ed25519 AAAAsomebody")), wrong);
+        assert_eq!(case.says(&exception, Some(sign(SECURITY_KEY, "file", &exception))), wrong);
+        assert_eq!(case.says(&format!("{exception}\n# more\n"), by(SECURITY_KEY)), wrong);
+        match case.cover(&exception, by(SECURITY_KEY)) {
+            Cover::By(reference) => assert_eq!(reference.by.as_deref(), Some("Sara Sec")),
+            other => panic!("{other:?}"),
+        }
+        // Not required: unsigned counts, a wrong signature still does not.
+        case.config.exceptions.require_signature = Some(false);
+        assert_eq!(case.says(&exception, None), "yes");
+        assert_eq!(case.says(&exception, by("ssh-ed25519 AAAAsomebody")), wrong);
+        // Required and nobody named: nothing can be signed.
+        case.config = Config::default();
+        case.config.exceptions.require_signature = Some(true);
+        assert_eq!(case.says(&exception, None), "it is not signed by an approver");
+        assert!(case.says(&exception, by(SECURITY_KEY)).contains("no approver is configured"));
+    }
+
+    #[test]
+    fn nobody_accepts_the_risk_of_their_own_change() {
+        let mut case = Case::new(with_approvers());
+        let exception = text("subject: aws_s3_bucket.logs");
+        let signed = || Some(sign(SECURITY_KEY, EXCEPTION_NAMESPACE, &exception));
+        case.authors = vec![Author { name: "S".into(), email: "sara@example.com".into() }];
+        let refused = "`Sara Sec` made this change and cannot accept its risk";
+        case.finding.existed = Some(false);
+        assert_eq!(case.says(&exception, signed()), refused);
+        case.finding.existed = None;
+        assert_eq!(case.says(&exception, signed()), refused);
+        case.finding.existed = Some(true);
+        assert_eq!(case.says(&exception, signed()), "yes");
+        case.finding.existed = Some(false);
+        case.authors = vec![Author { name: "Team-Payments".into(), email: "x@example.com".into() }];
+        assert_eq!(case.says(&exception, signed()), "`team-payments` made this change and cannot accept its risk");
+        case.authors = vec![Author { name: "Other".into(), email: "x@example.com".into() }];
+        assert_eq!(case.says(&exception, signed()), "yes");
+    }
+
+    #[test]
+    fn some_rules_cannot_be_waived() {
+        let mut case = Case::new(Config::default());
+        let exception = text("subject: aws_s3_bucket.logs");
+        case.config.exceptions.never.insert("AWS-S3-bucket-unlogged".into());
+        assert_eq!(case.says(&exception, None), "nothing can waive `aws-s3-bucket-unlogged`");
+        case.config.exceptions.never.clear();
+        Arc::make_mut(&mut case.finding.rule).waivable = false;
+        assert_eq!(case.says(&exception, None), "nothing can waive `aws-s3-bucket-unlogged`");
+    }
+
+    #[test]
+    fn a_counting_exception_wins_over_one_that_does_not() {
+        let case = Case::new(Config::default());
+        let input = RegisterInput { config: &case.config, rules: &case.rules, signatures: &FakeSignatures, authors: &[], now: now() };
+        let file =
+            |path: &str, lines: &str| ExceptionFile { path: path.into(), text: text(lines).into(), file: FileId(0), signature: None };
+        let old = file("a.yaml", "subject: aws_s3_bucket.logs\nexpires: 2026-01-01");
+        let good = file("b.yaml", "subject: aws_s3_bucket.logs");
+        let register = Register::new(&[old, good], &input);
+        match register.cover(&case.finding, None, &case.config, now()) {
+            Cover::By(reference) => assert_eq!(&*reference.id, "b"),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(register.entries[0].refusals, [Refusal::Expired(day("2026-01-01"))]);
+    }
 }
