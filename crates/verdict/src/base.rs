@@ -157,3 +157,112 @@ fn shrinks(before: &JudgeFile, after: &JudgeFile) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::digest;
+    use probity_value::FileId;
+
+    fn file(path: &str, text: &str) -> JudgeFile {
+        JudgeFile { path: path.into(), text: text.into(), file: FileId(0), signature: None }
+    }
+
+    fn with_config(text: Option<&str>) -> Judge {
+        Judge { config: text.map(|text| file("probity.yaml", text)), ..Judge::default() }
+    }
+
+    /// `rule: message` of everything that differs.
+    fn says(base: &Judge, head: &Judge) -> Vec<String> {
+        changes(base, head, &digest).into_iter().map(|found| format!("{}: {}", found.rule.id, found.message)).collect()
+    }
+
+    #[test]
+    fn configuration() {
+        let check = |base: Option<&str>, head: Option<&str>, expected: &str| {
+            assert_eq!(says(&with_config(base), &with_config(head)).join("\n"), expected, "{base:?} {head:?}");
+        };
+        check(None, None, "");
+        check(Some("version: 1"), Some("version: 1"), "");
+        check(Some("version: 1"), Some("# a comment\nversion: 1"), "");
+        check(None, Some("version: 1"), "");
+        check(
+            Some("gate: { red_at: high }"),
+            Some("gate: { red_at: critical }"),
+            "probity-config-changed: the configuration is changed: `gate.red_at`: `high` becomes `critical`; the one of the base revision judges",
+        );
+        check(
+            Some("gate: { red_at: low }"),
+            None,
+            "probity-config-changed: the configuration is changed: `gate.red_at`: `low` becomes `high`; the one of the base revision judges",
+        );
+        check(
+            Some(""),
+            Some("gates: 1"),
+            "probity-config-changed: the configuration is changed and cannot be read: unknown key `gates`; the one of the base revision judges",
+        );
+        check(
+            Some("gates: 1"),
+            Some(""),
+            "probity-config-changed: the configuration is changed; the one of the base revision cannot be read; the one of the base revision judges",
+        );
+        let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDk1";
+        let own_key = format!("approvers: [{{ name: Me, role: r, keys: ['{key}'] }}]");
+        let found = says(&with_config(Some("")), &with_config(Some(&own_key)));
+        assert!(found[0].contains("`approvers[Me]`"), "{found:?}");
+    }
+
+    #[test]
+    fn each_change_has_its_own_fingerprint() {
+        let one = changes(&with_config(None), &with_config(Some("gate: { red_at: critical }")), &digest);
+        let other = changes(&with_config(None), &with_config(Some("gate: { red_at: critical, yellow_at: critical }")), &digest);
+        assert_ne!(one[0].fingerprint, other[0].fingerprint);
+    }
+
+    #[test]
+    fn policies_and_exceptions() {
+        let judge = |policies: &[(&str, &str)], exceptions: &[(&str, &str)]| Judge {
+            policies: policies.iter().map(|(path, text)| file(path, text)).collect(),
+            exceptions: exceptions.iter().map(|(path, text)| file(path, text)).collect(),
+            ..Judge::default()
+        };
+        let base = judge(&[("p/a.yaml", "1"), ("p/b.yaml", "1")], &[("e/a.yaml", "1"), ("e/b.yaml", "1")]);
+        let head = judge(&[("p/a.yaml", "2"), ("p/c.yaml", "1")], &[("e/a.yaml", "2"), ("e/c.yaml", "1")]);
+        assert_eq!(
+            says(&base, &head),
+            [
+                "probity-policy-changed: the policy `p/a.yaml` is changed; the one of the base revision judges",
+                "probity-policy-changed: the policy `p/c.yaml` is new; the one of the base revision judges",
+                "probity-policy-changed: the policy `p/b.yaml` is taken out; the one of the base revision judges",
+                "probity-exception-changed: the exception `e/a.yaml` is changed; the one of the base revision counts",
+                "probity-exception-changed: the exception `e/c.yaml` is new; it does not count for this change",
+                "probity-exception-removed: the exception `e/b.yaml` is taken out; what it covers will count once this change is in",
+            ]
+        );
+        assert!(says(&base, &base).is_empty());
+        let mut signed = base.clone();
+        signed.exceptions[0].signature = Some("new".into());
+        assert_eq!(says(&base, &signed).len(), 1);
+    }
+
+    #[test]
+    fn baselines() {
+        let text = |expires: &str, prints: &[&str]| {
+            let items: Vec<String> = prints.iter().map(|print| format!("{{\"fingerprint\": \"{print}\"}}")).collect();
+            format!("{{\"version\": 1, \"created\": \"2026-01-01\", \"expires\": \"{expires}\", \"findings\": [{}]}}", items.join(","))
+        };
+        let judge = |text: Option<String>| Judge { baseline: text.map(|text| file("b.json", &text)), ..Judge::default() };
+        let base = judge(Some(text("2026-12-01", &["a", "b"])));
+        let check = |head: Option<String>, expected: &str| {
+            let found = says(&base, &judge(head.clone()));
+            assert!(if expected.is_empty() { found.is_empty() } else { found[0].starts_with(expected) }, "{head:?} {found:?}");
+        };
+        check(Some(text("2026-12-01", &["a", "b"])), "");
+        check(Some(text("2026-12-01", &["a"])), "probity-exception-removed");
+        check(Some(text("2026-11-01", &["a", "b"])), "probity-exception-removed");
+        check(None, "probity-exception-removed");
+        check(Some(text("2026-12-02", &["a"])), "probity-exception-changed");
+        check(Some(text("2026-12-01", &["a", "c"])), "probity-exception-changed");
+        check(Some("broken".into()), "probity-exception-changed");
+    }
+}

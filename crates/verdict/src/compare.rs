@@ -333,3 +333,119 @@ fn why_ours(input: &CompareInput<'_>, finding: &Finding) -> WhyOurs {
         None => WhyOurs::NotHere,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{finding, place, rule};
+    use probity_core::{OriginPlace, ReadFile, Severity, SkippedFile};
+
+    fn meta() -> Arc<RuleMeta> {
+        let mut meta = RuleMeta::clone(&rule("aws-s3-bucket-unlogged", Severity::Low));
+        meta.aliases = vec!["CKV_AWS_18".into()];
+        Arc::new(meta)
+    }
+
+    fn theirs(rule: &str, file: &str, lines: (u32, u32)) -> ExternalFinding {
+        ExternalFinding { rule: rule.into(), file: file.into(), line: lines.0, end_line: lines.1, subject: None, message: "m".into() }
+    }
+
+    fn ours(status: Status) -> Finding {
+        finding(&meta(), "aws_s3_bucket.b", "live/main.tf", status)
+    }
+
+    fn run(ours: &[Finding], theirs: &[ExternalFinding]) -> Comparison {
+        let mut off = RuleMeta::clone(&rule("aws-off", Severity::Low));
+        off.aliases = vec!["CKV_AWS_99".into()];
+        let coverage = Coverage {
+            read: vec![ReadFile { file: "live/main.tf".into(), source: "terraform", subjects: 1 }],
+            skipped: vec![SkippedFile { file: "bad.tf".into(), source: "terraform", why: "broken".into(), fails: true, partly: false }],
+        };
+        let (rules, off) = ([meta(), rule("no-alias", Severity::Low)], [(Arc::new(off), "disabled".to_owned())]);
+        compare(&CompareInput { ours, theirs, rules: &rules, off: &off, coverage: &coverage })
+    }
+
+    #[test]
+    fn agreement() {
+        let check = |file: &str, lines: (u32, u32), agreed: bool| {
+            let result = run(&[ours(Status::Fail)], &[theirs("CKV_AWS_18", file, lines)]);
+            assert_eq!(
+                result.agreed.len() == 1 && result.only_ours.is_empty() && result.only_theirs.is_empty(),
+                agreed,
+                "{file} {result:?}"
+            );
+        };
+        check("live/main.tf", (1, 9), true);
+        check("/live/main.tf", (1, 9), true);
+        check("./live/main.tf", (9, 12), true);
+        check("file:///repo/live/main.tf", (3, 3), true);
+        check("live/main.tf", (0, 0), true);
+        check("live/main.tf", (20, 22), false);
+        check("xlive/main.tf", (1, 9), false);
+        check("other.tf", (1, 9), false);
+    }
+
+    #[test]
+    fn instances_and_other_lines() {
+        let mut one = ours(Status::Fail);
+        one.subject.id = "aws_s3_bucket.b[0]".into();
+        let mut two = ours(Status::Fail);
+        two.subject.id = "aws_s3_bucket.b[1]".into();
+        let result = run(&[one.clone(), two.clone()], &[theirs("CKV_AWS_18", "live/main.tf", (1, 9))]);
+        assert_eq!(result.agreed, [Agreed { theirs: 0, ours: vec![0, 1], other_line: false }]);
+        let mut moved = theirs("CKV_AWS_18", "live/main.tf", (40, 44));
+        moved.subject = Some("aws_s3_bucket.b".into());
+        let result = run(&[one, two], &[moved]);
+        assert_eq!(result.agreed, [Agreed { theirs: 0, ours: vec![0, 1], other_line: true }]);
+        // Two subjects on one line are told apart by their names.
+        let mut other = theirs("CKV_AWS_18", "live/main.tf", (1, 9));
+        other.subject = Some("aws_s3_bucket.c".into());
+        let result = run(&[ours(Status::Fail)], &[other]);
+        assert_eq!((result.agreed.len(), result.only_ours.len(), result.only_theirs.len()), (0, 1, 1));
+    }
+
+    #[test]
+    fn why_only_they_say_it() {
+        let why = |ours: &[Finding], rule: &str, file: &str| run(ours, &[theirs(rule, file, (1, 9))]).only_theirs.remove(0).why;
+        assert_eq!(why(&[], "CKV_AWS_7", "live/main.tf"), WhyTheirs::NoSuchRule);
+        assert_eq!(why(&[], "CKV_AWS_99", "live/main.tf"), WhyTheirs::RuleOff { rule: "aws-off".into(), why: "disabled".into() });
+        assert_eq!(why(&[], "CKV_AWS_18", "bad.tf"), WhyTheirs::FileNotRead { why: "broken".into() });
+        assert_eq!(why(&[], "CKV_AWS_18", "what.xyz"), WhyTheirs::FileNotClaimed);
+        assert_eq!(why(&[], "CKV_AWS_18", "live/main.tf"), WhyTheirs::NoResult { subject: None });
+        assert_eq!(why(&[ours(Status::NotApplicable)], "CKV_AWS_18", "live/main.tf"), WhyTheirs::NotApplicable);
+        assert_eq!(why(&[ours(Status::Unknown)], "CKV_AWS_18", "live/main.tf"), WhyTheirs::Unknown { ours: 0, reason: "found".into() });
+        assert_eq!(why(&[ours(Status::Error)], "CKV_AWS_18", "live/main.tf"), WhyTheirs::Error { ours: 0, reason: "found".into() });
+        let mut pass = ours(Status::Pass);
+        pass.origin = vec![OriginPlace { what: "default of `var.log`".into(), at: place("variables.tf", 2) }];
+        assert_eq!(
+            why(&[pass], "CKV_AWS_18", "live/main.tf"),
+            WhyTheirs::Passes { ours: 0, message: "found".into(), from: Some(("default of `var.log`".into(), place("variables.tf", 2))) }
+        );
+        let mut covered = ours(Status::Fail);
+        let by =
+            ExceptionRef { source: "checkov".into(), id: "live/main.tf:2".into(), kind: None, reason: "r".into(), by: None, expires: None };
+        covered.exception = Some(by.clone());
+        covered.counts = false;
+        assert_eq!(why(&[covered.clone()], "CKV_AWS_18", "live/main.tf"), WhyTheirs::Covered { ours: 0, by });
+        covered.exception = None;
+        assert_eq!(why(&[covered], "CKV_AWS_18", "live/main.tf"), WhyTheirs::Untouched { ours: 0 });
+    }
+
+    #[test]
+    fn why_only_we_say_it() {
+        let why = |ours: Finding, theirs: &[ExternalFinding]| run(&[ours], theirs).only_ours.remove(0).why;
+        let plain = finding(&rule("no-alias", Severity::Low), "aws_s3_bucket.b", "live/main.tf", Status::Fail);
+        assert_eq!(why(plain, &[]), WhyOurs::NoAlias);
+        assert_eq!(why(ours(Status::Fail), &[]), WhyOurs::NeverReported { ids: vec!["CKV_AWS_18".into()] });
+        let elsewhere = [theirs("CKV_AWS_18", "other.tf", (1, 2))];
+        assert_eq!(why(ours(Status::Fail), &elsewhere), WhyOurs::FileNotSeen);
+        let same_file = [theirs("CKV_AWS_18", "live/main.tf", (30, 32))];
+        assert_eq!(why(ours(Status::Fail), &same_file), WhyOurs::NotHere);
+        let mut through = ours(Status::Fail);
+        through.via = vec![place("prod.tf", 4)];
+        assert_eq!(why(through, &same_file), WhyOurs::ThroughModule { call: place("prod.tf", 4) });
+        let mut valued = ours(Status::Fail);
+        valued.origin = vec![OriginPlace { what: "`local.x`".into(), at: place("l.tf", 1) }];
+        assert_eq!(why(valued, &same_file), WhyOurs::ValueFrom { what: "`local.x`".into(), at: place("l.tf", 1) });
+    }
+}

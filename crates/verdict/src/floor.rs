@@ -199,10 +199,6 @@ fn policies(floor: &Config, config: &mut Config, rules: &[Arc<RuleMeta>], attemp
             config.policies.severity.insert(id, held);
         }
     }
-    for (id, held) in &floor.policies.severity {
-        let named = config.policies.severity.entry(Arc::clone(id)).or_insert(*held);
-        *named = (*named).max(*held);
-    }
     if floor.policies.preview && !config.policies.preview {
         if attempts.written("policies.preview") {
             attempts.refused("policies.preview", false, true);
@@ -297,4 +293,300 @@ pub fn findings(attempts: &[Attempt], path: &Arc<str>, sources: &SourceMap, dige
             own::finding(own::FLOOR_LOOSENED, &attempt.key, at, attempt.message.clone(), &attempt.message, digest)
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{RuleUse, SuppressionPolicy, UnknownPolicy, Version};
+    use crate::fixtures::{FakeSignatures, SECURITY_KEY, digest, rule, sign, with_approvers};
+    use crate::pattern::PathPattern;
+    use probity_value::FileId;
+    use proptest::prelude::*;
+
+    fn read(text: &str) -> Config {
+        let (config, diagnostics) = Config::parse(text, &"probity.yaml".into(), FileId(0));
+        assert_eq!(diagnostics, [], "{text}");
+        config
+    }
+
+    fn rules() -> Vec<Arc<RuleMeta>> {
+        vec![rule("aws-a", Severity::High), rule("aws-b", Severity::Low)]
+    }
+
+    /// The attempts of a repository under a floor.
+    fn attempts(floor: &str, repository: &str) -> Vec<String> {
+        let (merged, attempts) = merge(&Arc::new(read(floor)), &read(repository), &rules());
+        assert!(merged.floor.is_some());
+        attempts.into_iter().map(|attempt| attempt.message).collect()
+    }
+
+    #[test]
+    fn what_asks_for_less_is_said() {
+        let check = |floor: &str, repository: &str, expected: &str| {
+            assert_eq!(attempts(floor, repository).join("\n"), expected, "{floor} | {repository}");
+        };
+        check("", "", "");
+        check("gate: { red_at: low }", "", "");
+        check("gate: { red_at: medium }", "gate: { red_at: low }", "");
+        check(
+            "gate: { red_at: medium }",
+            "gate: { red_at: high }",
+            "`gate.red_at`: `high` is refused, the organisation floor holds at `medium`",
+        );
+        check("", "gate: { red_at: critical }", "`gate.red_at`: `critical` is refused, the organisation floor holds at `high`");
+        check("", "gate: { yellow_at: high }", "`gate.yellow_at`: `high` is refused, the organisation floor holds at `medium`");
+        check(
+            "gate: { unknown: red }",
+            "gate: { unknown: yellow }",
+            "`gate.unknown`: `yellow` is refused, the organisation floor holds at `red`",
+        );
+        check(
+            "gate: { suppressions: { forbid_at: medium } }",
+            "gate: { suppressions: { forbid_at: high } }",
+            "`gate.suppressions`: `forbid_at: high` is refused, the organisation floor holds at `forbid_at: medium`",
+        );
+        check("gate: { suppressions: { forbid_at: medium } }", "gate: { suppressions: forbid }", "");
+        check(
+            "",
+            "gate: { rules_version: '0.1.0' }",
+            "`gate.rules_version`: `0.1.0` is refused, the organisation floor holds at `the newest`",
+        );
+        check("gate: { rules_version: '0.1.0' }", "gate: { rules_version: '0.2.0' }", "");
+        check(
+            "",
+            "gate: { ignore_paths: [old] }",
+            "`gate.ignore_paths`: `old` is judged all the same: the organisation floor does not leave it out",
+        );
+        check("gate: { ignore_paths: [old] }", "gate: { ignore_paths: [old] }", "");
+        check(
+            "",
+            "paths: [{ path: a, red_at: critical }]",
+            "`paths[0].red_at`: `critical` is refused, the organisation floor holds at `high`",
+        );
+        check("paths: [{ path: a, red_at: critical }]", "paths: [{ path: a, red_at: critical }]", "");
+        check("", "policies: { disable: [aws-a] }", "`policies.disable`: `aws-a` stays on: the organisation floor does not disable it");
+        check("policies: { disable: [AWS-A] }", "policies: { disable: [aws-a] }", "");
+        check(
+            "",
+            "policies: { severity: { aws-a: low } }",
+            "`policies.severity.aws-a`: `low` is refused, the organisation floor holds at `high`",
+        );
+        check("", "policies: { severity: { aws-b: high } }", "");
+        check(
+            "policies: { preview: true }",
+            "policies: { preview: false }",
+            "`policies.preview`: `false` is refused, the organisation floor holds at `true`",
+        );
+        check(
+            "exceptions: { max_days: { high: 5 } }",
+            "exceptions: { max_days: { high: 20 } }",
+            "`exceptions.max_days.high`: `20` is refused, the organisation floor holds at `5`",
+        );
+        check(
+            "exceptions: { folder: x }",
+            "exceptions: { folder: y }",
+            "`exceptions.folder`: `y` is refused, the organisation floor holds at `x`",
+        );
+        check("", "exceptions: { folder: y }", "");
+        check(
+            "exceptions: { require_signature: true }",
+            "exceptions: { require_signature: false }",
+            "`exceptions.require_signature`: `false` is refused: the organisation floor asks for signatures",
+        );
+        check(
+            "required: { dast: 1d }",
+            "required: { dast: 7d, sast: 1d }",
+            "`required.dast`: `604800 seconds` is refused, the organisation floor holds at `86400 seconds`",
+        );
+        check(
+            "scans: [{ name: s, file: a }]",
+            "scans: [{ name: s, file: b }]",
+            "`scans.s`: `b` is refused, the organisation floor holds at `a`",
+        );
+        check(
+            "evidence: { directory: a }",
+            "evidence: { directory: b }",
+            "`evidence.directory`: `b` is refused, the organisation floor holds at `a`",
+        );
+    }
+
+    #[test]
+    fn lists_of_both() {
+        let floor =
+            read("exceptions: { never: [aws-a] }\nrequired: { dast: 1d }\nscans: [{ name: s, file: a }]\npolicies: { folders: [org] }");
+        let repository =
+            read("exceptions: { never: [aws-b] }\nrequired: { sast: 1d }\nscans: [{ name: t, file: b }]\npolicies: { folders: [own] }");
+        let (merged, attempts) = merge(&Arc::new(floor), &repository, &rules());
+        assert!(attempts.is_empty());
+        assert_eq!(merged.exceptions.never.len(), 2);
+        assert_eq!(merged.required.len(), 2);
+        assert_eq!(merged.scans.len(), 2);
+        assert_eq!(merged.policies.folders, [Arc::from("org"), Arc::from("own")]);
+    }
+
+    #[test]
+    fn only_the_approvers_of_the_floor() {
+        let repository = with_approvers();
+        let (merged, attempts) = merge(&Arc::new(Config::default()), &repository, &rules());
+        assert!(attempts.is_empty());
+        assert_eq!(merged.approvers.len(), 2);
+        let mut floor = with_approvers();
+        floor.approvers.truncate(1);
+        let (merged, attempts) = merge(&Arc::new(floor.clone()), &repository, &rules());
+        assert_eq!(merged.approvers, floor.approvers);
+        assert_eq!(attempts.len(), 1);
+        assert_eq!(attempts[0].message, "`approvers`: `Tom Team` is refused: the organisation floor names the approvers");
+        // A person of the floor with another key is somebody else.
+        let mut forged = floor.clone();
+        forged.approvers[0].keys = vec!["ssh-ed25519 AAAAforged".into()];
+        let (merged, attempts) = merge(&Arc::new(floor.clone()), &forged, &rules());
+        assert_eq!((merged.approvers, attempts.len()), (floor.approvers, 1));
+    }
+
+    #[test]
+    fn attempts_are_findings_with_their_place() {
+        let sources = SourceMap::new();
+        let text = "gate:\n  red_at: critical\n";
+        let file = sources.add("probity.yaml", text);
+        let (repository, _) = Config::parse(text, &"probity.yaml".into(), file);
+        let (_, attempts) = merge(&Arc::new(Config::default()), &repository, &rules());
+        let findings = findings(&attempts, &"probity.yaml".into(), &sources, &digest);
+        assert_eq!(findings.len(), 1);
+        assert_eq!((findings[0].at.line, findings[0].at.column), (2, 3));
+        assert_eq!(&*findings[0].rule.id, own::FLOOR_LOOSENED);
+    }
+
+    #[test]
+    fn the_floor_is_signed() {
+        let check = |signature: Option<&str>, expected: Result<(), &str>| {
+            let result = verify("text", signature, SECURITY_KEY, &FakeSignatures).map_err(|error| error.to_string());
+            assert_eq!(result.as_ref().map_err(String::as_str).copied(), expected);
+        };
+        check(Some(&sign(SECURITY_KEY, FLOOR_NAMESPACE, "text")), Ok(()));
+        check(None, Err("the floor is not signed: there is no signature beside it"));
+        let wrong = "the signature of the floor does not fit: the signature does not fit";
+        check(Some(&sign(SECURITY_KEY, "probity-exception", "text")), Err(wrong));
+        check(Some(&sign("other", FLOOR_NAMESPACE, "text")), Err(wrong));
+        assert_eq!(validate(&read("terraform: { workspace: x }"), &"floor.yaml".into()).len(), 1);
+        assert!(validate(&read("gate: { red_at: low }"), &"floor.yaml".into()).is_empty());
+    }
+
+    fn severity() -> impl Strategy<Value = Severity> {
+        prop::sample::select(Severity::ALL)
+    }
+
+    fn policy() -> impl Strategy<Value = SuppressionPolicy> {
+        prop_oneof![Just(SuppressionPolicy::Allow), Just(SuppressionPolicy::Forbid), severity().prop_map(SuppressionPolicy::ForbidAt)]
+    }
+
+    fn unknown() -> impl Strategy<Value = UnknownPolicy> {
+        prop::sample::select(&[UnknownPolicy::Count, UnknownPolicy::Yellow, UnknownPolicy::Red][..])
+    }
+
+    fn path_rules() -> impl Strategy<Value = Vec<PathRule>> {
+        let path = prop::sample::select(&["a", "a/b", "**/c.tf", "d*"][..]);
+        let one =
+            (path, prop::option::of(severity()), prop::option::of(severity()), prop::option::of(unknown()), prop::option::of(policy()));
+        prop::collection::vec(
+            one.prop_map(|(path, red_at, yellow_at, unknown, suppressions)| PathRule {
+                path: PathPattern::new(path).unwrap(),
+                red_at,
+                yellow_at,
+                unknown,
+                suppressions,
+            }),
+            0..3,
+        )
+    }
+
+    fn ids() -> impl Strategy<Value = std::collections::BTreeSet<Arc<str>>> {
+        prop::collection::btree_set(prop::sample::select(&["aws-a", "aws-b", "AWS-A", "other"][..]).prop_map(Arc::from), 0..3)
+    }
+
+    prop_compose! {
+        fn configs()(
+            gate in (severity(), severity(), unknown(), policy(), prop::option::of(0_u32..3)),
+            paths in path_rules(),
+            disable in ids(),
+            severities in prop::collection::btree_map(prop::sample::select(&["aws-a", "AWS-B"][..]).prop_map(Arc::from), severity(), 0..3),
+            preview in any::<bool>(),
+            ignored in prop::collection::vec(prop::sample::select(&["old", "vendor"][..]), 0..2),
+            days in prop::collection::vec(1_u32..400, 6),
+            never in ids(),
+            signature in prop::option::of(any::<bool>()),
+            approvers in 0_usize..3,
+            required in prop::collection::btree_map(prop::sample::select(&["sast", "dast"][..]).prop_map(Arc::from), 1_u64..100, 0..3),
+        ) -> Config {
+            let mut config = with_approvers();
+            config.approvers.truncate(approvers);
+            (config.gate.red_at, config.gate.yellow_at, config.gate.unknown, config.gate.suppressions) = (gate.0, gate.1, gate.2, gate.3);
+            config.gate.rules_version = gate.4.map(|minor| Version([0, minor, 0]));
+            config.gate.ignore_paths = ignored.into_iter().map(|path| PathPattern::new(path).unwrap()).collect();
+            config.paths = paths;
+            config.policies.disable = disable;
+            config.policies.severity = severities;
+            config.policies.preview = preview;
+            for (severity, days) in Severity::ALL.iter().zip(&days) {
+                *config.exceptions.max_days.of_mut(*severity) = *days;
+            }
+            config.exceptions.baseline_days = days[5];
+            config.exceptions.never = never;
+            config.exceptions.require_signature = signature;
+            config.required = required;
+            config
+        }
+    }
+
+    /// Whether `a` is at least as strict as `b` in everything a repository can set.
+    fn at_least(a: &Config, b: &Config, rules: &[Arc<RuleMeta>]) -> Result<(), TestCaseError> {
+        for path in ["a/x.tf", "a/b/c.tf", "dir", "old/x.tf", "vendor/x.tf", "z"] {
+            let (one, other) = (a.settings_for(path), b.settings_for(path));
+            prop_assert_eq!(one, one.stricter(other), "{}", path);
+            prop_assert!(!a.ignores(path) || b.ignores(path));
+        }
+        for rule in rules {
+            prop_assert!(a.rule_use(rule) == RuleUse::On || b.rule_use(rule) != RuleUse::On, "{}", rule.id);
+            prop_assert!(a.severity_of(rule) >= b.severity_of(rule));
+            prop_assert!(a.never_waived(rule) || !b.never_waived(rule));
+        }
+        for severity in Severity::ALL.iter().copied() {
+            prop_assert!(a.exceptions.max_days.of(severity) <= b.exceptions.max_days.of(severity));
+        }
+        prop_assert!(a.exceptions.baseline_days <= b.exceptions.baseline_days);
+        prop_assert!(a.signature_required() || !b.signature_required());
+        prop_assert!(!a.approvers.is_empty() || b.approvers.is_empty());
+        for (name, age) in &b.required {
+            prop_assert!(a.required.get(name).is_some_and(|ours| ours <= age));
+        }
+        Ok(())
+    }
+
+    proptest! {
+        #[test]
+        fn a_merge_is_at_least_as_strict_as_both(floor in configs(), repository in configs(), preview in any::<bool>(), since in 0_u32..3) {
+            let mut rules = rules();
+            let mut third = RuleMeta::clone(&rule("other", Severity::Medium));
+            third.stage.since = format!("0.{since}.0").into();
+            if preview {
+                third.stage.kind = probity_core::StageKind::Preview;
+            }
+            rules.push(Arc::new(third));
+            let (merged, _) = merge(&Arc::new(floor.clone()), &repository, &rules);
+            at_least(&merged, &floor, &rules)?;
+            at_least(&merged, &repository, &rules)?;
+            // Once more changes nothing and has nothing to refuse.
+            let (again, _) = merge(&Arc::new(floor), &merged, &rules);
+            at_least(&again, &merged, &rules)?;
+            at_least(&merged, &again, &rules)?;
+        }
+
+        #[test]
+        fn a_repository_that_is_its_own_floor_asks_for_nothing_less(config in configs()) {
+            let (merged, attempts) = merge(&Arc::new(config.clone()), &config, &rules());
+            let real: Vec<&Attempt> = attempts.iter().filter(|attempt| !attempt.key.starts_with("policies.severity") && !attempt.key.starts_with("paths")).collect();
+            prop_assert!(real.is_empty(), "{real:?}");
+            prop_assert_eq!(merged.approvers, config.approvers);
+        }
+    }
 }

@@ -9,22 +9,22 @@ use crate::pattern::wildcard;
 /// The one spelling all spellings of an id are compared in: lower case, without Aqua's `AVD-`.
 #[must_use]
 pub fn normal(id: &str) -> String {
-    let lower = id.trim().to_ascii_lowercase();
-    match lower.strip_prefix("avd-") {
-        Some(rest) => rest.to_owned(),
-        None => lower,
-    }
+    bare(id.trim()).to_ascii_lowercase()
 }
 
 /// Whether `id` names this rule: its own id or an alias, in any letter case, with or without `AVD-`. No wildcards.
 #[must_use]
 pub fn answers(rule: &RuleMeta, id: &str) -> bool {
-    let id = id.trim();
-    if id.is_empty() {
-        return false;
+    let wanted = bare(id.trim());
+    !wanted.is_empty() && std::iter::once(&rule.id).chain(&rule.aliases).any(|known| bare(known).eq_ignore_ascii_case(wanted))
+}
+
+/// An id without Aqua's `AVD-`.
+fn bare(id: &str) -> &str {
+    match id.split_at_checked(4) {
+        Some((prefix, rest)) if prefix.eq_ignore_ascii_case("avd-") => rest,
+        _ => id,
     }
-    let wanted = normal(id);
-    rule.answers_to(id) || normal(&rule.id) == wanted || rule.aliases.iter().any(|alias| normal(alias) == wanted)
 }
 
 /// The same where `id` may hold `*` (`aws-s3-*`), as comments of other tools do.

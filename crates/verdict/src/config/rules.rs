@@ -80,8 +80,7 @@ impl Config {
         }
     }
 
-    /// How bad a rule is here: its own severity or what `policies.severity` says; under a floor never less than its own or the
-    /// floor's.
+    /// How bad a rule is here: its own severity or what `policies.severity` says; under a floor the higher of what both say.
     #[must_use]
     pub fn severity_of(&self, rule: &RuleMeta) -> Severity {
         let named: Vec<Severity> =
