@@ -50,12 +50,11 @@ enum Content {
     Blob(Digest),
 }
 
+/// Takes a path and the bytes under it.
+type Take<'a> = &'a mut dyn FnMut(&str, &[u8]) -> Result<(), ExportError>;
+
 /// Hands over every file with its path, in the order of paths.
-fn each_file(
-    storage: &dyn Storage,
-    key: Option<&VerifierKey>,
-    take: &mut dyn FnMut(&str, &[u8]) -> Result<(), ExportError>,
-) -> Result<(), ExportError> {
+fn each_file(storage: &dyn Storage, key: Option<&VerifierKey>, take: Take<'_>) -> Result<(), ExportError> {
     let reader = LogReader::open(storage, key)?;
     let mut files = BTreeMap::from([(KEY.to_owned(), Content::Key), (CHECKPOINT.to_owned(), Content::Checkpoint)]);
     let kinds = (0..tile::levels(reader.size())).map(TileKind::Hashes).chain([TileKind::Entries]);

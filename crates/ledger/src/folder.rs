@@ -197,8 +197,8 @@ impl Storage for FolderStorage {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
             removed => removed.map_err(failed)?,
         }
+        // Nothing is made durable here: a file that comes back after a loss of power has no meaning, and is removed again.
         let folder = target.parent().unwrap_or(&self.root);
-        sync_folder(folder).map_err(failed)?;
         // The folder of a full tile's partial forms ends up empty; one that is not, or is in use, stays.
         if folder.extension().is_some_and(|extension| extension == "p") && fs::remove_dir(folder).is_ok() {
             self.durable.lock().unwrap_or_else(PoisonError::into_inner).remove(folder);

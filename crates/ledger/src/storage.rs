@@ -50,7 +50,7 @@ pub trait Storage: Send + Sync {
     /// old or all of the new bytes, never a part; after an error, either.
     fn write(&self, path: &str, bytes: &[u8]) -> Result<(), StorageError>;
 
-    /// Removes a file; one that is not there is none.
+    /// Removes a file that has no meaning any more; one that is not there is none. It need not be durable.
     fn remove(&self, path: &str) -> Result<(), StorageError>;
 
     /// The paths of all files that begin with `prefix` (empty, or a folder with `/` at its end), sorted.

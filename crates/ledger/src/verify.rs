@@ -257,29 +257,21 @@ impl<'a> Walk<'a> {
         self.storage.read(&path)?.ok_or_else(missing)
     }
 
-    /// Reads all entries, and holds them against the leaf hashes and the root.
+    /// Reads all entries, holds them against the leaf hashes and the root, and then looks at what they say.
     fn entries(&mut self) -> Result<(), VerifyError> {
-        let size = self.checkpoint.size;
-        // The first entry that is not what its leaf hash says, and the first that is not signed as it must be.
-        let (mut changed, mut unsigned) = (None, None);
+        // The first entry that is not what its leaf hash says.
+        let mut changed = None;
         let mut stored_leaves = Vec::new();
-        for tile in tile::tiles(TileKind::Entries, size) {
+        for tile in tile::tiles(TileKind::Entries, self.checkpoint.size) {
             let bytes = self.read(tile)?;
             let (entries, whole) = tile::unframe(&bytes, tile.width);
-            let hash_tile = TileId { kind: TileKind::Hashes(0), ..tile };
-            let stored = tile::hashes(&self.read(hash_tile)?, tile.width).unwrap_or_default();
+            let stored = tile::hashes(&self.read(TileId { kind: TileKind::Hashes(0), ..tile })?, tile.width).unwrap_or_default();
             for (place, entry) in entries.iter().enumerate() {
-                let index = self.leaves.len() as u64;
                 let leaf = merkle::leaf_hash(entry);
                 if stored.get(place) != Some(&leaf) {
-                    changed = changed.or(Some(index));
+                    changed = changed.or(Some(self.leaves.len() as u64));
                 }
                 self.leaves.push(leaf);
-                if unsigned.is_none()
-                    && let Err(why) = self.record(index, entry, leaf)
-                {
-                    unsigned = Some(VerifyError::Entry { index, why });
-                }
             }
             stored_leaves.extend(stored);
             if !whole {
@@ -289,24 +281,45 @@ impl<'a> Walk<'a> {
             }
         }
         if merkle::root(&self.leaves) == self.checkpoint.root {
-            if let Some(range) = &self.range {
-                let why = format!("{} records are missing that an import record speaks of", range.left);
-                unsigned = unsigned.or(Some(VerifyError::Entry { index: size, why }));
-            }
-            return unsigned.map_or(Ok(()), Err);
+            return self.records();
         }
-        let why = if merkle::root(&stored_leaves) == self.checkpoint.root {
-            "its bytes are not those that were logged"
-        } else {
-            "it does not fit its hash, and the hashes do not lead to the root that the checkpoint signs"
-        };
-        match (changed, unsigned) {
-            (Some(index), _) => Err(VerifyError::Entry { index, why: why.to_owned() }),
-            (None, Some(error)) => Err(error),
-            (None, None) => {
-                let index = self.first_unfit_tile()?;
-                let why = "from here on the entries are not those that the checkpoint signs, though they fit their hashes";
-                Err(VerifyError::Entry { index, why: why.to_owned() })
+        if let Some(index) = changed {
+            let why = if merkle::root(&stored_leaves) == self.checkpoint.root {
+                "its bytes are not those that were logged"
+            } else {
+                "it does not fit its hash, and the hashes do not lead to the root that the checkpoint signs"
+            };
+            return Err(VerifyError::Entry { index, why: why.to_owned() });
+        }
+        // Entries and hashes were changed together: a record that its key did not sign gives it away, else the hashes above.
+        self.records()?;
+        let index = self.first_unfit_tile()?;
+        let why = "from here on the entries are not those that the checkpoint signs, though they fit their hashes";
+        Err(VerifyError::Entry { index, why: why.to_owned() })
+    }
+
+    /// Checks every record.
+    fn records(&mut self) -> Result<(), VerifyError> {
+        let mut leaves = std::mem::take(&mut self.leaves).into_iter();
+        let mut again = Vec::with_capacity(leaves.len());
+        for tile in tile::tiles(TileKind::Entries, self.checkpoint.size) {
+            let bytes = self.read(tile)?;
+            for entry in tile::unframe(&bytes, tile.width).0 {
+                let index = again.len() as u64;
+                let leaf = merkle::leaf_hash(entry);
+                if leaves.next() != Some(leaf) {
+                    return Err(VerifyError::Entry { index, why: "it was changed while it was read".to_owned() });
+                }
+                again.push(leaf);
+                self.record(index, entry, leaf).map_err(|why| VerifyError::Entry { index, why })?;
+            }
+        }
+        self.leaves = again;
+        match &self.range {
+            None => Ok(()),
+            Some(range) => {
+                let why = format!("{} records are missing that an import record speaks of", range.left);
+                Err(VerifyError::Entry { index: self.checkpoint.size, why })
             }
         }
     }
