@@ -210,7 +210,8 @@ pub fn sarif_message(text: &str) -> String {
 #[must_use]
 pub fn json_output(document: &str) -> Cow<'_, str> {
     let acts = |letter: char| letter != '\n' && is_deceptive(letter);
-    if !document.chars().any(acts) {
+    let plain = |byte: &u8| matches!(byte, b'\n' | b' '..=b'~');
+    if document.as_bytes().iter().all(plain) || !document.chars().any(acts) {
         return Cow::Borrowed(document);
     }
     let mut out = String::with_capacity(document.len() + 64);

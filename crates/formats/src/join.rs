@@ -4,10 +4,10 @@
 //! that alias) and they are at the same place: overlapping lines of one file, or lines of the subject ours is about. Rules that only
 //! share a CWE are the same on the very same line.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use probity_core::{Finding, RuleMeta, Status, SubjectKind};
+use probity_core::{Finding, Place, RuleMeta, Status, SubjectKind};
 
 /// Joins `external` findings (see [`crate::sarif_in::to_findings`]) into `ours`; what is nobody else's is appended. A tool is named by
 /// the first part of its rule ids: `checkov`.
@@ -18,48 +18,127 @@ use probity_core::{Finding, RuleMeta, Status, SubjectKind};
 #[must_use]
 pub fn join(ours: Vec<Finding>, external: Vec<Finding>) -> Vec<Finding> {
     let mut out = ours;
-    let mut by_file: HashMap<Arc<str>, Vec<usize>> = HashMap::new();
-    for (index, finding) in out.iter().enumerate() {
-        note(&mut by_file, finding, index);
+    let mut index = Index::default();
+    for (position, finding) in out.iter().enumerate() {
+        index.note(finding, position);
     }
-    // Which findings each external one may join is looked up by file, so that a large report does not compare everything with everything.
     let mut worse: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
     for finding in external {
-        let candidates = by_file.get(&finding.at.file).map(Vec::as_slice).unwrap_or_default();
-        let same: Vec<usize> =
-            candidates.iter().copied().filter(|index| out.get(*index).is_some_and(|one| same_fault(one, &finding))).collect();
+        if finding.exception.is_none() && !index.given.insert(Given::of(&finding)) {
+            // The very same result of one tool, given twice: two runs over the same files.
+            continue;
+        }
+        let same = index.same_faults(&finding, &out);
         if same.is_empty() {
-            note(&mut by_file, &finding, out.len());
+            index.note(&finding, out.len());
             out.push(finding);
             continue;
         }
         let tool = tool_of(&finding);
-        for index in same {
-            let Some(one) = out.get_mut(index) else { continue };
-            if tool_of(one) != tool && !one.also_seen_by.contains(&tool) {
+        for position in same {
+            let Some(one) = out.get_mut(position) else { continue };
+            if !one.also_seen_by.contains(&tool) {
                 one.also_seen_by.push(Arc::clone(&tool));
                 one.also_seen_by.sort();
             }
             if finding.rule.severity > one.rule.severity {
-                worse.entry(index).or_default().insert(format!("{tool} calls it {}", finding.rule.severity));
+                worse.entry(position).or_default().insert(format!("{tool} calls it {}", finding.rule.severity));
             }
         }
     }
-    for (index, said) in worse {
-        if let Some(one) = out.get_mut(index) {
+    for (position, said) in worse {
+        if let Some(one) = out.get_mut(position) {
             put!(one.message, " ({})", said.into_iter().collect::<Vec<_>>().join(", "));
         }
     }
     out
 }
 
-fn note(by_file: &mut HashMap<Arc<str>, Vec<usize>>, finding: &Finding, index: usize) {
-    for file in [&finding.at.file, &finding.subject_at.file] {
-        let list = by_file.entry(Arc::clone(file)).or_default();
-        if list.last() != Some(&index) {
-            list.push(index);
+/// Comparisons one call makes; results that come after are not joined, which hides nothing.
+const MOST_COMPARISONS: usize = 20_000_000;
+
+/// Findings by file and by every id their rules answer to, each list by first line.
+#[derive(Default)]
+struct Index {
+    places: HashMap<Arc<str>, HashMap<String, Lines>>,
+    given: HashSet<Given>,
+    comparisons: usize,
+}
+
+/// Findings of one id in one file.
+#[derive(Default)]
+struct Lines {
+    by_first: BTreeMap<u32, Vec<usize>>,
+    /// Most lines one of them covers: how far before a line its finding may begin.
+    longest: u32,
+}
+
+/// What makes two results of one tool the very same.
+#[derive(PartialEq, Eq, Hash)]
+struct Given {
+    rule: Arc<str>,
+    file: Arc<str>,
+    lines: [u32; 4],
+    message: String,
+    status: Status,
+}
+
+impl Given {
+    fn of(finding: &Finding) -> Given {
+        let at = &finding.at;
+        Given {
+            rule: Arc::clone(&finding.rule.id),
+            file: Arc::clone(&at.file),
+            lines: [at.line, at.column, at.end_line, at.end_column],
+            message: finding.message.clone(),
+            status: finding.status,
         }
     }
+}
+
+impl Index {
+    fn note(&mut self, finding: &Finding, position: usize) {
+        let (at, block) = (&finding.at, &finding.subject_at);
+        let mut add = |file: &Arc<str>, first: u32, last: u32| {
+            let ids = self.places.entry(Arc::clone(file)).or_default();
+            for id in ids_of(&finding.rule) {
+                let lines = ids.entry(id).or_default();
+                lines.longest = lines.longest.max(last.saturating_sub(first));
+                lines.by_first.entry(first).or_default().push(position);
+            }
+        };
+        // A subject that is a whole file covers every line.
+        let last = |place: &Place| if place.line == 0 { u32::MAX } else { place.end_line.max(place.line) };
+        add(&at.file, at.line, last(at));
+        if finding.subject.kind != SubjectKind::External && (block.file != at.file || block.line < at.line || last(block) > last(at)) {
+            add(&block.file, block.line, last(block));
+        }
+    }
+
+    /// The findings that are the same fault as one of another tool, in order.
+    fn same_faults(&mut self, theirs: &Finding, all: &[Finding]) -> Vec<usize> {
+        let Some(ids) = self.places.get(&theirs.at.file) else { return Vec::new() };
+        let (first, last) = (theirs.at.line, theirs.at.end_line.max(theirs.at.line));
+        let mut found = BTreeSet::new();
+        for id in ids_of(&theirs.rule) {
+            let Some(lines) = ids.get(&id) else { continue };
+            for position in lines.by_first.range(first.saturating_sub(lines.longest)..=last).flat_map(|(_, positions)| positions) {
+                self.comparisons += 1;
+                if self.comparisons > MOST_COMPARISONS {
+                    return Vec::new();
+                }
+                if !found.contains(position) && all.get(*position).is_some_and(|ours| same_fault(ours, theirs)) {
+                    found.insert(*position);
+                }
+            }
+        }
+        found.into_iter().collect()
+    }
+}
+
+/// Every id a rule answers to, without letter case.
+fn ids_of(rule: &RuleMeta) -> impl Iterator<Item = String> {
+    std::iter::once(&rule.id).chain(&rule.aliases).map(|id| id.to_ascii_lowercase())
 }
 
 /// The name of the tool that found it: the first part of an external rule's id, else `probity`.
@@ -74,17 +153,12 @@ fn same_fault(ours: &Finding, theirs: &Finding) -> bool {
         return false;
     }
     let external = ours.subject.kind == SubjectKind::External;
+    // Two results of one tool are two faults.
     if external && (tool_of(ours) == tool_of(theirs) || ours.exception.is_some()) {
-        // Two results of one tool are two faults, unless it reported one twice.
-        return tool_of(ours) == tool_of(theirs) && ours.exception.is_none() && is_repeated(ours, theirs);
+        return false;
     }
     let near = overlaps(ours, theirs) || !external && within_subject(ours, theirs);
     near && (same_rule(&ours.rule, &theirs.rule) || ours.at.line == theirs.at.line && same_weakness(&ours.rule, &theirs.rule))
-}
-
-/// The very same result of one tool, given twice (two runs over the same files).
-fn is_repeated(one: &Finding, other: &Finding) -> bool {
-    one.rule.id == other.rule.id && one.at == other.at && one.message == other.message
 }
 
 /// Whether the two rules know each other's ids.
@@ -117,7 +191,7 @@ fn within_subject(ours: &Finding, theirs: &Finding) -> bool {
 mod tests {
     use super::*;
     use crate::sample;
-    use probity_core::{ExceptionRef, Place, Severity};
+    use probity_core::{ExceptionRef, Severity};
     use probity_value::Span;
 
     fn place(file: &str, line: u32, end_line: u32) -> Place {
@@ -236,6 +310,27 @@ mod tests {
         external.rule = Arc::new(rule);
         let joined = join(vec![ours(3)], vec![external]);
         assert_eq!((joined[0].rule.severity, joined[0].message.as_str()), (Severity::High, "m (checkov calls it critical)"));
+    }
+
+    #[test]
+    fn whole_files_and_subjects_in_other_files_are_found() {
+        let mut whole = ours(0);
+        whole.subject_at = place("db.tf", 0, 0);
+        check(vec![whole], vec![theirs("checkov", "CKV_AWS_16", &[], place("db.tf", 7, 7))], &["aws-rds-instance-unencrypted + checkov"]);
+        let mut elsewhere = ours(3);
+        elsewhere.at = place("variables.tf", 2, 2);
+        let there = || theirs("checkov", "CKV_AWS_16", &[], place("db.tf", 7, 7));
+        check(vec![elsewhere], vec![there()], &["aws-rds-instance-unencrypted + checkov"]);
+        let far = |line| {
+            let mut finding = ours(line);
+            finding.subject_at = place("db.tf", line, line + 4);
+            finding
+        };
+        check(
+            vec![far(1), far(5), far(100)],
+            vec![there()],
+            &["aws-rds-instance-unencrypted", "aws-rds-instance-unencrypted + checkov", "aws-rds-instance-unencrypted"],
+        );
     }
 
     #[test]

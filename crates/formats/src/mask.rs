@@ -77,6 +77,35 @@ const HARMLESS_ENDINGS: &[&str] = &[
 /// Keys that say nothing themselves: the name that matters stands before them (`name: DB_PASSWORD` over `value: x`).
 const CARRIERS: &[&str] = &["value", "default", "content", "data", "string", "text", "values", "secret_string", "user_data", "env"];
 
+/// How well-known tokens begin, and how many characters at least follow.
+const PREFIXES: &[(&str, usize)] = &[
+    ("AKIA", 16),
+    ("ASIA", 16),
+    ("ghp_", 20),
+    ("gho_", 20),
+    ("ghu_", 20),
+    ("ghs_", 20),
+    ("ghr_", 20),
+    ("github_pat_", 20),
+    ("glpat-", 16),
+    ("xoxb-", 10),
+    ("xoxp-", 10),
+    ("xoxa-", 10),
+    ("xapp-", 10),
+    ("sk_live_", 10),
+    ("rk_live_", 10),
+    ("sk-", 20),
+    ("AIza", 30),
+    ("ya29.", 20),
+    ("eyJ", 30),
+    ("SG.", 30),
+    ("npm_", 30),
+    ("pypi-", 30),
+    ("dop_v1_", 30),
+    ("hvs.", 20),
+    ("AGE-SECRET-KEY-", 20),
+];
+
 /// How far back a carrier looks for its name, in lines.
 const LOOK_BACK: usize = 6;
 
@@ -122,13 +151,23 @@ pub fn hidden(line: &str, before: &[&str]) -> Vec<Range<usize>> {
         }
         None => {}
     }
-    ranges.extend(tokens(&letters));
+    if may_hold_token(line) {
+        ranges.extend(tokens(&letters));
+    }
     merge(ranges)
+}
+
+/// A quick look, so that plain texts cost nothing: whether a token or a URL could be in it.
+fn may_hold_token(text: &str) -> bool {
+    text.contains("://") || text.contains("-----BEGIN") || PREFIXES.iter().any(|(prefix, _)| text.contains(prefix))
 }
 
 /// A message with every text hidden that looks like a well-known token.
 #[must_use]
 pub fn text(message: &str) -> Cow<'_, str> {
+    if !may_hold_token(message) {
+        return Cow::Borrowed(message);
+    }
     let letters: Vec<char> = message.chars().collect();
     let ranges = merge(tokens(&letters));
     if ranges.is_empty() {
@@ -223,18 +262,17 @@ fn carrier_end(letters: &[char]) -> Option<usize> {
 fn is_continued(letters: &[char], before: &[&str]) -> bool {
     let carrier = carrier_end(letters).is_some();
     for above in before.iter().rev().take(LOOK_BACK) {
-        let above_letters: Vec<char> = above.chars().take(4000).collect();
-        let named = names(&above_letters).iter().any(|(name, _)| is_credential_name(name));
-        if carrier && named {
-            return true;
-        }
         // A heredoc, a block scalar, a list or an open quote goes on below the line that names it.
         let opens = {
             let end = above.trim_end();
             end.contains("<<") || end.ends_with(['|', '>', '[', '(', '\\', '=', ':']) || end.ends_with("|-") || end.ends_with(">-")
         };
-        if named && opens && credential_end(&above_letters).is_some() {
-            return true;
+        if carrier || opens {
+            let above_letters: Vec<char> = above.chars().take(4000).collect();
+            let named = names(&above_letters).iter().any(|(name, _)| is_credential_name(name));
+            if named && (carrier || credential_end(&above_letters).is_some()) {
+                return true;
+            }
         }
         if above.contains("-----BEGIN") && above.contains("KEY") {
             return true;
@@ -293,33 +331,6 @@ fn values_after(letters: &[char], from: usize) -> Vec<Range<usize>> {
 
 /// Texts that look like a well-known token, whatever name they have: cloud keys, tokens with a prefix, keys in PEM, passwords in URLs.
 fn tokens(letters: &[char]) -> Vec<Range<usize>> {
-    const PREFIXES: &[(&str, usize)] = &[
-        ("AKIA", 16),
-        ("ASIA", 16),
-        ("ghp_", 20),
-        ("gho_", 20),
-        ("ghu_", 20),
-        ("ghs_", 20),
-        ("ghr_", 20),
-        ("github_pat_", 20),
-        ("glpat-", 16),
-        ("xoxb-", 10),
-        ("xoxp-", 10),
-        ("xoxa-", 10),
-        ("xapp-", 10),
-        ("sk_live_", 10),
-        ("rk_live_", 10),
-        ("sk-", 20),
-        ("AIza", 30),
-        ("ya29.", 20),
-        ("eyJ", 30),
-        ("SG.", 30),
-        ("npm_", 30),
-        ("pypi-", 30),
-        ("dop_v1_", 30),
-        ("hvs.", 20),
-        ("AGE-SECRET-KEY-", 20),
-    ];
     let is_token = |letter: &char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-' | '.' | '+' | '/' | '=');
     let mut out = Vec::new();
     let mut at = 0;
