@@ -13,12 +13,12 @@ use std::sync::Arc;
 use probity_core::{Diagnostic, ExceptionRef, Finding, Level, Status, Timestamp};
 use probity_value::{FileId, Span, Value, json};
 
-use crate::Day;
 use crate::config::Config;
 use crate::config::reader::{Reader, shown};
 use crate::day::has_expired;
 use crate::exception::{Author, Cover, Refusal, Signer, find_signer, wrote_it};
 use crate::signature::SignatureCheck;
+use crate::{Day, own};
 
 /// A baseline file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,8 +45,8 @@ pub struct BaselineFinding {
 const CODE: &str = "baseline";
 
 impl Baseline {
-    /// Takes in the findings that ask for something and are not covered already, but those nothing can waive. Gives the rule ids
-    /// left out too.
+    /// Takes in the findings that ask for something and are not covered already, but those nothing can waive, and those about
+    /// Probity's own configuration (a required scan stays required). Gives the rule ids left out too.
     #[must_use]
     pub fn of(findings: &[Finding], config: &Config, created: Day, expires: Day) -> (Baseline, Vec<Arc<str>>) {
         let mut left_out = Vec::new();
@@ -55,7 +55,7 @@ impl Baseline {
             if !matches!(finding.status, Status::Fail | Status::Warn | Status::Unknown) || finding.exception.is_some() {
                 continue;
             }
-            if config.never_waived(&finding.rule) {
+            if config.never_waived(&finding.rule) || own::is_own(&finding.rule) {
                 left_out.push(Arc::clone(&finding.rule.id));
                 continue;
             }
@@ -222,7 +222,7 @@ impl JudgedBaseline {
         }
         let severity = finding.rule.severity;
         let refuse = |refusal| Cover::Refused(vec![(Arc::clone(&self.id), refusal)]);
-        if config.never_waived(&finding.rule) {
+        if config.never_waived(&finding.rule) || own::is_own(&finding.rule) {
             return refuse(Refusal::NotWaivable(Arc::clone(&finding.rule.id)));
         }
         if let Some(refusal) = self.refusals.first() {
@@ -362,6 +362,19 @@ mod tests {
         let (without, left_out) = Baseline::of(&[one()], &strict, day("2026-11-23"), day("2027-02-21"));
         assert!(without.findings.is_empty());
         assert_eq!(left_out, [Arc::from("r")]);
+    }
+
+    #[test]
+    fn a_required_scan_stays_required() {
+        let config = Config::default();
+        let at = own::whole_file(&"probity.yaml".into());
+        let missing = own::finding(own::REQUIRED_SCAN, "dast", at, "absent".into(), "dast", &crate::fixtures::digest);
+        let (mut baseline, left_out) = Baseline::of(std::slice::from_ref(&missing), &config, day("2026-11-23"), day("2027-02-21"));
+        assert!(baseline.findings.is_empty());
+        assert_eq!(left_out.len(), 1);
+        let entry = BaselineFinding { rule: "r".into(), subject: "s".into(), file: "f".into() };
+        baseline.findings.insert(missing.fingerprint.clone(), entry);
+        assert!(says(&judged(&baseline, &config, None, &[]), &missing, &config).starts_with("nothing can waive"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use probity_core::{Digest, Finding, Place, SubjectKind, SubjectRef, Suppression};
+use probity_core::{Digest, Finding, Place, Status, SubjectKind, SubjectRef, Suppression};
 use probity_value::SourceMap;
 
 /// One subject of a revision.
@@ -26,6 +26,8 @@ pub struct BaseFinding {
     pub fingerprint: Arc<str>,
     /// Its fingerprint with the root as it is called now (`Renames::root`); the same where nothing was renamed.
     pub carried: Arc<str>,
+    /// What the rule said there: a result that was unknown and is a fail now is new.
+    pub status: Status,
 }
 
 /// The base revision, judged with the same rules as the head.
@@ -83,7 +85,7 @@ impl Renames {
         Renames { files: files.iter().cloned().collect(), roots }
     }
 
-    /// What a file of the base revision is called now.
+    /// What a file of the base revision is called now; anything that is no renamed file is itself.
     #[must_use]
     pub fn file(&self, old: &Arc<str>) -> Arc<str> {
         self.files.get(old).unwrap_or(old).clone()
@@ -109,13 +111,13 @@ pub(crate) fn key(subject: &SubjectRef) -> SubjectKey {
 
 /// A subject of the base revision under the name it has now.
 pub(crate) fn carried_key(subject: &SubjectRef, renames: &Renames) -> SubjectKey {
-    (subject.kind, renames.root(&subject.root), Arc::clone(&subject.id))
+    (subject.kind, renames.root(&subject.root), renames.file(&subject.id))
 }
 
 /// Answers what a change touched.
 pub struct Changes {
-    /// Fingerprint now to fingerprint at the base revision.
-    before: HashMap<Arc<str>, Arc<str>>,
+    /// Fingerprint now to fingerprint at the base revision and the statuses it had there.
+    before: HashMap<Arc<str>, (Arc<str>, Vec<Status>)>,
     /// Subjects whose value is the same as at the base revision.
     same: HashSet<SubjectKey>,
     known: HashSet<SubjectKey>,
@@ -147,20 +149,32 @@ impl Changes {
             }
         }
         same.retain(|key| !differs.contains(key));
-        let before = base.findings.iter().map(|finding| (Arc::clone(&finding.carried), Arc::clone(&finding.fingerprint))).collect();
+        let mut before: HashMap<Arc<str>, (Arc<str>, Vec<Status>)> = HashMap::with_capacity(base.findings.len());
+        for finding in base.findings {
+            let known = before.entry(Arc::clone(&finding.carried)).or_insert_with(|| (Arc::clone(&finding.fingerprint), Vec::new()));
+            if !known.1.contains(&finding.status) {
+                known.1.push(finding.status);
+            }
+        }
         Changes { before, same, known }
     }
 
-    /// Whether the finding was there at the base revision.
+    /// Whether the finding was there at the base revision, and said no less there: a fail that was unknown or a warning is new.
     #[must_use]
     pub fn existed(&self, finding: &Finding) -> bool {
-        self.before.contains_key(&finding.fingerprint)
+        let said = |before: &Status| match finding.status {
+            Status::Fail => *before == Status::Fail,
+            Status::Warn => matches!(before, Status::Fail | Status::Warn),
+            Status::Unknown => matches!(before, Status::Fail | Status::Warn | Status::Unknown),
+            other => *before == other,
+        };
+        self.before.get(&finding.fingerprint).is_some_and(|(_, before)| before.iter().any(said))
     }
 
     /// The finding's fingerprint at the base revision, where it was there.
     #[must_use]
     pub fn earlier(&self, finding: &Finding) -> Option<&Arc<str>> {
-        self.before.get(&finding.fingerprint)
+        self.before.get(&finding.fingerprint).map(|(fingerprint, _)| fingerprint)
     }
 
     /// Whether the change touched it: it is new, or its subject is new or has another value. Something known only by its finding
@@ -177,7 +191,7 @@ impl Changes {
 mod tests {
     use super::*;
     use crate::fixtures::{digest, finding, place, rule};
-    use probity_core::{Severity, Status};
+    use probity_core::Severity;
 
     fn state(id: &str, root: &str, value: &str) -> SubjectState {
         SubjectState {
@@ -213,7 +227,7 @@ mod tests {
     fn touched_by_value_and_not_by_line() {
         let meta = rule("r", Severity::High);
         let mut here = finding(&meta, "aws_s3_bucket.b", "prod/main.tf", Status::Fail);
-        let before = BaseFinding { fingerprint: "old".into(), carried: here.fingerprint.clone() };
+        let before = BaseFinding { fingerprint: "old".into(), carried: here.fingerprint.clone(), status: Status::Fail };
         let sources = SourceMap::new();
         let none = Renames::default();
         let files = BTreeSet::new();
@@ -235,6 +249,21 @@ mod tests {
         assert!(other.touches(&here));
         let unlisted = Changes::new(&base, &[]);
         assert!(!unlisted.touches(&here));
+        for (before, now, there) in [
+            (Status::Fail, Status::Fail, true),
+            (Status::Fail, Status::Unknown, true),
+            (Status::Unknown, Status::Fail, false),
+            (Status::Warn, Status::Fail, false),
+            (Status::Error, Status::Fail, false),
+            (Status::Skip, Status::Fail, false),
+            (Status::Error, Status::Error, true),
+            (Status::Fail, Status::Error, false),
+        ] {
+            let said = [BaseFinding { fingerprint: "old".into(), carried: here.fingerprint.clone(), status: before }];
+            let changes = Changes::new(&BaseState { findings: &said, ..base }, &[state("aws_s3_bucket.b", "prod", "one")]);
+            let found = Finding { status: now, ..here.clone() };
+            assert_eq!((changes.existed(&found), changes.touches(&found)), (there, !there), "{before} {now}");
+        }
         here.fingerprint = "new".into();
         assert!(same.touches(&here));
         let doubled = Changes::new(&base, &[state("aws_s3_bucket.b", "prod", "one"), state("aws_s3_bucket.b", "prod", "two")]);

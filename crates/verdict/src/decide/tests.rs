@@ -438,7 +438,11 @@ fn new_comments_do_not_count_with_a_base() {
 fn only_what_the_change_touched() {
     let mut run = commented(Config::default());
     run.suppressions.clear();
-    let before = |finding: &Finding| BaseFinding { fingerprint: finding.fingerprint.clone(), carried: finding.fingerprint.clone() };
+    let before = |finding: &Finding| BaseFinding {
+        fingerprint: finding.fingerprint.clone(),
+        carried: finding.fingerprint.clone(),
+        status: finding.status,
+    };
     let base_findings: Vec<BaseFinding> = run.findings.iter().map(before).collect();
     run.base = Some(Base { subjects: run.subjects.clone(), findings: base_findings.clone(), ..Base::default() });
     assert_eq!(run.says(), "red");
@@ -629,7 +633,7 @@ proptest! {
         let mut run = Run::new(config, some);
         let state = |finding: &Finding| SubjectState { subject: finding.subject.clone(), at: finding.subject_at.clone(), via: vec![], value: digest(b"same") };
         run.subjects = run.findings.iter().map(state).collect();
-        let findings = run.findings.iter().zip(&known).filter(|(_, known)| **known).map(|(finding, _)| BaseFinding { fingerprint: finding.fingerprint.clone(), carried: finding.fingerprint.clone() }).collect();
+        let findings = run.findings.iter().zip(&known).filter(|(_, known)| **known).map(|(finding, _)| BaseFinding { fingerprint: finding.fingerprint.clone(), carried: finding.fingerprint.clone(), status: finding.status }).collect();
         run.base = Some(Base { subjects: run.subjects.clone(), findings, ..Base::default() });
         let whole = rank(&run);
         run.changed_only = true;
