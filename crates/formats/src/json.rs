@@ -2,46 +2,57 @@
 //!
 //! `docs/reference/json-v1.schema.json` describes it, and a test holds the two together.
 
-use probity_core::{
-    Coverage, Diagnostic, EvidenceRef, ExceptionRef, Finding, OriginPlace, Place, Report, RuleMeta, SubjectRef, ToolInfo, Verdict,
-};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use probity_core::{Diagnostic, EvidenceRef, ExceptionRef, Finding, OriginPlace, Place, Report, RuleMeta, Verdict};
 use probity_value::SourceMap;
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 
 use crate::{escape, mask, time};
 
 /// The whole report as one JSON document with a line break at the end. `sources` gives diagnostics their line and column.
 #[must_use]
 pub fn write(report: &Report, sources: &SourceMap) -> String {
-    document(&json!({
-        "version": 1,
-        "tool": tool(&report.tool),
-        "target": report.target,
-        "verdict": report.verdict.as_ref().map(verdict),
-        "results": report.findings.iter().map(finding).collect::<Vec<_>>(),
-        "coverage": coverage(&report.coverage),
-        "evidence": report.evidence.as_ref().map(evidence),
-        "time": time::text(report.time),
-        "diagnostics": report.diagnostics.iter().map(|one| diagnostic(one, sources)).collect::<Vec<_>>(),
-    }))
+    let coverage = &report.coverage;
+    document(&Document {
+        version: 1,
+        tool: Tool { name: &report.tool.name, version: &report.tool.version, policies: format!("{:?}", report.tool.policies) },
+        target: &report.target,
+        verdict: report.verdict.as_ref().map(JsonVerdict::of),
+        results: report.findings.iter().map(JsonResult::of).collect(),
+        coverage: JsonCoverage {
+            read: coverage.read.iter().map(|one| Read { file: &one.file, source: one.source, subjects: one.subjects }).collect(),
+            skipped: coverage
+                .skipped
+                .iter()
+                .map(|one| Skipped { file: &one.file, why: &one.why, source: one.source, fails: one.fails, partly: one.partly })
+                .collect(),
+        },
+        evidence: report.evidence.as_ref().map(Evidence::of),
+        time: time::text(report.time),
+        diagnostics: report.diagnostics.iter().map(|one| JsonDiagnostic::of(one, sources)).collect(),
+    })
 }
 
 /// What `policies list --format json` prints: the rules in the order given.
 #[must_use]
 pub fn rules<'a>(rules: impl IntoIterator<Item = &'a RuleMeta>) -> String {
-    document(&json!({ "version": 1, "rules": rules.into_iter().map(rule).collect::<Vec<_>>() }))
+    document(&RuleList { version: 1, rules: rules.into_iter().map(JsonRule::of).collect() })
 }
 
 /// What `explain --format json` prints: one rule with its texts, as in [`rules`].
 #[must_use]
 pub fn explain(meta: &RuleMeta) -> String {
-    document(&json!({ "version": 1, "rule": rule(meta) }))
+    document(&OneRule { version: 1, rule: JsonRule::of(meta) })
 }
 
 /// Pretty JSON that is safe to print on a terminal, with a line break at the end.
-pub(crate) fn document(value: &Value) -> String {
-    // Faster than `Display`, which writes the same; a `Value` has no way to fail.
-    let text = serde_json::to_string_pretty(value).unwrap_or_else(|_| format!("{value:#}"));
+///
+/// Nothing that is written here can fail to be written (no map with keys other than text, no failing `Serialize`); a value that did
+/// would be written as its error, which no reader takes for a report.
+pub(crate) fn document(value: &impl Serialize) -> String {
+    let text = serde_json::to_string_pretty(value).unwrap_or_else(|error| format!("this report cannot be written as JSON: {error}"));
     let mut text = match escape::json_output(&text) {
         std::borrow::Cow::Borrowed(_) => text,
         std::borrow::Cow::Owned(escaped) => escaped,
@@ -50,123 +61,268 @@ pub(crate) fn document(value: &Value) -> String {
     text
 }
 
-fn tool(tool: &ToolInfo) -> Value {
-    json!({ "name": &*tool.name, "version": &*tool.version, "policies": format!("{:?}", tool.policies) })
+// The order of fields is the order on the wire: first those of version 1 as designed, then what was added.
+
+#[derive(Serialize)]
+struct Document<'a> {
+    version: u8,
+    tool: Tool<'a>,
+    target: &'a str,
+    verdict: Option<JsonVerdict<'a>>,
+    results: Vec<JsonResult<'a>>,
+    coverage: JsonCoverage<'a>,
+    evidence: Option<Evidence<'a>>,
+    time: Option<String>,
+    diagnostics: Vec<JsonDiagnostic<'a>>,
 }
 
-fn verdict(verdict: &Verdict) -> Value {
-    let counts = &verdict.counts;
-    let words = |pairs: &mut dyn Iterator<Item = (&str, usize)>| pairs.map(|(word, count)| (word.to_owned(), json!(count))).collect();
-    let by_status: Map<String, Value> = words(&mut counts.by_status.iter().map(|(word, count)| (*word, *count)));
-    let by_severity: Map<String, Value> = words(&mut counts.by_severity.iter().rev().map(|(severity, count)| (severity.as_str(), *count)));
-    let by_control: Map<String, Value> = words(&mut counts.by_control.iter().map(|(control, count)| (&**control, *count)));
-    json!({
-        "colour": verdict.colour.map(|colour| colour.as_str()),
-        "because": verdict.because,
-        "counts": {
-            "subjects": counts.subjects,
-            "by_status": by_status,
-            "by_severity": by_severity,
-            "excepted": counts.excepted,
-            "by_control": by_control,
-        },
-        "permitted": verdict.permitted,
-        "notes": verdict.notes,
-    })
+#[derive(Serialize)]
+struct Tool<'a> {
+    name: &'a str,
+    version: &'a str,
+    policies: String,
 }
 
-fn finding(finding: &Finding) -> Value {
-    let rule = &finding.rule;
-    let mut at = place(&finding.at);
-    if let Value::Object(at) = &mut at {
-        // `via` comes before what was added to the format later.
-        let end_column = at.shift_remove("end_column");
-        at.insert("via".to_owned(), finding.via.iter().map(place).collect());
-        at.extend(end_column.map(|column| ("end_column".to_owned(), column)));
+#[derive(Serialize)]
+struct JsonVerdict<'a> {
+    colour: Option<&'static str>,
+    because: &'a [String],
+    counts: Counts<'a>,
+    permitted: bool,
+    notes: &'a [String],
+}
+
+#[derive(Serialize)]
+struct Counts<'a> {
+    subjects: usize,
+    by_status: &'a BTreeMap<&'static str, usize>,
+    by_severity: BTreeMap<&'static str, usize>,
+    excepted: usize,
+    by_control: &'a BTreeMap<Arc<str>, usize>,
+}
+
+impl<'a> JsonVerdict<'a> {
+    fn of(verdict: &'a Verdict) -> JsonVerdict<'a> {
+        let counts = &verdict.counts;
+        JsonVerdict {
+            colour: verdict.colour.map(|colour| colour.as_str()),
+            because: &verdict.because,
+            counts: Counts {
+                subjects: counts.subjects,
+                by_status: &counts.by_status,
+                by_severity: counts.by_severity.iter().map(|(severity, count)| (severity.as_str(), *count)).collect(),
+                excepted: counts.excepted,
+                by_control: &counts.by_control,
+            },
+            permitted: verdict.permitted,
+            notes: &verdict.notes,
+        }
     }
-    json!({
-        "rule": &*rule.id,
-        "aliases": texts(&rule.aliases),
-        "engine": rule.engine,
-        "status": finding.status.as_str(),
-        "severity": rule.severity.as_str(),
-        "confidence": rule.confidence.as_str(),
-        "message": mask::text(&finding.message),
-        "why": &*rule.why,
-        "fix": &*rule.fix,
-        "subject": subject(&finding.subject, &finding.subject_at),
-        "at": at,
-        "fingerprint": &*finding.fingerprint,
-        "controls": texts(&rule.controls),
-        "exception": finding.exception.as_ref().map(exception),
-        "title": &*rule.title,
-        "counts": finding.counts,
-        "existed": finding.existed,
-        "origin": finding.origin.iter().map(origin).collect::<Vec<_>>(),
-        "also_seen_by": texts(&finding.also_seen_by),
-    })
 }
 
-fn subject(subject: &SubjectRef, whole: &Place) -> Value {
-    json!({ "kind": subject.kind.as_str(), "id": &*subject.id, "type": &*subject.type_name, "root": &*subject.root, "at": place(whole) })
+#[derive(Serialize)]
+struct JsonResult<'a> {
+    rule: &'a str,
+    aliases: &'a [Arc<str>],
+    engine: &'static str,
+    status: &'static str,
+    severity: &'static str,
+    confidence: &'static str,
+    message: std::borrow::Cow<'a, str>,
+    why: &'a str,
+    fix: &'a str,
+    subject: Subject<'a>,
+    at: At<'a>,
+    fingerprint: &'a str,
+    controls: &'a [Arc<str>],
+    exception: Option<Exception<'a>>,
+    title: &'a str,
+    counts: bool,
+    existed: Option<bool>,
+    origin: Vec<Origin<'a>>,
+    also_seen_by: &'a [Arc<str>],
 }
 
-fn place(place: &Place) -> Value {
-    json!({
-        "file": &*place.file,
-        "line": place.line,
-        "column": place.column,
-        "end_line": place.end_line,
-        "end_column": place.end_column,
-    })
+#[derive(Serialize)]
+struct Subject<'a> {
+    kind: &'static str,
+    id: &'a str,
+    #[serde(rename = "type")]
+    type_name: &'a str,
+    root: &'a str,
+    at: JsonPlace<'a>,
 }
 
-fn origin(origin: &OriginPlace) -> Value {
-    json!({ "what": origin.what, "at": place(&origin.at) })
+impl<'a> JsonResult<'a> {
+    fn of(finding: &'a Finding) -> JsonResult<'a> {
+        let (rule, subject) = (&finding.rule, &finding.subject);
+        JsonResult {
+            rule: &rule.id,
+            aliases: &rule.aliases,
+            engine: rule.engine,
+            status: finding.status.as_str(),
+            severity: rule.severity.as_str(),
+            confidence: rule.confidence.as_str(),
+            message: mask::text(&finding.message),
+            why: &rule.why,
+            fix: &rule.fix,
+            subject: Subject {
+                kind: subject.kind.as_str(),
+                id: &subject.id,
+                type_name: &subject.type_name,
+                root: &subject.root,
+                at: JsonPlace::of(&finding.subject_at),
+            },
+            at: At::of(&finding.at, &finding.via),
+            fingerprint: &finding.fingerprint,
+            controls: &rule.controls,
+            exception: finding.exception.as_ref().map(Exception::of),
+            title: &rule.title,
+            counts: finding.counts,
+            existed: finding.existed,
+            origin: finding.origin.iter().map(Origin::of).collect(),
+            also_seen_by: &finding.also_seen_by,
+        }
+    }
 }
 
-fn exception(exception: &ExceptionRef) -> Value {
-    json!({
-        "source": &*exception.source,
-        "id": &*exception.id,
-        "kind": exception.kind.map(|kind| kind.as_str()),
-        "reason": &*exception.reason,
-        "by": exception.by.as_deref(),
-        "expires": exception.expires.as_deref(),
-    })
+/// The place of a result: `via` came before `end_column`.
+#[derive(Serialize)]
+struct At<'a> {
+    file: &'a str,
+    line: u32,
+    column: u32,
+    end_line: u32,
+    via: Vec<JsonPlace<'a>>,
+    end_column: u32,
 }
 
-fn coverage(coverage: &Coverage) -> Value {
-    let read = coverage.read.iter().map(|file| json!({ "file": &*file.file, "source": file.source, "subjects": file.subjects }));
-    let skipped = coverage
-        .skipped
-        .iter()
-        .map(|file| json!({ "file": &*file.file, "why": file.why, "source": file.source, "fails": file.fails, "partly": file.partly }));
-    json!({ "read": read.collect::<Vec<_>>(), "skipped": skipped.collect::<Vec<_>>() })
+impl<'a> At<'a> {
+    fn of(at: &'a Place, via: &'a [Place]) -> At<'a> {
+        let via = via.iter().map(JsonPlace::of).collect();
+        At { file: &at.file, line: at.line, column: at.column, end_line: at.end_line, via, end_column: at.end_column }
+    }
 }
 
-fn evidence(evidence: &EvidenceRef) -> Value {
-    json!({
-        "record": format!("{:?}", evidence.record),
-        "checkpoint": format!("{:?}", evidence.root),
-        "anchored": evidence.anchored,
-        "index": evidence.index,
-        "tree_size": evidence.tree_size,
-        "place": evidence.place,
-    })
+#[derive(Serialize)]
+struct JsonPlace<'a> {
+    file: &'a str,
+    line: u32,
+    column: u32,
+    end_line: u32,
+    end_column: u32,
 }
 
-fn diagnostic(diagnostic: &Diagnostic, sources: &SourceMap) -> Value {
-    let at = sources.locate(diagnostic.span);
-    json!({
-        "level": level(diagnostic.level),
-        "code": diagnostic.code,
-        "message": diagnostic.message,
-        "file": &*diagnostic.file,
-        "line": at.as_ref().map_or(0, |(_, start, _)| start.line),
-        "column": at.as_ref().map_or(0, |(_, start, _)| start.column),
-        "hint": diagnostic.hint,
-    })
+impl<'a> JsonPlace<'a> {
+    fn of(place: &'a Place) -> JsonPlace<'a> {
+        JsonPlace { file: &place.file, line: place.line, column: place.column, end_line: place.end_line, end_column: place.end_column }
+    }
+}
+
+#[derive(Serialize)]
+struct Origin<'a> {
+    what: &'a str,
+    at: JsonPlace<'a>,
+}
+
+impl<'a> Origin<'a> {
+    fn of(origin: &'a OriginPlace) -> Origin<'a> {
+        Origin { what: &origin.what, at: JsonPlace::of(&origin.at) }
+    }
+}
+
+#[derive(Serialize)]
+struct Exception<'a> {
+    source: &'a str,
+    id: &'a str,
+    kind: Option<&'static str>,
+    reason: &'a str,
+    by: Option<&'a str>,
+    expires: Option<&'a str>,
+}
+
+impl<'a> Exception<'a> {
+    fn of(exception: &'a ExceptionRef) -> Exception<'a> {
+        Exception {
+            source: &exception.source,
+            id: &exception.id,
+            kind: exception.kind.map(|kind| kind.as_str()),
+            reason: &exception.reason,
+            by: exception.by.as_deref(),
+            expires: exception.expires.as_deref(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct JsonCoverage<'a> {
+    read: Vec<Read<'a>>,
+    skipped: Vec<Skipped<'a>>,
+}
+
+#[derive(Serialize)]
+struct Read<'a> {
+    file: &'a str,
+    source: &'static str,
+    subjects: usize,
+}
+
+#[derive(Serialize)]
+struct Skipped<'a> {
+    file: &'a str,
+    why: &'a str,
+    source: &'static str,
+    fails: bool,
+    partly: bool,
+}
+
+#[derive(Serialize)]
+struct Evidence<'a> {
+    record: String,
+    checkpoint: String,
+    anchored: bool,
+    index: u64,
+    tree_size: u64,
+    place: &'a str,
+}
+
+impl<'a> Evidence<'a> {
+    fn of(evidence: &'a EvidenceRef) -> Evidence<'a> {
+        Evidence {
+            record: format!("{:?}", evidence.record),
+            checkpoint: format!("{:?}", evidence.root),
+            anchored: evidence.anchored,
+            index: evidence.index,
+            tree_size: evidence.tree_size,
+            place: &evidence.place,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct JsonDiagnostic<'a> {
+    level: &'static str,
+    code: &'static str,
+    message: std::borrow::Cow<'a, str>,
+    file: &'a str,
+    line: u32,
+    column: u32,
+    hint: Option<&'a str>,
+}
+
+impl<'a> JsonDiagnostic<'a> {
+    fn of(diagnostic: &'a Diagnostic, sources: &SourceMap) -> JsonDiagnostic<'a> {
+        let start = sources.locate(diagnostic.span).map(|(_, start, _)| start);
+        JsonDiagnostic {
+            level: level(diagnostic.level),
+            code: diagnostic.code,
+            message: mask::text(&diagnostic.message),
+            file: &diagnostic.file,
+            line: start.map_or(0, |start| start.line),
+            column: start.map_or(0, |start| start.column),
+            hint: diagnostic.hint.as_deref(),
+        }
+    }
 }
 
 /// The word for a level in all outputs.
@@ -178,32 +334,60 @@ pub(crate) const fn level(level: probity_core::Level) -> &'static str {
     }
 }
 
-fn rule(rule: &RuleMeta) -> Value {
-    json!({
-        "id": &*rule.id,
-        "aliases": texts(&rule.aliases),
-        "engine": rule.engine,
-        "severity": rule.severity.as_str(),
-        "applies_to": texts(&rule.applies_to),
-        "controls": texts(&rule.controls),
-        "stage": rule.stage.kind.as_str(),
-        "since": &*rule.stage.since,
-        "confidence": rule.confidence.as_str(),
-        "title": &*rule.title,
-        "why": &*rule.why,
-        "fix": &*rule.fix,
-        "waivable": rule.waivable,
-    })
+#[derive(Serialize)]
+struct RuleList<'a> {
+    version: u8,
+    rules: Vec<JsonRule<'a>>,
 }
 
-fn texts(texts: &[std::sync::Arc<str>]) -> Vec<&str> {
-    texts.iter().map(|text| &**text).collect()
+#[derive(Serialize)]
+struct OneRule<'a> {
+    version: u8,
+    rule: JsonRule<'a>,
+}
+
+#[derive(Serialize)]
+struct JsonRule<'a> {
+    id: &'a str,
+    aliases: &'a [Arc<str>],
+    engine: &'static str,
+    severity: &'static str,
+    applies_to: &'a [Arc<str>],
+    controls: &'a [Arc<str>],
+    stage: &'static str,
+    since: &'a str,
+    confidence: &'static str,
+    title: &'a str,
+    why: &'a str,
+    fix: &'a str,
+    waivable: bool,
+}
+
+impl<'a> JsonRule<'a> {
+    fn of(rule: &'a RuleMeta) -> JsonRule<'a> {
+        JsonRule {
+            id: &rule.id,
+            aliases: &rule.aliases,
+            engine: rule.engine,
+            severity: rule.severity.as_str(),
+            applies_to: &rule.applies_to,
+            controls: &rule.controls,
+            stage: rule.stage.kind.as_str(),
+            since: &rule.stage.since,
+            confidence: rule.confidence.as_str(),
+            title: &rule.title,
+            why: &rule.why,
+            fix: &rule.fix,
+            waivable: rule.waivable,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::sample;
+    use serde_json::{Value, json};
 
     fn valid(text: &str) {
         let schema = serde_json::from_str(include_str!("../../../docs/reference/json-v1.schema.json")).unwrap();

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use probity_core::{Confidence, Diagnostic, ExceptionRef, Finding, Level, Place, Report, RuleMeta, Severity, SkippedFile, Status};
+use probity_core::{Confidence, Diagnostic, ExceptionRef, Finding, Place, Report, RuleMeta, Severity, SkippedFile, Status};
 use probity_value::SourceMap;
 use serde_json::{Map, Value, json};
 
@@ -285,11 +285,6 @@ fn invocation(report: &Report, sources: &SourceMap, prefix: &str) -> Value {
 }
 
 fn notification(diagnostic: &Diagnostic, sources: &SourceMap, prefix: &str) -> Value {
-    let level = match diagnostic.level {
-        Level::Note => "note",
-        Level::Warning => "warning",
-        Level::Error => "error",
-    };
     let mut text = diagnostic.message.clone();
     if let Some(hint) = &diagnostic.hint {
         put!(text, " ({hint})");
@@ -301,7 +296,7 @@ fn notification(diagnostic: &Diagnostic, sources: &SourceMap, prefix: &str) -> V
     }
     json!({
         "descriptor": { "id": diagnostic.code },
-        "level": level,
+        "level": json::level(diagnostic.level),
         "message": { "text": text_or(&mask::text(&text), diagnostic.code) },
         "locations": [{ "physicalLocation": physical }],
     })
