@@ -42,6 +42,7 @@ pub(crate) fn unknown(because: &Because) -> String {
         {
             format!("`{trail}` ")
         }
+        What::Said(text) => format!("{text} "),
         _ => "this ".to_owned(),
     };
     let Some(reason) = reason else { return format!("{name}cannot be known") };
