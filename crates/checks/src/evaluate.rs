@@ -309,13 +309,13 @@ fn compare_one(comparison: &Comparison, arguments: &[Given], one: &Selected, not
         };
         match tri {
             Tri::Yes => {}
-            Tri::No => return Outcome { truth: Truth::False, because: because(operator, one, absent) },
+            Tri::No => return Outcome { truth: Truth::False, because: because(operator, one, absent, false) },
             Tri::Maybe(value) => unknown = unknown.or(Some(value)),
         }
     }
     match (unknown, comparison.operators.first()) {
         (Some(value), _) => unknown_outcome(&value, one),
-        (None, Some(operator)) => Outcome { truth: Truth::True, because: because(operator, one, one.value.is_none()) },
+        (None, Some(operator)) => Outcome { truth: Truth::True, because: because(operator, one, one.value.is_none(), true) },
         (None, None) => Outcome::constant(true),
     }
 }
@@ -325,13 +325,14 @@ fn unknown_outcome(value: &Value, one: &Selected) -> Outcome {
     Outcome { truth: Truth::Unknown, because }
 }
 
-fn because(operator: &Operator, one: &Selected, absent: bool) -> Because {
+/// What decided, where the operator held or did not.
+fn because(operator: &Operator, one: &Selected, absent: bool, held: bool) -> Because {
     let trail = one.trail.clone();
     let what = match &operator.test {
         _ if absent => What::Absent(trail),
         Test::Exists(_) => What::Set(trail),
         Test::Length(..) => What::Length(trail),
-        Test::Allows(ask) => What::Allows(trail, message::ask(ask).into()),
+        Test::Allows(ask) => What::Allows(trail, message::ask(ask).into(), held),
         _ => What::Is(trail),
     };
     Because { what, at: one.at, value: one.value.clone(), related: Vec::new() }

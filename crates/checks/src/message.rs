@@ -18,7 +18,10 @@ pub(crate) fn known(because: &Because) -> String {
         What::Absent(trail) => format!("{} is not set", name(trail)),
         What::Set(trail) => format!("{} is set", name(trail)),
         What::NoneOf(trail) => format!("no item of {} is as asked", name(trail)),
-        What::Allows(trail, what) => format!("{} allows {what}", if trail.is_empty() { "it".to_owned() } else { format!("`{trail}`") }),
+        What::Allows(trail, what, does) => {
+            let name = if trail.is_empty() { "it".to_owned() } else { format!("`{trail}`") };
+            format!("{name} {} {what}", if *does { "allows" } else { "does not allow" })
+        }
         What::Length(trail) => match value.map(length) {
             Some((1, unit)) => format!("{} has 1 {unit}", name(trail)),
             Some((count, unit)) => format!("{} has {count} {unit}s", name(trail)),
@@ -37,7 +40,7 @@ pub(crate) fn known(because: &Because) -> String {
 pub(crate) fn unknown(because: &Because) -> String {
     let reason = because.value.as_ref().and_then(Value::find_unknown);
     let name = match &because.what {
-        What::Is(trail) | What::Set(trail) | What::Length(trail) | What::Absent(trail) | What::NoneOf(trail) | What::Allows(trail, _)
+        What::Is(trail) | What::Set(trail) | What::Length(trail) | What::Absent(trail) | What::NoneOf(trail) | What::Allows(trail, ..)
             if !trail.is_empty() =>
         {
             format!("`{trail}` ")

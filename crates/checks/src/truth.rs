@@ -118,8 +118,8 @@ pub(crate) enum What {
     Absent(Trail),
     /// No item at a path is as asked.
     NoneOf(Trail),
-    /// The policy at a path allows what the words say.
-    Allows(Trail, Rc<str>),
+    /// The policy at a path allows, or does not allow, what the words say.
+    Allows(Trail, Rc<str>, bool),
     /// A whole sentence made by who decided.
     Said(Rc<str>),
 }

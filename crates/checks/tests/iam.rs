@@ -189,6 +189,11 @@ fn the_statements_view() {
     check("{ path: '$statements[0].restricted', equals: true }", "pass");
     check("{ path: '$statements[0].principals[1].id', equals: b }", "pass");
     check("{ path: '$statements[0].conditions[0].operator', equals: StringEquals }", "pass");
-    let message = judge("fail_if: { path: policy, allows: { action: 's3:*', principal: 'x' } }", &[("p.x", json)]);
-    assert_eq!(shown(message), "fail: `policy` allows `s3:*` to `x`");
+    let check = |principal: &str, expected: &str| {
+        let rule = format!("fail_if: {{ path: policy, allows: {{ action: 's3:*', principal: '{principal}' }} }}");
+        let text = "{policy: {Statement: [{Effect: Allow, Principal: {AWS: x}, Action: '*', Resource: '*'}]}}";
+        assert_eq!(shown(judge(&rule, &[("p.x", text)])), expected, "{principal}");
+    };
+    check("x", "fail: `policy` allows `s3:*` to `x`");
+    check("anyone", "pass: `policy` does not allow `s3:*` to anyone");
 }

@@ -1,5 +1,5 @@
 //! Rules and subjects from short texts.
-#![allow(dead_code, unreachable_pub, reason = "each test file uses a part")]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::indexing_slicing, reason = "each test file uses a part")]
 
 use std::sync::Arc;
 
