@@ -1,9 +1,9 @@
 //! Our results beside another tool's, every difference explained.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use probity_core::{Coverage, ExceptionRef, Finding, Place, RuleMeta, Status};
+use probity_core::{Coverage, ExceptionRef, Finding, Place, RuleMeta, Status, SubjectKind};
 
 use crate::ids;
 use crate::suppression::asks;
@@ -171,16 +171,61 @@ pub enum WhyTheirs {
     },
 }
 
+/// Ours by the ids they answer to, and what theirs name at all.
+struct Index<'a> {
+    ours: HashMap<String, Vec<usize>>,
+    their_rules: HashSet<String>,
+    their_files: BTreeSet<&'a str>,
+}
+
+impl<'a> Index<'a> {
+    fn new(input: &CompareInput<'a>) -> Index<'a> {
+        let mut ours: HashMap<String, Vec<usize>> = HashMap::new();
+        for (position, finding) in input.ours.iter().enumerate() {
+            for id in names(&finding.rule) {
+                let list = ours.entry(id).or_default();
+                if list.last() != Some(&position) {
+                    list.push(position);
+                }
+            }
+        }
+        Index {
+            ours,
+            their_rules: input.theirs.iter().map(|theirs| ids::normal(&theirs.rule)).collect(),
+            their_files: input.theirs.iter().map(|theirs| &*theirs.file).collect(),
+        }
+    }
+
+    /// Ours of the rule and file of one of theirs.
+    fn of<'s>(&'s self, input: &CompareInput<'a>, theirs: &'s ExternalFinding) -> impl Iterator<Item = (usize, &'a Finding)> + use<'s, 'a> {
+        let findings = input.ours;
+        let positions = self.ours.get(&ids::normal(&theirs.rule)).into_iter().flatten();
+        positions
+            .filter_map(|position| findings.get(*position).map(|finding| (*position, finding)))
+            .filter(|(_, finding)| in_file(finding, &theirs.file))
+    }
+
+    fn report(&self, rule: &RuleMeta) -> bool {
+        names(rule).any(|id| self.their_rules.contains(&id))
+    }
+}
+
+fn names(rule: &RuleMeta) -> impl Iterator<Item = String> {
+    std::iter::once(&rule.id).chain(&rule.aliases).map(|id| ids::normal(id))
+}
+
 /// Compares.
 #[must_use]
 pub fn compare(input: &CompareInput<'_>) -> Comparison {
+    let index = Index::new(input);
     let mut out = Comparison::default();
     let mut matched: BTreeSet<usize> = BTreeSet::new();
     let mut left = Vec::new();
     let speaks = |finding: &Finding| matches!(finding.status, Status::Fail | Status::Warn) && finding.counts;
     // First those at the same place, then those that differ by line only.
     for (position, theirs) in input.theirs.iter().enumerate() {
-        let here = of_rule(input, theirs)
+        let here = index
+            .of(input, theirs)
             .filter(|(_, finding)| speaks(finding) && same_place(finding, theirs))
             .map(|(ours, _)| ours)
             .collect::<Vec<_>>();
@@ -193,12 +238,13 @@ pub fn compare(input: &CompareInput<'_>) -> Comparison {
     }
     for position in left {
         let Some(theirs) = input.theirs.get(position) else { continue };
-        let near: Vec<usize> = of_rule(input, theirs)
+        let near: Vec<usize> = index
+            .of(input, theirs)
             .filter(|(ours, finding)| speaks(finding) && !matched.contains(ours) && same_subject(finding, theirs))
             .map(|(ours, _)| ours)
             .collect();
         if near.is_empty() {
-            out.only_theirs.push(OnlyTheirs { theirs: position, why: why_theirs(input, theirs) });
+            out.only_theirs.push(OnlyTheirs { theirs: position, why: why_theirs(input, &index, theirs) });
         } else {
             matched.extend(&near);
             out.agreed.push(Agreed { theirs: position, ours: near, other_line: true });
@@ -207,14 +253,10 @@ pub fn compare(input: &CompareInput<'_>) -> Comparison {
     out.agreed.sort_by_key(|agreed| agreed.theirs);
     for (position, finding) in input.ours.iter().enumerate() {
         if speaks(finding) && !matched.contains(&position) {
-            out.only_ours.push(OnlyOurs { ours: position, why: why_ours(input, finding) });
+            out.only_ours.push(OnlyOurs { ours: position, why: why_ours(&index, finding) });
         }
     }
     out
-}
-
-fn of_rule<'a>(input: &CompareInput<'a>, theirs: &'a ExternalFinding) -> impl Iterator<Item = (usize, &'a Finding)> + use<'a> {
-    input.ours.iter().enumerate().filter(|(_, finding)| ids::answers(&finding.rule, &theirs.rule) && in_file(finding, &theirs.file))
 }
 
 fn in_file(finding: &Finding, file: &str) -> bool {
@@ -236,21 +278,32 @@ fn overlaps(place: &Place, theirs: &ExternalFinding) -> bool {
 
 fn same_place(finding: &Finding, theirs: &ExternalFinding) -> bool {
     (overlaps(&finding.at, theirs) || overlaps(&finding.subject_at, theirs))
-        && theirs.subject.as_ref().is_none_or(|subject| is_subject(finding, subject) || !looks_like_ours(subject))
+        && theirs.subject.as_ref().is_none_or(|subject| is_subject(finding, subject) || !names_a_subject(finding, subject))
 }
 
 fn same_subject(finding: &Finding, theirs: &ExternalFinding) -> bool {
     theirs.subject.as_ref().is_some_and(|subject| is_subject(finding, subject))
 }
 
-/// Whether two addresses are one subject, instance keys aside.
+/// Whether two addresses are one subject, instance keys aside. Of a Kubernetes object kind and name count: where it names no
+/// namespace, one tool writes `default` and another nothing.
 fn is_subject(finding: &Finding, subject: &str) -> bool {
-    *finding.subject.id == *subject || without_keys(&finding.subject.id) == without_keys(subject)
+    let ours = &finding.subject;
+    if ours.kind == SubjectKind::Kubernetes {
+        let ends = |text: &str| -> (String, String) {
+            let mut parts = text.split(['/', '.']);
+            let kind = parts.next().unwrap_or_default().to_owned();
+            (kind, parts.next_back().unwrap_or_default().to_owned())
+        };
+        return ends(&ours.id) == ends(subject);
+    }
+    *ours.id == *subject || without_keys(&ours.id) == without_keys(subject)
 }
 
-/// Whether a name of theirs is written as our addresses are; if not (`Deployment.default.web`) it cannot tell two subjects apart.
-fn looks_like_ours(subject: &str) -> bool {
-    subject.contains('.') && !subject.contains([' ', '/'])
+/// Whether their name of a subject is one that can tell it from others of its type; a mere type or a description cannot.
+fn names_a_subject(finding: &Finding, subject: &str) -> bool {
+    let kind = finding.subject.type_name.as_ref();
+    subject.contains(kind) && subject != kind
 }
 
 fn without_keys(id: &str) -> String {
@@ -274,7 +327,7 @@ fn from(finding: &Finding) -> Option<(String, Place)> {
     finding.origin.last().map(|step| (step.what.clone(), step.at.clone()))
 }
 
-fn why_theirs(input: &CompareInput<'_>, theirs: &ExternalFinding) -> WhyTheirs {
+fn why_theirs(input: &CompareInput<'_>, index: &Index<'_>, theirs: &ExternalFinding) -> WhyTheirs {
     if ids::find(input.rules, &theirs.rule).next().is_none() {
         return match input.off.iter().find(|(rule, _)| ids::answers(rule, &theirs.rule)) {
             Some((rule, why)) => WhyTheirs::RuleOff { rule: Arc::clone(&rule.id), why: why.clone() },
@@ -282,7 +335,7 @@ fn why_theirs(input: &CompareInput<'_>, theirs: &ExternalFinding) -> WhyTheirs {
         };
     }
     let here: Vec<(usize, &Finding)> =
-        of_rule(input, theirs).filter(|(_, finding)| same_place(finding, theirs) || same_subject(finding, theirs)).collect();
+        index.of(input, theirs).filter(|(_, finding)| same_place(finding, theirs) || same_subject(finding, theirs)).collect();
     let first = |status: &dyn Fn(&Finding) -> bool| here.iter().find(|(_, finding)| status(finding)).copied();
     if let Some((ours, finding)) = first(&|finding| asks(finding.status) && finding.exception.is_some())
         && let Some(by) = &finding.exception
@@ -314,15 +367,12 @@ fn why_theirs(input: &CompareInput<'_>, theirs: &ExternalFinding) -> WhyTheirs {
     WhyTheirs::NoResult { subject }
 }
 
-fn why_ours(input: &CompareInput<'_>, finding: &Finding) -> WhyOurs {
+fn why_ours(index: &Index<'_>, finding: &Finding) -> WhyOurs {
     let rule = &finding.rule;
-    if rule.aliases.is_empty() && !input.theirs.iter().any(|theirs| ids::answers(rule, &theirs.rule)) {
-        return WhyOurs::NoAlias;
+    if !index.report(rule) {
+        return if rule.aliases.is_empty() { WhyOurs::NoAlias } else { WhyOurs::NeverReported { ids: rule.aliases.clone() } };
     }
-    if !input.theirs.iter().any(|theirs| ids::answers(rule, &theirs.rule)) {
-        return WhyOurs::NeverReported { ids: rule.aliases.clone() };
-    }
-    if !input.theirs.iter().any(|theirs| in_file(finding, &theirs.file)) {
+    if !index.their_files.iter().any(|file| in_file(finding, file)) {
         return WhyOurs::FileNotSeen;
     }
     if let Some(call) = finding.via.first() {
@@ -402,6 +452,23 @@ mod tests {
         other.subject = Some("aws_s3_bucket.c".into());
         let result = run(&[ours(Status::Fail)], &[other]);
         assert_eq!((result.agreed.len(), result.only_ours.len(), result.only_theirs.len()), (0, 1, 1));
+    }
+
+    #[test]
+    fn names_of_other_tools() {
+        let mut pod = ours(Status::Fail);
+        pod.subject.kind = SubjectKind::Kubernetes;
+        pod.subject.type_name = "Deployment".into();
+        pod.subject.id = "Deployment/web".into();
+        let check = |name: &str, agreed: bool| {
+            let external = ExternalFinding { subject: Some(name.into()), ..theirs("CKV_AWS_18", "live/main.tf", (1, 9)) };
+            assert_eq!(run(std::slice::from_ref(&pod), &[external]).agreed.len() == 1, agreed, "{name}");
+        };
+        check("Deployment.default.web", true);
+        check("Deployment/default/web", true);
+        check("Deployment.default.api", false);
+        check("Deployment", true);
+        check("a web server", true);
     }
 
     #[test]
