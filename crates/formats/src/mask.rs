@@ -162,9 +162,33 @@ fn may_hold_token(text: &str) -> bool {
     text.contains("://") || text.contains("-----BEGIN") || PREFIXES.iter().any(|(prefix, _)| text.contains(prefix))
 }
 
-/// A message with every text hidden that looks like a well-known token.
+/// A message with every text hidden that looks like a well-known token, and the value of a credential it tells:
+/// ``` `password` is `hunter2` ```.
 #[must_use]
 pub fn text(message: &str) -> Cow<'_, str> {
+    match told_values(message) {
+        Some(told) => Cow::Owned(without_tokens(&told).into_owned()),
+        None => without_tokens(message),
+    }
+}
+
+/// The message with values hidden that it tells of names that sound like credentials; `None` where it tells none.
+fn told_values(message: &str) -> Option<String> {
+    let mut parts: Vec<&str> = message.split('`').collect();
+    let mut told = false;
+    // Every second part stands in backticks; one without a partner is no such part.
+    for index in (1..parts.len().saturating_sub(3)).step_by(2) {
+        let [name, between, value, _] = parts.get(index..index + 4)? else { break };
+        let plain = matches!(*value, "true" | "false" | "null" | "" | HIDDEN) || value.parse::<f64>().is_ok();
+        if is_credential_name(name) && (between.starts_with(" is ") || between.starts_with(" has ")) && !plain {
+            told = true;
+            *parts.get_mut(index + 2)? = HIDDEN;
+        }
+    }
+    told.then(|| parts.join("`"))
+}
+
+fn without_tokens(message: &str) -> Cow<'_, str> {
     if !may_hold_token(message) {
         return Cow::Borrowed(message);
     }
@@ -436,6 +460,17 @@ mod tests {
         check("url = \"https://example.org:80/x@y\"", "url = \"https://example.org:80/x@y\"");
         check("-----BEGIN RSA PRIVATE KEY-----", "••••");
         check("AKIA", "AKIA");
+    }
+
+    #[test]
+    fn messages_hide_values_of_credentials() {
+        let check = |message: &str, expected: &str| assert_eq!(text(message), expected);
+        check("`password` is `hunter2`", "`password` is `••••`");
+        check("`env[0].DB_PASSWORD` is `a b` and `name` is `x`", "`env[0].DB_PASSWORD` is `••••` and `name` is `x`");
+        check("`manage_master_user_password` is `false`", "`manage_master_user_password` is `false`");
+        check("`minimum_password_length` is `8`", "`minimum_password_length` is `8`");
+        check("`password` is `", "`password` is `");
+        check("`storage` is `gp2`", "`storage` is `gp2`");
     }
 
     #[test]
