@@ -1,1 +1,0 @@
-//! Dockerfiles: instructions to subjects.
