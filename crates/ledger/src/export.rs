@@ -57,16 +57,17 @@ type Take<'a> = &'a mut dyn FnMut(&str, &[u8]) -> Result<(), ExportError>;
 fn each_file(storage: &dyn Storage, key: Option<&VerifierKey>, take: Take<'_>) -> Result<(), ExportError> {
     let reader = LogReader::open(storage, key)?;
     let mut files = BTreeMap::from([(KEY.to_owned(), Content::Key), (CHECKPOINT.to_owned(), Content::Checkpoint)]);
-    let kinds = (0..tile::levels(reader.size())).map(TileKind::Hashes).chain([TileKind::Entries]);
-    for tile in kinds.flat_map(|kind| tile::tiles(kind, reader.size())) {
-        files.insert(tile.to_string(), Content::Tile(tile));
-    }
+    // Entries first: a checkpoint that claims more of them than there are ends here, before its tiles are listed.
     for entry in reader.entries() {
         let (index, record) = entry?;
         let blobs = Statement::of_record(&record).and_then(|statement| statement.blobs());
         for blob in blobs.map_err(|source| ExportError::Record { index, source })? {
             files.insert(blob_path(&blob.digest), Content::Blob(blob.digest));
         }
+    }
+    let kinds = (0..tile::levels(reader.size())).map(TileKind::Hashes).chain([TileKind::Entries]);
+    for tile in kinds.flat_map(|kind| tile::tiles(kind, reader.size())) {
+        files.insert(tile.to_string(), Content::Tile(tile));
     }
     for (path, content) in files {
         let bytes = match content {

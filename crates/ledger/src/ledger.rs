@@ -153,6 +153,12 @@ impl Ledger {
         Ok(ledger)
     }
 
+    /// Opens a ledger that is there already, whatever its origin.
+    pub fn open(storage: Arc<dyn Storage>, signer: Arc<dyn KeyProvider>) -> Result<Ledger, OpenError> {
+        let found = read_key(&*storage)?.ok_or_else(|| ReadError::NoLedger(storage.place()))?;
+        Ledger::open_or_create(storage, signer, found.name())
+    }
+
     /// The log's public key with its origin.
     #[must_use]
     pub fn key(&self) -> &VerifierKey {

@@ -109,6 +109,9 @@ fn another_key_or_name_does_not_open_it() {
     assert!(matches!(open(2, ORIGIN), Err(OpenError::Read(ReadError::OtherKey { .. }))));
     assert!(matches!(open(1, "example.com/other"), Err(OpenError::Read(ReadError::OtherKey { .. }))));
     assert!(matches!(open(1, "a b"), Err(OpenError::Note(_))));
+    assert_eq!(Ledger::open(Arc::clone(&storage), key(1)).map(|ledger| ledger.key().name().to_owned()).unwrap(), ORIGIN);
+    assert!(matches!(Ledger::open(Arc::clone(&storage), key(2)), Err(OpenError::Read(ReadError::OtherKey { .. }))));
+    assert!(matches!(Ledger::open(Arc::new(MemoryStorage::new()), key(1)), Err(OpenError::Read(ReadError::NoLedger(_)))));
     storage.remove("checkpoint").unwrap();
     assert!(matches!(open(1, ORIGIN), Err(OpenError::LostCheckpoint)));
     assert!(matches!(verify(&*storage, &strict()), Err(VerifyError::Read(ReadError::Missing(_)))));
@@ -233,6 +236,22 @@ fn a_bad_runner_is_not_taken_in() {
     append(&mut fork, 778, &*key(2)).unwrap();
     assert!(matches!(kept.append_from(&*forked, None, NOW), Err(ImportError::Forked(2))));
     verify(&*kept_storage, &strict()).unwrap();
+}
+
+#[test]
+fn a_checkpoint_that_claims_too_much_ends_soon() {
+    let (storage, _) = in_memory(3);
+    let root = merkle::root(&[]);
+    let note = probity_attest::note::Checkpoint { origin: ORIGIN.into(), size: u64::MAX, root }.sign(&*key(1)).unwrap();
+    storage.write("checkpoint", note.as_bytes()).unwrap();
+    assert!(verify(&*storage, &strict()).is_err());
+    assert!(export_tar(&*storage, None, &mut Vec::new()).is_err());
+    let reader = LogReader::open(&*storage, None).unwrap();
+    assert!(reader.receipt(u64::MAX - 1).is_err() && reader.receipt(0).is_err() && reader.entry(u64::MAX).is_err());
+    assert_eq!(reader.entries().filter(Result::is_err).count(), 1);
+    assert!(Ledger::open(Arc::clone(&storage) as _, key(1)).is_err());
+    let (_, mut kept) = in_memory(0);
+    assert!(kept.append_from(&*storage, None, NOW).is_err());
 }
 
 #[test]

@@ -11,8 +11,7 @@ use std::sync::Arc;
 use common::{append, in_memory, key};
 use probity_core::Timestamp;
 use probity_ledger::{
-    FolderStorage, Ledger, MemoryStorage, VerifyError, VerifyOptions, export_files, export_tar, merkle, open_tar, tile,
-    verify,
+    FolderStorage, Ledger, MemoryStorage, VerifyError, VerifyOptions, export_files, export_tar, merkle, open_tar, tile, verify,
 };
 
 fn present() -> bool {
