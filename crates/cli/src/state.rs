@@ -1,8 +1,5 @@
-//! The user's state folder: where evidence and the key made on first use lie.
+//! The user's state folder, and reading files the command line names.
 
-use std::fs::OpenOptions;
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
@@ -16,26 +13,25 @@ pub(crate) fn folder() -> Result<PathBuf> {
     }
 }
 
-/// Reads a file that must be there.
+/// Reads a text file that must be there.
 pub(crate) fn read(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))
 }
 
-/// Writes a new file that only its owner can read; `false` where another process was first.
-pub(crate) fn write_private(path: &Path, text: &str) -> Result<bool> {
+/// Reads a text file that may be missing.
+pub(crate) fn read_if_there(path: &Path) -> Result<Option<String>> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("cannot read `{}`", path.display())),
+    }
+}
+
+/// Writes a file, making its folder.
+pub(crate) fn write(path: &Path, text: &str) -> Result<()> {
     let place = || format!("cannot write `{}`", path.display());
-    if let Some(parent) = path.parent() {
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         std::fs::create_dir_all(parent).with_context(place)?;
     }
-    // Written aside and linked into place, so that nobody ever reads half a key.
-    let aside = path.with_extension(format!("{}.new", std::process::id()));
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside).with_context(place)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).with_context(place)?;
-    let linked = std::fs::hard_link(&aside, path);
-    std::fs::remove_file(&aside).with_context(place)?;
-    match linked {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
-        Err(error) => Err(error).with_context(place),
-    }
+    std::fs::write(path, text).with_context(place)
 }

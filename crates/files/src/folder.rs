@@ -24,13 +24,19 @@ pub struct FolderTree {
 }
 
 impl FolderTree {
-    /// Walks a folder. With its repository, files that git tracks are there whatever `.gitignore` says.
+    /// Walks a folder. With its repository, files that git tracks are there whatever `.gitignore` says. A path that is a file gives
+    /// its folder with that file alone; others can still be read where it refers to them.
     ///
     /// # Errors
     /// [`WalkError`] when the folder cannot be opened or has too many files.
     pub fn open(path: &Path, repository: Option<&Repository>, max_file_size: u64) -> Result<FolderTree, WalkError> {
         let cannot = |source| WalkError::Open { path: path.display().to_string(), source };
         let top = path.canonicalize().map_err(cannot)?;
+        if let (true, Some(folder), Some(name)) = (top.is_file(), top.parent(), top.file_name().and_then(|name| name.to_str())) {
+            let size = top.metadata().map_err(cannot)?.len();
+            let files = vec![TreeFile { path: name.into(), size }];
+            return Ok(FolderTree { top: folder.to_path_buf(), files, problems: Vec::new(), digests: Mutex::default(), max_file_size });
+        }
         if !top.is_dir() {
             return Err(cannot(std::io::Error::new(std::io::ErrorKind::NotADirectory, "it is not a folder")));
         }
@@ -45,26 +51,11 @@ impl FolderTree {
         &self.top
     }
 
-    /// What could not be looked at.
-    #[must_use]
-    pub fn problems(&self) -> &[WalkProblem] {
-        &self.problems
-    }
-}
-
-/// SHA-256 of bytes.
-pub(crate) fn sha256(bytes: &[u8]) -> Digest {
-    let mut out = [0_u8; 32];
-    out.copy_from_slice(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes).as_ref());
-    Digest(out)
-}
-
-impl Tree for FolderTree {
-    fn files(&self) -> &[TreeFile] {
-        &self.files
-    }
-
-    fn read(&self, path: &str) -> Result<Arc<[u8]>, TreeError> {
+    /// The bytes of a file without recording that it was read.
+    ///
+    /// # Errors
+    /// As [`Tree::read`].
+    pub fn peek(&self, path: &str) -> Result<Vec<u8>, TreeError> {
         let name = normalise(path).ok_or(TreeError::Outside)?;
         let io = |error: std::io::Error| match error.kind() {
             std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => TreeError::Missing,
@@ -89,6 +80,31 @@ impl Tree for FolderTree {
         if bytes.len() as u64 > self.max_file_size {
             return Err(too_large(bytes.len() as u64));
         }
+        Ok(bytes)
+    }
+
+    /// What could not be looked at.
+    #[must_use]
+    pub fn problems(&self) -> &[WalkProblem] {
+        &self.problems
+    }
+}
+
+/// SHA-256 of bytes.
+pub(crate) fn sha256(bytes: &[u8]) -> Digest {
+    let mut out = [0_u8; 32];
+    out.copy_from_slice(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes).as_ref());
+    Digest(out)
+}
+
+impl Tree for FolderTree {
+    fn files(&self) -> &[TreeFile] {
+        &self.files
+    }
+
+    fn read(&self, path: &str) -> Result<Arc<[u8]>, TreeError> {
+        let name = normalise(path).ok_or(TreeError::Outside)?;
+        let bytes = self.peek(&name)?;
         self.digests.lock().unwrap_or_else(PoisonError::into_inner).insert(name.into(), sha256(&bytes));
         Ok(bytes.into())
     }

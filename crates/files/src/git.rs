@@ -142,11 +142,11 @@ impl Repository {
         self.resolve(&base).ok()
     }
 
-    /// Names and addresses of the authors and committers of the commits that `head` has and `base` has not.
+    /// Name and address of each author and committer of the commits that `head` has and `base` has not.
     ///
     /// # Errors
     /// [`GitError::Broken`] where a commit between cannot be read.
-    pub fn authors(&self, base: &Commit, head: &Commit) -> Result<BTreeSet<String>, GitError> {
+    pub fn authors(&self, base: &Commit, head: &Commit) -> Result<BTreeSet<(String, String)>, GitError> {
         let repository = self.inner.to_thread_local();
         let parse = |commit: &Commit| gix::ObjectId::from_hex(commit.id.as_bytes()).map_err(broken);
         let walk = repository.rev_walk([parse(head)?]).with_hidden([parse(base)?]).all().map_err(broken)?;
@@ -154,11 +154,9 @@ impl Repository {
         for info in walk.take(MOST_COMMITS) {
             let commit = info.map_err(broken)?.object().map_err(broken)?;
             for person in [commit.author().map_err(broken)?, commit.committer().map_err(broken)?] {
-                people.insert(person.name.to_str_lossy().trim().to_owned());
-                people.insert(person.email.to_str_lossy().trim().to_owned());
+                people.insert((person.name.to_str_lossy().trim().to_owned(), person.email.to_str_lossy().trim().to_owned()));
             }
         }
-        people.remove("");
         Ok(people)
     }
 
@@ -218,46 +216,30 @@ impl Repository {
         let repository = self.inner.to_thread_local();
         Ok(renames(&plain(old)?, &plain(new)?, |id| repository.find_blob(id).ok().map(|mut blob| blob.take_data())))
     }
+}
 
-    /// Ids that the given contents have as blobs of this repository, by path; `None` for one that the commit's tree holds
-    /// differently or not at all below `prefix`.
-    ///
-    /// # Errors
-    /// [`GitError::Broken`].
-    pub fn blob_ids<'a>(
-        &self,
-        commit: &Commit,
-        prefix: &str,
-        files: impl IntoIterator<Item = (&'a str, &'a [u8])>,
-    ) -> Result<BTreeMap<String, Option<String>>, GitError> {
-        let entries = self.entries(commit)?;
-        let kind = self.inner.to_thread_local().object_hash();
-        let mut out = BTreeMap::new();
-        for (path, bytes) in files {
-            let full = if prefix.is_empty() { path.to_owned() } else { format!("{prefix}/{path}") };
-            let id = gix::objs::compute_hash(kind, gix::objs::Kind::Blob, bytes).map_err(broken)?;
-            let same = entries.get(&full).is_some_and(|(known, _)| *known == id);
-            out.insert(path.to_owned(), same.then(|| id.to_string()));
-        }
-        Ok(out)
+impl GitTree {
+    /// The blob id of a file, if the commit holds exactly these bytes under that path (through symbolic links that stay inside).
+    #[must_use]
+    pub fn blob_of(&self, path: &str, bytes: &[u8]) -> Option<String> {
+        let id = self.follow(&normalise(path)?).ok()?;
+        let kind = self.repository.to_thread_local().object_hash();
+        (gix::objs::compute_hash(kind, gix::objs::Kind::Blob, bytes).ok()? == id).then(|| id.to_string())
     }
 
-    /// A tree of single blobs by id, for replaying a recorded run. A blob that is gone is missing from the tree; see [`BlobTree::gone`].
-    #[must_use]
-    pub fn blobs(&self, files: &BTreeMap<String, String>, max_file_size: u64) -> BlobTree {
-        let repository = self.inner.to_thread_local();
-        let mut out = BlobTree { files: Vec::new(), bytes: BTreeMap::new(), gone: Vec::new(), digests: Mutex::default() };
-        for (path, id) in files {
-            let blob = gix::ObjectId::from_hex(id.as_bytes()).ok().and_then(|id| repository.find_blob(id).ok());
-            match blob {
-                Some(mut blob) if blob.data.len() as u64 <= max_file_size => {
-                    out.files.push(TreeFile { path: path.as_str().into(), size: blob.data.len() as u64 });
-                    out.bytes.insert(path.clone(), blob.take_data().into());
-                }
-                _ => out.gone.push(path.clone()),
-            }
+    /// The bytes of a file without recording that it was read.
+    ///
+    /// # Errors
+    /// As [`Tree::read`].
+    pub fn peek(&self, path: &str) -> Result<Vec<u8>, TreeError> {
+        let name = normalise(path).ok_or(TreeError::Outside)?;
+        let id = self.follow(&name)?;
+        let repository = self.repository.to_thread_local();
+        let size = repository.find_header(id).map_err(|error| TreeError::Io(error.to_string()))?.size();
+        if size > self.max_file_size {
+            return Err(TreeError::TooLarge { size, budget: self.max_file_size });
         }
-        out
+        Ok(repository.find_blob(id).map_err(|error| TreeError::Io(error.to_string()))?.take_data())
     }
 }
 
@@ -317,48 +299,9 @@ impl Tree for GitTree {
 
     fn read(&self, path: &str) -> Result<Arc<[u8]>, TreeError> {
         let name = normalise(path).ok_or(TreeError::Outside)?;
-        let id = self.follow(&name)?;
-        let repository = self.repository.to_thread_local();
-        let size = repository.find_header(id).map_err(|error| TreeError::Io(error.to_string()))?.size();
-        if size > self.max_file_size {
-            return Err(TreeError::TooLarge { size, budget: self.max_file_size });
-        }
-        let bytes = repository.find_blob(id).map_err(|error| TreeError::Io(error.to_string()))?.take_data();
+        let bytes = self.peek(&name)?;
         self.digests.lock().unwrap_or_else(PoisonError::into_inner).insert(name.into(), sha256(&bytes));
         Ok(bytes.into())
-    }
-
-    fn digests(&self) -> BTreeMap<Arc<str>, Digest> {
-        self.digests.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-/// Single blobs under the paths they were recorded with.
-pub struct BlobTree {
-    files: Vec<TreeFile>,
-    bytes: BTreeMap<String, Arc<[u8]>>,
-    gone: Vec<String>,
-    digests: Mutex<BTreeMap<Arc<str>, Digest>>,
-}
-
-impl BlobTree {
-    /// Paths whose blob is no longer in the repository.
-    #[must_use]
-    pub fn gone(&self) -> &[String] {
-        &self.gone
-    }
-}
-
-impl Tree for BlobTree {
-    fn files(&self) -> &[TreeFile] {
-        &self.files
-    }
-
-    fn read(&self, path: &str) -> Result<Arc<[u8]>, TreeError> {
-        let name = normalise(path).ok_or(TreeError::Outside)?;
-        let bytes = self.bytes.get(&name).ok_or(TreeError::Missing)?;
-        self.digests.lock().unwrap_or_else(PoisonError::into_inner).insert(name.into(), sha256(bytes));
-        Ok(Arc::clone(bytes))
     }
 
     fn digests(&self) -> BTreeMap<Arc<str>, Digest> {

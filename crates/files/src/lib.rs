@@ -11,6 +11,6 @@ mod renames;
 mod walk;
 
 pub use folder::FolderTree;
-pub use git::{BlobTree, Commit, GitError, GitTree, Repository};
+pub use git::{Commit, GitError, GitTree, Repository};
 pub use path::normalise;
 pub use walk::{WalkError, WalkProblem};

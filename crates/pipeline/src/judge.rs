@@ -33,8 +33,6 @@ pub struct Compiled {
     pub diagnostics: Vec<Diagnostic>,
     /// Digest over all rules as compiled.
     pub digest: Digest,
-    /// Policy files read from the judged folder, by path.
-    pub files: Vec<Arc<str>>,
 }
 
 /// Compiles rules: the built-in ones and those of the user. Implemented where adapters are picked.
@@ -474,6 +472,7 @@ pub fn judge(input: &JudgeInput<'_>, texts: &SourceMap) -> Result<Judged, JudgeE
         .map(|finding| BaseFinding {
             fingerprint: Arc::clone(&finding.fingerprint),
             carried: Arc::clone(carried.get(&finding.fingerprint).unwrap_or(&finding.fingerprint)),
+            status: finding.status,
         })
         .collect();
     let no_files = BTreeSet::new();

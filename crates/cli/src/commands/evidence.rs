@@ -1,0 +1,200 @@
+//! `probity evidence list|show|prove|verify|export|append`: a look into the log.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use probity_attest::VerifyingKey;
+use probity_attest::statement::{Decision, Statement, format_time};
+use probity_formats::escape;
+use probity_ledger::{
+    Against, FolderStorage, ImportRecord, LogReader, Storage, VerifyOptions, export_files, export_tar, open_tar, verify as verify_log,
+};
+use probity_verdict::config::EvidenceSettings;
+use serde_json::{Value, json};
+
+use crate::arguments::{CompareFormat, EvidencePlace};
+use crate::commands::gate::{Evidence, place_of};
+use crate::{Wrong, output, run, state};
+
+/// The folder of the log.
+pub(crate) fn folder(place: &EvidencePlace) -> Result<PathBuf> {
+    place_of(place, &EvidenceSettings::default(), Path::new("."))?
+        .ok_or_else(|| Wrong::hint("`--evidence none` names no log to look into", None).into())
+}
+
+/// The log to read: a folder, or a `.tar` export.
+fn storage(path: &Path) -> Result<Arc<dyn Storage>> {
+    if path.is_file() {
+        let bytes = std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+        return Ok(Arc::new(open_tar(&bytes).with_context(|| format!("`{}` is no export", path.display()))?));
+    }
+    if !path.is_dir() {
+        return Err(Wrong::hint(format!("there is no evidence log at `{}`", path.display()), Some("`probity gate` makes one; `--evidence DIR` names another")).into());
+    }
+    Ok(Arc::new(FolderStorage::new(path)))
+}
+
+/// One line about a record.
+fn line(index: u64, record: &[u8]) -> Value {
+    let statement = match Statement::of_record(record) {
+        Ok(statement) => statement,
+        Err(error) => return json!({ "index": index, "kind": "unreadable", "why": error.to_string() }),
+    };
+    if let Ok(decision) = Decision::of_statement(&statement) {
+        let subject = decision.subjects.first();
+        return json!({
+            "index": index,
+            "kind": "gate",
+            "time": format_time(decision.time).unwrap_or_default(),
+            "result": decision.outcome.as_str(),
+            "colour": decision.probity.get("colour"),
+            "subject": subject.map(|subject| &subject.name),
+            "digest": subject.map(|subject| &subject.digest),
+            "policies": decision.policy.digest.get("sha256"),
+            "by_severity": decision.probity.get("by_severity"),
+        });
+    }
+    match ImportRecord::of_statement(&statement) {
+        Ok(Some(import)) => json!({ "index": index, "kind": "import", "log": import.checkpoint.origin, "records": import.count() }),
+        _ => json!({ "index": index, "kind": statement.predicate_type }),
+    }
+}
+
+pub(crate) fn list(place: &EvidencePlace, format: CompareFormat) -> Result<u8> {
+    let storage = storage(&folder(place)?)?;
+    let reader = LogReader::open(&*storage, None)?;
+    let mut lines = Vec::new();
+    for entry in reader.entries() {
+        let (index, record) = entry?;
+        lines.push(line(index, &record));
+    }
+    output::data(&match format {
+        CompareFormat::Json => format!("{:#}\n", json!({ "version": 1, "log": reader.key().name(), "size": reader.size(), "records": lines })),
+        CompareFormat::Human => {
+            let show = |value: &Value| value.as_str().map(|text| escape::line(text).into_owned()).unwrap_or_default();
+            let mut out = String::new();
+            for line in &lines {
+                let digest = line["digest"].as_object().and_then(|all| all.values().next()).map(&show).unwrap_or_default();
+                let short: String = digest.chars().take(12).collect();
+                out.push_str(&format!(
+                    "{:>6}  {:<20}  {:<7}  {:<9}  {}  {short}\n",
+                    line["index"],
+                    show(&line["time"]),
+                    show(if line["colour"].is_string() { &line["colour"] } else { &line["kind"] }),
+                    show(&line["result"]),
+                    show(&line["subject"]),
+                ));
+            }
+            out.push_str(&format!("{} records in {}\n", reader.size(), escape::line(reader.key().name())));
+            out
+        }
+    })?;
+    Ok(0)
+}
+
+pub(crate) fn show(index: u64, place: &EvidencePlace) -> Result<u8> {
+    let storage = storage(&folder(place)?)?;
+    let reader = LogReader::open(&*storage, None)?;
+    let record = entry(&reader, index)?;
+    let statement = Statement::of_record(&record).context("the record cannot be read")?;
+    let payload: Value = serde_json::from_slice(&statement.to_payload()?)?;
+    let mut blobs = serde_json::Map::new();
+    for blob in statement.blobs()? {
+        let bytes = reader.blob(&blob.digest)?;
+        let value = serde_json::from_slice(&bytes).unwrap_or_else(|_| json!({ "bytes": bytes.len() }));
+        blobs.insert(blob.name, value);
+    }
+    output::data(&format!("{:#}\n", json!({ "index": index, "sha256": probity_attest::sha256(&record).to_string(), "statement": payload, "blobs": blobs })))?;
+    Ok(0)
+}
+
+/// A record by its index; one that is not there is wrong use.
+pub(crate) fn entry(reader: &LogReader<'_>, index: u64) -> Result<Vec<u8>> {
+    if index >= reader.size() {
+        return Err(Wrong::hint(format!("the log has {} records; there is no record {index}", reader.size()), None).into());
+    }
+    Ok(reader.entry(index)?)
+}
+
+pub(crate) fn prove(index: u64, place: &EvidencePlace) -> Result<u8> {
+    let storage = storage(&folder(place)?)?;
+    let reader = LogReader::open(&*storage, None)?;
+    entry(&reader, index)?;
+    output::data(&reader.receipt(index)?.proof.to_text())?;
+    Ok(0)
+}
+
+pub(crate) fn verify(place: &EvidencePlace, against: Option<&Path>, public_key: Option<&Path>) -> Result<u8> {
+    let folder = folder(place)?;
+    let storage = storage(&folder)?;
+    let wrong = |error: anyhow::Error| Wrong::hint(format!("{error:#}"), None);
+    let against = match against {
+        Some(path) => Some(Against::parse(&state::read(path).map_err(wrong)?).map_err(Wrong::new)?),
+        None => None,
+    };
+    let key = match public_key {
+        Some(path) => Some(VerifyingKey::from_pem(&state::read(path).map_err(wrong)?).map_err(Wrong::new)?),
+        None => None,
+    };
+    let options = VerifyOptions { key, against, strict: folder.is_file(), ..VerifyOptions::default() };
+    match verify_log(&*storage, &options) {
+        Ok(report) => {
+            let mut out = format!(
+                "verified {} records and {} stored files of {}\nroot {} at size {}\n",
+                report.checkpoint.size,
+                report.blobs,
+                escape::line(report.key.name()),
+                report.checkpoint.root,
+                report.checkpoint.size
+            );
+            if !report.key_given {
+                out.push_str("the key is the one the log names itself: this proves that nothing changed since it was signed, not who signed (`--public-key`)\n");
+            }
+            match report.against {
+                Some(size) => out.push_str(&format!("it continues the log as it was at size {size}\n")),
+                None => out.push_str("not held against an earlier checkpoint or receipt, so a log that was rolled back would not be seen (`--against`)\n"),
+            }
+            for (log, count) in &report.imported {
+                out.push_str(&format!("{count} records were taken in from {}\n", escape::line(log)));
+            }
+            output::data(&out)?;
+            Ok(0)
+        }
+        Err(error) => {
+            output::talk(&format!("error: the log is refused: {}", crate::adapters::with_causes(&error)));
+            Ok(1)
+        }
+    }
+}
+
+pub(crate) fn export(to: &Path, place: &EvidencePlace) -> Result<u8> {
+    let storage = storage(&folder(place)?)?;
+    let place = || format!("cannot write `{}`", to.display());
+    if to.extension().is_some_and(|extension| extension == "tar") {
+        let mut bytes = Vec::new();
+        export_tar(&*storage, None, &mut bytes)?;
+        std::fs::write(to, bytes).with_context(place)?;
+    } else {
+        export_files(&*storage, None, &FolderStorage::new(to)).with_context(place)?;
+    }
+    output::talk(&format!("exported to `{}`; `python3 tools/verify_evidence.py` checks it without Probity", to.display()));
+    Ok(0)
+}
+
+pub(crate) fn append(from: &Path, place: &EvidencePlace) -> Result<u8> {
+    let other = storage(from)?;
+    let Some(mut log) = Evidence::open(place, &EvidenceSettings::default(), Path::new("."))? else {
+        return Err(Wrong::hint("`--evidence none` names no log to append to", None).into());
+    };
+    match log.ledger.append_from(&*other, None, run::now()) {
+        Ok(imported) => {
+            output::data(&format!("{} records taken in; all {} of that log are here\n", imported.records, imported.size))?;
+            Ok(0)
+        }
+        Err(error) => {
+            output::talk(&format!("error: nothing was taken in: {}", crate::adapters::with_causes(&error)));
+            Ok(3)
+        }
+    }
+}

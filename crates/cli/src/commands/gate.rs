@@ -1,0 +1,170 @@
+//! `probity gate`: scan, decide, record, print, exit with the verdict.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use probity_attest::sha256;
+use probity_core::{Colour, Digest, Tree as _};
+use probity_ledger::{FolderStorage, Ledger, load_key, load_or_create_key};
+use probity_pipeline::record::{InputFile, Inputs, Target as RecordTarget, evidence, record};
+use probity_pipeline::Base;
+use probity_value::SourceMap;
+use probity_verdict::config::EvidenceSettings;
+use probity_verdict::exit::{Outcome, Run, exit_code};
+use serde_json::{Value, json};
+
+use crate::arguments::{EvidencePlace, GateArguments, ReadingArguments, Show};
+use crate::reading::{self, OpenBase, Target};
+use crate::run::{self, Given, How};
+use crate::{Wrong, output, state};
+
+pub(crate) fn run(arguments: &GateArguments) -> Result<u8> {
+    let texts = SourceMap::new();
+    let reading = &arguments.reading;
+    let max_file_size = reading.max_file_size.saturating_mul(1 << 20);
+    let mut given = Given::read(reading)?;
+    given.floor = arguments.floor.as_deref().map(|path| reading::floor(path, arguments.floor_key.as_deref())).transpose()?;
+    let target = Target::open(&arguments.path, max_file_size)?;
+    let open_base = arguments.base.as_deref().map(|name| reading::open_base(&target, name, max_file_size)).transpose()?;
+    let base = open_base.as_ref().map(as_base);
+    let now = run::now();
+    let how = How { base: base.as_ref(), changed_only: arguments.changed_only, keep_all: arguments.printing.show != Show::Findings, now };
+    let judged = run::judged(&target, &target.tree, reading, &given, &how, &texts)?;
+
+    let mut report = run::report(&judged, arguments.path.display().to_string(), now, true);
+    if arguments.printing.show == Show::Pass {
+        report.findings.retain(|finding| finding.status != probity_core::Status::NotApplicable);
+    }
+    let nothing = run::nothing(&judged) && judged.verdict.colour == Some(Colour::Green);
+    let mut unrecorded = false;
+    if nothing {
+        output::talk("nothing to look at: no file here is one that Probity reads");
+        report.verdict = None;
+    } else {
+        match Evidence::open(&arguments.place, &judged.config.evidence, target.tree.top())? {
+            None => output::talk("evidence: none; this verdict is not recorded anywhere and proves nothing later"),
+            Some(mut log) => {
+                let written = inputs(&target, open_base.as_ref(), arguments, &given)
+                    .and_then(|inputs| Ok(record(&report, &judged.verdict, &inputs, engine()?, &mut log.ledger, &*log.signer)?));
+                match written {
+                    Ok(receipt) => report.evidence = Some(evidence(&receipt, log.anchored, log.place.display().to_string())),
+                    Err(error) => {
+                        output::talk(&format!("error: the verdict could not be recorded, so there is none: {error:#}"));
+                        unrecorded = true;
+                        if report.verdict.as_ref().is_some_and(|verdict| verdict.colour != Some(Colour::Red)) {
+                            report.verdict = None;
+                        }
+                    }
+                }
+            }
+        }
+    }
+    output::report(&report, &texts, &arguments.printing, arguments.observe, &target.prefix)?;
+    let run = if arguments.observe { Run::Observe } else { Run::Gate };
+    Ok(exit_code(run, &Outcome { verdict: Some(&judged.verdict), unrecorded, nothing, incomplete: run::incomplete(&judged), ..Outcome::default() }))
+}
+
+pub(crate) fn as_base(open: &OpenBase) -> Base<'_> {
+    Base { tree: &open.tree, renames: open.renames.clone(), changed_files: open.changed_files.clone(), authors: open.authors.clone() }
+}
+
+/// SHA-256 of this very program.
+pub(crate) fn engine() -> Result<Digest> {
+    let place = std::env::current_exe().context("the program's own file cannot be found")?;
+    Ok(sha256(&std::fs::read(place).context("the program's own file cannot be read")?))
+}
+
+/// A log that can be written.
+pub(crate) struct Evidence {
+    pub(crate) ledger: Ledger,
+    pub(crate) signer: Arc<probity_attest::SigningKey>,
+    pub(crate) anchored: bool,
+    pub(crate) place: PathBuf,
+}
+
+/// Where the log is: by flag, by configuration, else in the user's state folder. `None` for `--evidence none`.
+pub(crate) fn place_of(place: &EvidencePlace, settings: &EvidenceSettings, top: &Path) -> Result<Option<PathBuf>> {
+    match (&place.evidence, &settings.directory) {
+        (Some(word), _) if word == "none" => Ok(None),
+        (Some(folder), _) => Ok(Some(folder.into())),
+        (None, Some(folder)) => Ok(Some(top.join(&**folder))),
+        (None, None) => Ok(Some(state::folder()?.join("evidence"))),
+    }
+}
+
+impl Evidence {
+    pub(crate) fn open(place: &EvidencePlace, settings: &EvidenceSettings, top: &Path) -> Result<Option<Evidence>> {
+        let Some(folder) = place_of(place, settings, top)? else { return Ok(None) };
+        let given = place.evidence_key.clone().or_else(|| settings.key.as_deref().map(|file| top.join(file)));
+        let key = match &given {
+            Some(file) => load_key(file)
+                .map_err(Wrong::new)?
+                .ok_or_else(|| Wrong::hint(format!("there is no key at `{}`", file.display()), None))?,
+            None => load_or_create_key(&state::folder()?.join("evidence-key.pem")).context("the evidence key cannot be read or made")?,
+        };
+        if key.created {
+            output::talk("a key for evidence was made in the state folder; what it signs is unanchored until its public half is known elsewhere");
+        }
+        if key.readable_by_others {
+            output::talk("warning: the evidence key can be read by others than its owner");
+        }
+        let signer = Arc::new(key.key);
+        let origin = format!("probity.local/{}", signer.verifying_key().id());
+        let storage = Arc::new(FolderStorage::new(&folder));
+        let ledger = Ledger::open_or_create(storage, Arc::clone(&signer) as Arc<dyn probity_attest::KeyProvider>, &origin)
+            .with_context(|| format!("the evidence log at `{}` cannot be opened", folder.display()))?;
+        let anchored = given.is_some() && (place.evidence.is_some() || settings.directory.is_some());
+        Ok(Some(Evidence { ledger, signer, anchored, place: folder }))
+    }
+}
+
+fn options(arguments: &GateArguments, given: &Given) -> Value {
+    let reading: &ReadingArguments = &arguments.reading;
+    let digest = |text: &[u8]| sha256(text).to_string();
+    json!({
+        "changed_only": arguments.changed_only,
+        "observe": arguments.observe,
+        "var_files": reading.var_file,
+        "workspace": reading.workspace,
+        "max_file_size": reading.max_file_size,
+        "rules": reading.rule,
+        "config": given.config.as_ref().map(|file| json!({ "path": &*file.path, "sha256": digest(file.text.as_bytes()) })),
+        "floor": given.floor.as_ref().map(|floor| json!({ "path": &*floor.file.path, "sha256": digest(floor.file.text.as_bytes()), "key": floor.key })),
+        "policies": reading.policies.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>(),
+        "with": given.externals.iter().map(|file| json!({ "path": &*file.path, "sha256": digest(&file.bytes) })).collect::<Vec<_>>(),
+    })
+}
+
+/// What was looked at, for the record.
+fn inputs(target: &Target, base: Option<&OpenBase>, arguments: &GateArguments, given: &Given) -> Result<Inputs> {
+    let tree = &target.tree;
+    let head = match &target.repository {
+        Some(repository) => repository.head().map_err(Wrong::new)?.map(|commit| (repository, commit)),
+        None => None,
+    };
+    let max = arguments.reading.max_file_size.saturating_mul(1 << 20);
+    let commit_tree = head.as_ref().map(|(repository, commit)| repository.tree(commit, &target.prefix, max)).transpose().map_err(Wrong::new)?;
+    let mut files = Vec::new();
+    for (path, digest) in tree.digests() {
+        // A file that changed since it was read is in no commit as far as this run knows.
+        let bytes = tree.peek(&path).ok().filter(|bytes| sha256(bytes) == digest);
+        let blob = bytes.zip(commit_tree.as_ref()).and_then(|(bytes, commit)| commit.blob_of(&path, &bytes));
+        files.push(InputFile { path: path.to_string(), sha256: digest, blob });
+    }
+    let all_there = files.iter().all(|file| file.blob.is_some());
+    let commit = head.map(|(_, commit)| (commit.id, commit.tree, target.prefix.clone()));
+    let target = match commit {
+        Some((commit, tree, prefix)) if all_there => RecordTarget::Commit { commit, tree, prefix },
+        differs_from => RecordTarget::Folder { differs_from },
+    };
+    let listing: String = tree.files().iter().map(|file| format!("{}\n", file.path)).collect();
+    Ok(Inputs {
+        target,
+        base: base.map(|base| (base.commit.id.clone(), base.commit.tree.clone())),
+        files,
+        listing: sha256(listing.as_bytes()),
+        options: options(arguments, given),
+    })
+}
+

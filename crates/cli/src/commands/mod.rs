@@ -1,0 +1,11 @@
+//! One command is one file; `run` gives the exit code.
+
+pub(crate) mod accept;
+pub(crate) mod baseline;
+pub(crate) mod compare;
+pub(crate) mod evidence;
+pub(crate) mod gate;
+pub(crate) mod policies;
+pub(crate) mod reference;
+pub(crate) mod replay;
+pub(crate) mod scan;

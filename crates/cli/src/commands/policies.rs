@@ -1,0 +1,119 @@
+//! `probity explain`, `probity policies list|lint`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Result;
+use probity_catalog::{lint as lint_folder, run_tests, unknown_controls};
+use probity_checks::TestSource;
+use probity_core::{CollectOptions, Diagnostic, Digest, Level, RuleMeta, Scope, Source, Tree, TreeError, TreeFile, World};
+use probity_files::FolderTree;
+use probity_formats::{explain, json};
+use probity_iac::dockerfile::DockerfileSource;
+use probity_iac::kubernetes::KubernetesSource;
+
+use probity_value::SourceMap;
+use probity_verdict::{ids, own};
+
+use crate::adapters::Rules;
+use crate::arguments::{CompareFormat, ExplainArguments, ExplainFormat, When};
+use crate::{Wrong, output};
+
+/// All rules: built in, of the folders, and Probity's own.
+pub(crate) fn all(folders: Vec<PathBuf>) -> Result<Vec<Arc<RuleMeta>>> {
+    let texts = SourceMap::new();
+    let (catalog, wrong) = Rules { folders }.catalog(&[], None, &texts);
+    if !wrong.is_empty() {
+        output::diagnostics(&wrong, &texts);
+        return Err(Wrong::hint("the policies have problems", Some("`probity policies lint DIR` says more")).into());
+    }
+    let mut rules: Vec<Arc<RuleMeta>> = catalog.rules().cloned().collect();
+    rules.extend(own::rules());
+    rules.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(rules)
+}
+
+pub(crate) fn explain(arguments: &ExplainArguments) -> Result<u8> {
+    let rules = all(arguments.policies.clone())?;
+    let found: Vec<&Arc<RuleMeta>> = ids::find(&rules, &arguments.id).collect();
+    if found.is_empty() {
+        let hint = ids::nearest(&rules, &arguments.id).map(|id| format!("did you mean `{id}`?"));
+        return Err(Wrong::hint(format!("no rule answers to `{}`", arguments.id), hint.as_deref()).into());
+    }
+    let texts: Vec<String> = found
+        .iter()
+        .map(|rule| match arguments.format {
+            ExplainFormat::Human => explain::text(rule, output::style(When::Auto)),
+            ExplainFormat::Markdown => explain::markdown(rule),
+        })
+        .collect();
+    output::data(&texts.join("\n"))?;
+    Ok(0)
+}
+
+pub(crate) fn list(folders: Vec<PathBuf>, format: CompareFormat) -> Result<u8> {
+    let rules = all(folders)?;
+    let rules = rules.iter().map(|rule| &**rule);
+    output::data(&match format {
+        CompareFormat::Human => explain::list(rules, output::style(When::Auto)),
+        CompareFormat::Json => json::rules(rules),
+    })?;
+    Ok(0)
+}
+
+/// One file in memory: the source of a rule's test.
+struct OneFile {
+    files: Vec<TreeFile>,
+    bytes: Arc<[u8]>,
+}
+
+impl Tree for OneFile {
+    fn files(&self) -> &[TreeFile] {
+        &self.files
+    }
+
+    fn read(&self, path: &str) -> Result<Arc<[u8]>, TreeError> {
+        if self.contains(path) { Ok(Arc::clone(&self.bytes)) } else { Err(TreeError::Missing) }
+    }
+
+    fn digests(&self) -> BTreeMap<Arc<str>, Digest> {
+        BTreeMap::new()
+    }
+}
+
+/// The subjects of a test's text.
+fn world(source: TestSource, text: &str) -> Option<(World, Vec<Diagnostic>)> {
+    let (path, reader): (&str, &dyn Source) = match source {
+        TestSource::Terraform => ("main.tf", &DockerfileSource),
+        TestSource::Kubernetes => ("manifest.yaml", &KubernetesSource),
+        TestSource::Dockerfile => ("Dockerfile", &DockerfileSource),
+    };
+    let tree = OneFile { files: vec![TreeFile { path: path.into(), size: text.len() as u64 }], bytes: text.as_bytes().into() };
+    let texts = SourceMap::new();
+    let unclaimed = [Arc::from(path)];
+    let found = reader.collect(&Scope { tree: &tree, sources: &texts, unclaimed: &unclaimed, options: &CollectOptions::default() });
+    Some((World::new(found.subjects), found.diagnostics))
+}
+
+pub(crate) fn lint(path: &Path) -> Result<u8> {
+    let tree = FolderTree::open(path, None, 1 << 20).map_err(Wrong::new)?;
+    let texts = SourceMap::new();
+    let linted = lint_folder(&tree, "", "", &texts);
+    let mut wrong = linted.diagnostics;
+    if !linted.frameworks.is_empty() {
+        wrong.extend(unknown_controls(&linted.rules, &linted.frameworks));
+    }
+    for rule in &linted.rules {
+        wrong.extend(run_tests(rule, &world));
+    }
+    output::diagnostics(&wrong, &texts);
+    let errors = wrong.iter().filter(|one| one.level == Level::Error).count();
+    let tests: usize = linted.rules.iter().map(|rule| rule.document.tests.len()).sum();
+    if linted.rules.is_empty() && wrong.is_empty() {
+        output::talk("nothing to look at: there are no rule files");
+        return Ok(4);
+    }
+    output::data(&format!("{} rules, {tests} tests, {errors} errors\n", linted.rules.len()))?;
+    Ok(if errors == 0 { 0 } else { 2 })
+}

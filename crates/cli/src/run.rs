@@ -1,0 +1,113 @@
+//! What commands that judge have in common.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use probity_attest::sha256;
+use probity_core::{Clock as _, Report, Timestamp, ToolInfo};
+use probity_pipeline::{Base, ExternalFile, FloorFile, JudgeError, JudgeInput, Judged, OutsideFile, judge};
+use probity_value::SourceMap;
+
+use crate::adapters::{Rules, SOURCES, SshSignatures, SystemClock};
+use crate::arguments::ReadingArguments;
+use crate::reading::{self, Target};
+use crate::{Wrong, output};
+
+/// Files the command line names, read once.
+pub(crate) struct Given {
+    pub(crate) config: Option<OutsideFile>,
+    pub(crate) floor: Option<FloorFile>,
+    pub(crate) externals: Vec<ExternalFile>,
+}
+
+impl Given {
+    pub(crate) fn read(arguments: &ReadingArguments) -> Result<Given> {
+        Ok(Given {
+            config: arguments.config.as_deref().map(reading::outside).transpose()?,
+            floor: None,
+            externals: reading::externals(&arguments.with)?,
+        })
+    }
+}
+
+/// What differs between commands.
+pub(crate) struct How<'a> {
+    pub(crate) base: Option<&'a Base<'a>>,
+    pub(crate) changed_only: bool,
+    pub(crate) keep_all: bool,
+    pub(crate) now: Timestamp,
+}
+
+/// The time now.
+pub(crate) fn now() -> Timestamp {
+    SystemClock.now()
+}
+
+/// Judges a target. A wrong configuration is said with its places before the error comes back.
+pub(crate) fn judged(
+    target: &Target,
+    tree: &dyn probity_core::Tree,
+    arguments: &ReadingArguments,
+    given: &Given,
+    how: &How<'_>,
+    texts: &SourceMap,
+) -> Result<Judged> {
+    let rules = Rules { folders: arguments.policies.clone() };
+    let absolute = target.absolute();
+    let input = JudgeInput {
+        tree,
+        unlisted: &target.unlisted,
+        base: how.base,
+        changed_only: how.changed_only,
+        config: given.config.as_ref(),
+        floor: given.floor.as_ref(),
+        externals: &given.externals,
+        absolute: &absolute,
+        options: reading::options(arguments),
+        only: &arguments.rule,
+        keep_all: how.keep_all,
+        now: how.now,
+        sources: SOURCES,
+        compile: &rules,
+        signatures: &SshSignatures,
+        digest: &sha256,
+    };
+    judge(&input, texts).map_err(|error| {
+        if let JudgeError::Configuration(diagnostics) = &error {
+            output::diagnostics(diagnostics, texts);
+        }
+        Wrong::new(error).into()
+    })
+}
+
+/// Who judges.
+pub(crate) fn tool(judged: &Judged) -> ToolInfo {
+    ToolInfo { name: "probity".into(), version: env!("CARGO_PKG_VERSION").into(), policies: judged.policies }
+}
+
+/// Everything a run has to say, without evidence.
+pub(crate) fn report(judged: &Judged, target: String, now: Timestamp, with_verdict: bool) -> Report {
+    Report {
+        tool: tool(judged),
+        target,
+        time: now,
+        verdict: with_verdict.then(|| judged.verdict.clone()),
+        findings: judged.findings.clone(),
+        rules: judged.rules.iter().map(Arc::clone).collect(),
+        coverage: judged.coverage.clone(),
+        diagnostics: judged.diagnostics.clone(),
+        evidence: None,
+    }
+}
+
+/// Whether there was nothing to look at: no file that anybody claims.
+pub(crate) fn nothing(judged: &Judged) -> bool {
+    judged.coverage.read.is_empty() && judged.coverage.skipped.is_empty()
+}
+
+/// Whether something that fails closed could not be read or evaluated.
+pub(crate) fn incomplete(judged: &Judged) -> bool {
+    judged.coverage.skipped.iter().any(|skipped| skipped.fails)
+        || judged.diagnostics.iter().any(|one| one.level == probity_core::Level::Error)
+        || judged.findings.iter().any(|finding| finding.status == probity_core::Status::Error)
+}
