@@ -650,3 +650,53 @@ fn what_is_about_nothing_here_is_judged_by_its_finding() {
     run.changed_only = true;
     assert_eq!(run.says(), "red");
 }
+
+/// The base revision had everything of `commented` in the folder `old`, which is `live` now.
+fn moved() -> Run {
+    let mut run = commented(Config::default());
+    let file = run.sources.add("old/main.tf", TEXT);
+    let old = |place: &Place| Place { file: "old/main.tf".into(), span: Span { file, ..place.span }, ..place.clone() };
+    let mut subjects = run.subjects.clone();
+    for state in &mut subjects {
+        state.subject.root = "old".into();
+        state.at = old(&state.at);
+    }
+    let span = Span::new(file, 33..64);
+    let suppressions = run.suppressions.iter().map(|one| Suppression { span, target: span, ..one.clone() }).collect();
+    let findings = run
+        .findings
+        .iter()
+        .map(|finding| BaseFinding {
+            fingerprint: crate::fingerprint::fingerprint(&finding.rule.id, &finding.subject.id, "old", None, &digest),
+            carried: finding.fingerprint.clone(),
+            status: finding.status,
+        })
+        .collect();
+    let roots = BTreeSet::from([Arc::from("live")]);
+    let renames = Renames::new(&[("old/main.tf".into(), "live/main.tf".into())], &roots);
+    let changed_files = BTreeSet::from([Arc::from("live/main.tf")]);
+    run.base = Some(Base { findings, subjects, suppressions, renames, changed_files, ..Base::default() });
+    run
+}
+
+#[test]
+fn a_renamed_folder_brings_nothing_new() {
+    let mut run = moved();
+    assert_eq!(covered(&run), [true, false], "the comment came along");
+    assert!(run.decide().1.iter().all(|finding| finding.existed == Some(true) && !own::is_own(&finding.rule)));
+    run.changed_only = true;
+    assert_eq!(run.says(), "green");
+    // An exception made in the old folder covers the finding in the new one.
+    run.changed_only = false;
+    let mut before = run.findings[1].clone();
+    before.fingerprint = run.base.as_ref().unwrap().findings[1].fingerprint.clone();
+    run.exceptions = vec![accept(&before, None, "2026-12-01")];
+    assert_eq!(covered(&run), [true, true]);
+    assert_eq!(run.says(), "green");
+    // Where the old folder is still there, the new one is another environment.
+    let roots = BTreeSet::from([Arc::from("live"), Arc::from("old")]);
+    run.base.as_mut().unwrap().renames = Renames::new(&[("old/main.tf".into(), "live/main.tf".into())], &roots);
+    run.base.as_mut().unwrap().findings.clear();
+    assert_eq!(covered(&run), [false, false]);
+    assert_eq!(run.says(), "red");
+}

@@ -1,5 +1,6 @@
 //! The register: every exception with what speaks against it, and whether one covers a finding.
 
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
@@ -115,6 +116,10 @@ pub struct Register {
     pub broken: Vec<Arc<str>>,
     /// What is wrong with them: errors, so the verdict fails closed.
     pub diagnostics: Vec<Diagnostic>,
+    /// Positions of entries with fingerprints, by each of them in lower case.
+    by_fingerprint: HashMap<String, Vec<usize>>,
+    /// Positions of entries without, by the normal spelling of their rule.
+    by_rule: HashMap<String, Vec<usize>>,
 }
 
 /// Whether something covers a finding.
@@ -146,7 +151,29 @@ impl Register {
             }
         }
         register.entries.sort_by(|a, b| a.exception.file.cmp(&b.exception.file));
+        for (position, entry) in register.entries.iter().enumerate() {
+            for fingerprint in &entry.exception.fingerprints {
+                register.by_fingerprint.entry(fingerprint.to_ascii_lowercase()).or_default().push(position);
+            }
+            if entry.exception.fingerprints.is_empty() {
+                register.by_rule.entry(ids::normal(&entry.exception.rule)).or_default().push(position);
+            }
+        }
         register
+    }
+
+    /// The entries that may name a finding, by file.
+    fn candidates(&self, finding: &Finding, earlier: Option<&str>) -> impl Iterator<Item = &Entry> {
+        let mut positions: BTreeSet<usize> = BTreeSet::new();
+        for fingerprint in std::iter::once(&*finding.fingerprint).chain(earlier) {
+            positions.extend(self.by_fingerprint.get(&fingerprint.to_ascii_lowercase()).into_iter().flatten());
+        }
+        if !self.by_rule.is_empty() {
+            for id in std::iter::once(&finding.rule.id).chain(&finding.rule.aliases) {
+                positions.extend(self.by_rule.get(&ids::normal(id)).into_iter().flatten());
+            }
+        }
+        positions.into_iter().filter_map(|position| self.entries.get(position))
     }
 
     /// Whether an exception covers a finding. `earlier` is the fingerprint the finding had at the base revision, where a folder was
@@ -154,7 +181,7 @@ impl Register {
     #[must_use]
     pub fn cover(&self, finding: &Finding, earlier: Option<&str>, config: &Config, now: Timestamp) -> Cover {
         let mut refused = Vec::new();
-        for entry in self.entries.iter().filter(|entry| entry.names(finding, earlier)) {
+        for entry in self.candidates(finding, earlier).filter(|entry| entry.names(finding, earlier)) {
             let refusals = entry.refusals_for(finding, config, now);
             match refusals.into_iter().next() {
                 None => return Cover::By(entry.reference()),
