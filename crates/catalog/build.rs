@@ -45,10 +45,24 @@ fn main() -> io::Result<()> {
     }
     let parts = rules.iter().map(index::parts).collect::<Result<Vec<_>, _>>().map_err(io::Error::other)?;
     let bytes = index::write(&parts, &frameworks).map_err(io::Error::other)?;
+    read_back(&bytes, rules.len()).map_err(io::Error::other)?;
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
     fs::write(out.join("rules.bin"), bytes)?;
     println!("cargo::rerun-if-env-changed=PROBITY_DRAFT_POLICIES");
     Ok(())
+}
+
+/// What was written is what the program will read: every part must be.
+fn read_back(bytes: &[u8], rules: usize) -> Result<(), index::IndexError> {
+    let opened = index::open(bytes)?;
+    for parts in &opened.rules {
+        index::meta(parts.meta)?;
+        if index::check(parts.check).is_none() || index::examples(parts.examples).is_none() {
+            return Err(index::IndexError::Short);
+        }
+    }
+    let _: Vec<controls::Framework> = index::frameworks(opened.frameworks)?;
+    if opened.rules.len() == rules { Ok(()) } else { Err(index::IndexError::Short) }
 }
 
 /// While rules are being written, one broken draft should not stop everybody's build: with `PROBITY_DRAFT_POLICIES` set, or in a debug

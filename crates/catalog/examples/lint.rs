@@ -7,10 +7,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::{env, fs, io};
 
-use probity_catalog::{lint, unknown_controls};
+use probity_catalog::{lint, run_tests, unknown_controls};
 use probity_core::Diagnostic;
 use probity_testkit::MapTree;
 use probity_value::SourceMap;
+
+#[path = "../tests/support/mod.rs"]
+mod support;
 
 fn main() -> ExitCode {
     let Some(folder) = env::args().nth(1).map(PathBuf::from) else {
@@ -41,11 +44,17 @@ fn run(folder: &Path) -> io::Result<usize> {
     let linted = lint(&tree, "", &below, &sources);
     let mut diagnostics = linted.diagnostics;
     diagnostics.extend(unknown_controls(&linted.rules, &linted.frameworks));
+    for rule in &linted.rules {
+        diagnostics.extend(run_tests(rule, &support::world));
+    }
     let shown = top.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     for diagnostic in &diagnostics {
         print(diagnostic, &shown, &sources);
     }
-    eprintln!("{} rules, {} problems", linted.rules.len(), diagnostics.len());
+    let tests: usize = linted.rules.iter().map(|rule| rule.document.tests.len()).sum();
+    let skipped =
+        linted.rules.iter().flat_map(|rule| &rule.document.tests).filter(|test| support::world(test.source, "").is_none()).count();
+    eprintln!("{} rules, {tests} tests ({skipped} of them not run), {} problems", linted.rules.len(), diagnostics.len());
     Ok(diagnostics.len())
 }
 

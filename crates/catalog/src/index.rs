@@ -150,6 +150,14 @@ pub fn examples(bytes: &[u8]) -> Option<Vec<Example>> {
     postcard::from_bytes(bytes).ok()
 }
 
+/// The frameworks, from their stored section.
+///
+/// # Errors
+/// [`IndexError::Part`] where the section is broken.
+pub fn frameworks(bytes: &[u8]) -> Result<Vec<Framework>, IndexError> {
+    Ok(postcard::from_bytes(bytes)?)
+}
+
 /// Writes an index.
 ///
 /// # Errors

@@ -92,8 +92,9 @@ pub fn unknown_controls(rules: &[RuleFile], frameworks: &[Framework]) -> Vec<Dia
     diagnostics
 }
 
-/// Makes the subjects of a test's text, with whatever its source has to say. The languages are not this crate's to know.
-pub type MakeWorld<'a> = dyn Fn(TestSource, &str) -> (World, Vec<Diagnostic>) + 'a;
+/// Makes the subjects of a test's text, with whatever its source has to say; `None` for a language it does not read, whose tests are then
+/// not run. The languages are not this crate's to know.
+pub type MakeWorld<'a> = dyn Fn(TestSource, &str) -> Option<(World, Vec<Diagnostic>)> + 'a;
 
 /// Runs a rule's own tests. `judge` makes the subjects of a test's text, with whatever its source has to say.
 #[must_use]
@@ -103,7 +104,7 @@ pub fn run_tests(rule: &RuleFile, judge: &MakeWorld<'_>) -> Vec<Diagnostic> {
     let program = CheckProgram::new(vec![Rule { meta, check }]);
     let mut diagnostics = Vec::new();
     for test in &rule.document.tests {
-        let (world, said) = judge(test.source, &test.text);
+        let Some((world, said)) = judge(test.source, &test.text) else { continue };
         let broken = said.iter().find(|diagnostic| diagnostic.level == Level::Error);
         let results: Vec<RuleResult> = (0..world.subjects().len())
             .flat_map(|position| {
