@@ -87,7 +87,7 @@ fn nothing_acknowledged_is_lost() {
         assert!(storage.list("tmp/").unwrap().is_empty());
         entries += ledger.reader().unwrap().size();
     }
-    println!("{runs} runs, {told} acknowledged, {entries} entries, {kills_with_leftovers} deaths in the midst of an append");
+    println!("{runs} runs, {told} acknowledged, {entries} entries, {kills_with_leftovers} times with remains of an interrupted append");
     assert!(told > 0);
 }
 
