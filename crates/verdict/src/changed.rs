@@ -91,6 +91,17 @@ impl Renames {
         self.files.get(old).unwrap_or(old).clone()
     }
 
+    /// What a file of the base revision is called now, where it stayed in its folder or its whole folder was renamed. One that went
+    /// to another folder that was there already is another file there: two environments share nothing.
+    #[must_use]
+    pub fn file_in_place(&self, old: &Arc<str>) -> Arc<str> {
+        let stayed = |new: &&Arc<str>| {
+            let (before, after) = (folder(old), folder(new));
+            before == after || self.roots.get(before).is_some_and(|root| **root == *after)
+        };
+        self.files.get(old).filter(stayed).unwrap_or(old).clone()
+    }
+
     /// What a root of the base revision is called now. A root that is a file itself follows the file.
     #[must_use]
     pub fn root(&self, old: &Arc<str>) -> Arc<str> {
@@ -221,6 +232,10 @@ mod tests {
         check(&[("x/a.tf", "prod/a.tf"), ("y/a.tf", "prod/b.tf")], &["prod"], "x", "x");
         check(&[("a.tf", "prod/a.tf")], &["prod"], "", "prod");
         check(&[], &[], "x", "x");
+        let in_place = |list: &[(&str, &str)], roots: &[&str]| renames(list, roots).file_in_place(&"live/a.tf".into());
+        assert_eq!(&*in_place(&[("live/a.tf", "prod/a.tf")], &["prod"]), "prod/a.tf");
+        assert_eq!(&*in_place(&[("live/a.tf", "prod/a.tf")], &["prod", "live"]), "live/a.tf");
+        assert_eq!(&*in_place(&[("live/a.tf", "live/b.tf")], &["live"]), "live/b.tf");
     }
 
     #[test]

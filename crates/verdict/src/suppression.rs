@@ -139,7 +139,7 @@ impl<'a> AtBase<'a> {
         for (position, one) in located.iter().enumerate() {
             by_target.entry(&one.file).or_default().push(position);
             if one.suppression.reach == SuppressionReach::File {
-                by_file.entry(base.renames.file(&one.file)).or_default().push(position);
+                by_file.entry(base.renames.file_in_place(&one.file)).or_default().push(position);
             }
         }
         let mut by_subject: HashMap<SubjectKey, Vec<usize>> = HashMap::new();
@@ -281,7 +281,8 @@ impl<'a> Suppressions<'a> {
             .input
             .base
             .map(|base| {
-                let name = |one: &Located<'_>| (base.renames.file(&one.file), one.suppression.reach, ids::normal(&one.suppression.id));
+                let name =
+                    |one: &Located<'_>| (base.renames.file_in_place(&one.file), one.suppression.reach, ids::normal(&one.suppression.id));
                 at_base.located.iter().map(name).collect()
             })
             .unwrap_or_default();
