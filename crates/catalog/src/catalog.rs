@@ -50,6 +50,8 @@ struct Entry {
 pub struct Catalog {
     /// Sorted by id.
     entries: Vec<Entry>,
+    /// The built-in frameworks as stored; few commands ask for them.
+    stored_frameworks: Option<&'static [u8]>,
     frameworks: OnceLock<Vec<Framework>>,
 }
 
@@ -110,12 +112,7 @@ impl Catalog {
                 provenance: Provenance::BuiltIn,
             });
         }
-        let frameworks = opened.frameworks;
-        let catalog = Catalog { entries, frameworks: OnceLock::new() };
-        // Frameworks are asked for by few commands, but a broken section must show here.
-        let read = index::frameworks(frameworks)?;
-        let _ = catalog.frameworks.set(read);
-        Ok(catalog)
+        Ok(Catalog { entries, stored_frameworks: Some(opened.frameworks), frameworks: OnceLock::new() })
     }
 
     /// A catalog of rule files, each with the path it was read from.
@@ -159,6 +156,7 @@ impl Catalog {
     /// Adds the rules and frameworks of another catalog. A rule whose id is there already is an error: nobody replaces a rule.
     pub fn merge(&mut self, other: Catalog) -> Vec<Diagnostic> {
         let mut diagnostics = Vec::new();
+        let added = other.frameworks().to_vec();
         for entry in other.entries {
             if self.entries.iter().any(|known| known.meta.id == entry.meta.id) {
                 let file: Arc<str> = match &entry.provenance {
@@ -173,7 +171,7 @@ impl Catalog {
         }
         self.entries.sort_by(|a, b| a.meta.id.cmp(&b.meta.id));
         let mut frameworks = self.frameworks().to_vec();
-        for framework in other.frameworks.into_inner().unwrap_or_default() {
+        for framework in added {
             match frameworks.iter_mut().find(|known| known.id == framework.id) {
                 Some(known) => {
                     for requirement in framework.requirements {
@@ -203,7 +201,9 @@ impl Catalog {
     /// The frameworks with their requirements.
     #[must_use]
     pub fn frameworks(&self) -> &[Framework] {
-        self.frameworks.get().map_or(&[], Vec::as_slice)
+        // The build script has read the stored section back, so it is sound.
+        let read = || self.stored_frameworks.and_then(|bytes| index::frameworks(bytes).ok()).unwrap_or_default();
+        self.frameworks.get_or_init(read)
     }
 
     /// The framework and requirement a control id names.
