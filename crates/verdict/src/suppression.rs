@@ -234,6 +234,10 @@ impl<'a> Suppressions<'a> {
         covered
     }
 
+    fn names_a_rule(&self, id: &str) -> bool {
+        id.contains('*') || ids::find(self.input.rules, id).next().is_some()
+    }
+
     fn refusal(&self, one: &Located<'_>, finding: &Finding) -> Option<Refusal> {
         let config = self.input.config;
         if config.never_waived(&finding.rule) {
@@ -263,7 +267,8 @@ impl<'a> Suppressions<'a> {
         fault
     }
 
-    /// A finding for every comment that was not there at the base revision.
+    /// A finding for every comment that was not there at the base revision and names a rule that takes part. One for a check that
+    /// nobody here has suppresses nothing; the notes count it.
     #[must_use]
     pub fn added(&self, digest: &dyn Fn(&[u8]) -> Digest) -> Vec<Finding> {
         let Some(at_base) = &self.at_base else { return Vec::new() };
@@ -288,6 +293,9 @@ impl<'a> Suppressions<'a> {
             .unwrap_or_default();
         let mut out = Vec::new();
         for (position, one) in self.located.iter().enumerate() {
+            if !self.names_a_rule(&one.suppression.id) {
+                continue;
+            }
             let id = ids::normal(&one.suppression.id);
             let known = (Arc::clone(&one.file), one.suppression.reach, id.clone());
             let whole_file = one.suppression.reach == SuppressionReach::File;
@@ -339,7 +347,7 @@ impl<'a> Suppressions<'a> {
                 continue;
             }
             let id = &one.suppression.id;
-            if id.contains('*') || ids::find(self.input.rules, id).next().is_some() {
+            if self.names_a_rule(id) {
                 out.push(format!(
                     "the `{}` comment for `{}` at `{}` is stale: it covers nothing any more",
                     one.suppression.style.as_str(),
