@@ -13,11 +13,6 @@ pub(super) struct Joined {
 }
 
 impl Joined {
-    /// One piece as it stands in the file.
-    pub(super) fn piece(text: &str, at: usize) -> Joined {
-        Joined { text: text.to_owned(), pieces: vec![(0, at)] }
-    }
-
     fn push(&mut self, text: &str, at: usize) {
         if !text.is_empty() {
             self.pieces.push((self.text.len(), at));

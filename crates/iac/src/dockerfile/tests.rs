@@ -169,6 +169,10 @@ fn images() {
     from("FROM $V/a@sha256:ff", "?", "-", "\"sha256:ff\"");
     from("FROM a$E", "\"a\"", "-", "-");
     check("FROM --platform=$BUILDPLATFORM a", "0/FROM[1]", "platform", "?");
+    check("ARG P=x\nFROM --platform=$P $P AS p", "p/FROM[1]", "flags", "{platform: \"x\"}");
+    check("ARG P=x\nFROM --platform=$P $P AS p", "p/FROM[1]", "expanded", "\"x AS p\"");
+    check("FROM a AS p\nFROM b AS P", "1/FROM[1]", "as_repeated", "true");
+    check("FROM a AS p\nFROM b AS q", "q/FROM[1]", "as_repeated", "false");
     check("FROM --platform=linux/arm64 a", "0/FROM[1]", "flags", "{platform: \"linux/arm64\"}");
 }
 
@@ -198,6 +202,10 @@ fn run_and_its_commands() {
     run("RUN cat <<'EOF' > /x\na\nEOF", "commands.1", "-");
     run("RUN cat <<'EOF' > /x\na\nEOF", "heredoc", "[{name: \"EOF\", expand: false, text: \"a\\n\"}]");
     run("RUN", "text", "\"\"");
+    run("RUN apt-get update && apt-get -y install x", "updates", "[{name: \"apt-get\", used: true}]");
+    run("RUN apt-get install x; apt-get update", "updates", "[{name: \"apt-get\", used: false}]");
+    run("RUN <<EOF\napk update\napk upgrade\nEOF", "updates", "[{name: \"apk\", used: true}]");
+    run("RUN apk --update add x && update-locale update", "updates", "[]");
     check("FROM a\nCMD [\"a\"]\nENTRYPOINT b c", "0/CMD[1]", "json", "true");
     check("FROM a\nCMD [\"a\"]\nENTRYPOINT b c", "0/ENTRYPOINT[1]", "commands.0.name", "\"b\"");
 }
@@ -273,6 +281,10 @@ fn what_the_final_image_has() {
     check(&format!("{base}FROM b\nUSER root\nUSER x"), "Dockerfile", "final_stage.users", "[\"app\", \"root\", \"x\"]");
     check(&format!("{base}FROM b\nHEALTHCHECK NONE"), "Dockerfile", "final_stage.has_healthcheck", "false");
     check(&format!("{base}FROM c"), "Dockerfile", "final_stage.user", "-");
+    check(&format!("{base}FROM b"), "b/USER[1]", "effective", "true");
+    check(&format!("{base}FROM b\nUSER x"), "b/USER[1]", "effective", "false");
+    check(&format!("{base}FROM c\nUSER x\nUSER y"), "1/USER[2]", "effective", "true");
+    check(&format!("{base}FROM c\nUSER x\nUSER y"), "Dockerfile", "final_stage.instructions.1.effective", "false");
     check(&format!("{base}FROM c"), "Dockerfile", "final_stage.has_healthcheck", "false");
     check("# syntax=docker/dockerfile:1\nFROM a", "Dockerfile", "directives.syntax", "\"docker/dockerfile:1\"");
 }

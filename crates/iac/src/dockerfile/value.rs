@@ -2,8 +2,9 @@
 //!
 //! An instruction is a map: `instruction`, `text` (its arguments as written, continuations joined, here-documents of `RUN` after it),
 //! `expanded` (variables put in), `flags`, `json` (exec form), `arguments`, `stage`, `stage_index`, `final_stage`, `heredoc`, and by
-//! kind: `FROM` `image tag digest as base_is_stage platform`; `RUN`, `CMD`, `ENTRYPOINT`, `HEALTHCHECK` `commands: [{name, words, sudo,
-//! assignments: [{key, value}], into}]` (`into`: what it pipes into); `HEALTHCHECK` `none`; `USER` `user group`; `EXPOSE`
+//! kind: `FROM` `image tag digest as as_repeated base_is_stage platform`; `RUN`, `CMD`, `ENTRYPOINT`, `HEALTHCHECK` `commands: [{name,
+//! words, sudo, assignments: [{key, value}], into}]` (`into`: what it pipes into); `RUN` `updates: [{name, used}]` (package indexes it
+//! fetches, and whether it installs from them); `HEALTHCHECK` `none`; `USER` `user group effective` (the final image has it); `EXPOSE`
 //! `ports: [{port, to, protocol}]`; `ADD`, `COPY` `sources destination from chown chmod`; `ENV`, `ARG`, `LABEL` `pairs: [{key, value}]`;
 //! `WORKDIR` `path`; `VOLUME` `paths`; `ONBUILD` `trigger` (the instruction it holds).
 //!
@@ -66,8 +67,9 @@ struct Stage {
     image: Value,
     base: Option<usize>,
     scope: Scope,
-    instructions: Vec<Value>,
-    users: Vec<Value>,
+    /// Positions of its instructions among the subjects, and of its `USER`s.
+    instructions: Vec<usize>,
+    users: Vec<usize>,
     /// Of the last `HEALTHCHECK`: whether it checks.
     healthcheck: Option<bool>,
     span: Span,
@@ -85,7 +87,6 @@ struct Builder<'b> {
     stage_count: usize,
     /// How often each kind came in this stage.
     counts: HashMap<&'static str, usize>,
-    instructions: Vec<Value>,
     built: Built,
 }
 
@@ -94,8 +95,9 @@ struct Finished {
     value: Map,
     name: Option<String>,
     scope: Arc<Scope>,
-    users: Vec<Value>,
-    user: Option<Value>,
+    instructions: Vec<usize>,
+    /// Those of the stages it is built from included.
+    users: Vec<usize>,
     healthcheck: bool,
     span: Span,
 }
@@ -113,7 +115,6 @@ pub(super) fn build(scanned: &Scanned, file: FileId, path: &Arc<str>, text: &str
         current: None,
         stage_count: scanned.lines.iter().filter(|line| keyword_of(line) == Some("FROM")).count(),
         counts: HashMap::new(),
-        instructions: Vec::new(),
         built: Built::default(),
     };
     for name in PLATFORM_VARIABLES {
@@ -182,22 +183,24 @@ impl Builder<'_> {
         } else if self.current.is_none() && name != "ARG" && self.counts.is_empty() {
             self.fault(head, "dockerfile-no-from", format!("`{name}` stands before any `FROM`"), false);
         }
-        let stage = if name == "FROM" { self.begin_stage(&rest, line.span) } else { None };
         let mut entries = self.describe(name, &rest, &line.heredocs, line.span);
-        if let Some(from) = stage {
+        if let Some(from) = self.begin_stage(name, &rest, line.span) {
             for (key, entry) in from.iter() {
                 entries.0.insert(Arc::clone(key), entry.key, entry.value.clone());
             }
         }
-        self.note(name, &entries.0, head);
+        self.note(name, &entries.0);
         self.place(&mut entries, head);
         let value = Value::map(entries.0, line.span);
         let ordinal = self.counts.entry(name).and_modify(|count| *count += 1).or_insert(1);
         let label = self.current.as_ref().map(|stage| Arc::clone(&stage.label));
         let id = label.map_or_else(|| format!("{name}[{ordinal}]"), |label| format!("{label}/{name}[{ordinal}]"));
-        self.instructions.push(value.clone());
         if let Some(stage) = &mut self.current {
-            stage.instructions.push(value.clone());
+            let position = self.built.subjects.len();
+            stage.instructions.push(position);
+            if name == "USER" {
+                stage.users.push(position);
+            }
             stage.span = stage.span.join(line.span);
         }
         self.built.subjects.push(Subject {
@@ -229,22 +232,14 @@ impl Builder<'_> {
     }
 
     /// Keeps what later instructions, and the file, need to know.
-    fn note(&mut self, name: &str, entries: &Map, span: Span) {
+    fn note(&mut self, name: &str, entries: &Map) {
         match name {
             "ENV" | "ARG" => self.bind(name == "ENV", entries),
             _ => {}
         }
-        let Some(stage) = &mut self.current else { return };
-        match name {
-            "USER" => {
-                if let Some(user) = entries.get("user") {
-                    stage.users.push(user.clone());
-                }
-            }
-            "HEALTHCHECK" => stage.healthcheck = Some(entries.get("none").and_then(Value::as_bool) != Some(true)),
-            _ => {}
+        if let (Some(stage), "HEALTHCHECK") = (&mut self.current, name) {
+            stage.healthcheck = Some(entries.get("none").and_then(Value::as_bool) != Some(true));
         }
-        stage.span = stage.span.join(span);
     }
 
     fn bind(&mut self, environment: bool, entries: &Map) {
@@ -269,7 +264,10 @@ impl Builder<'_> {
     }
 
     /// Takes a `FROM` as the begin of a stage; gives what is special to it.
-    fn begin_stage(&mut self, rest: &Joined, span: Span) -> Option<Map> {
+    fn begin_stage(&mut self, name: &str, rest: &Joined, span: Span) -> Option<Map> {
+        if name != "FROM" {
+            return None;
+        }
         let (flags, start) = self.flags(rest);
         let rest = rest.from(start);
         let parts: Vec<std::ops::Range<usize>> = words(&rest.text, self.escape);
@@ -305,6 +303,8 @@ impl Builder<'_> {
         }
         if let Some(name) = &name {
             entries.put("as", name.clone());
+            let repeated = self.finished.iter().any(|stage| stage.name.as_deref() == name.as_str());
+            entries.put("as_repeated", Value::bool(repeated, name.span));
         }
         if let Some(platform) = flags.get("platform") {
             entries.put("platform", platform.clone());
@@ -330,9 +330,8 @@ impl Builder<'_> {
     fn end_stage(&mut self) {
         let Some(stage) = self.current.take() else { return };
         let base = stage.base.and_then(|base| self.finished.get(base));
-        let user = stage.users.last().cloned().or_else(|| base.and_then(|base| base.user.clone()));
         let healthcheck = stage.healthcheck.unwrap_or_else(|| base.is_some_and(|base| base.healthcheck));
-        let mut users: Vec<Value> = base.map(|base| base.users.clone()).unwrap_or_default();
+        let mut users: Vec<usize> = base.map(|base| base.users.clone()).unwrap_or_default();
         users.extend(stage.users);
         let mut entries = Entries::default();
         let span = stage.span;
@@ -341,13 +340,12 @@ impl Builder<'_> {
         entries.put("final", Value::bool(stage.index + 1 == self.stage_count, span));
         entries.put("image", stage.image);
         entries.put("base_is_stage", Value::bool(stage.base.is_some(), span));
-        entries.put("instructions", Value::list(stage.instructions, span));
         self.finished.push(Finished {
             value: entries.0,
             name: stage.name.as_ref().and_then(Value::as_str).map(str::to_owned),
             scope: Arc::new(stage.scope),
+            instructions: stage.instructions,
             users,
-            user,
             healthcheck,
             span,
         });
@@ -362,14 +360,30 @@ impl Builder<'_> {
             }
             return self.built;
         };
+        let effective = last.users.last().copied();
+        for (position, subject) in self.built.subjects.iter_mut().enumerate() {
+            if &*subject.type_name == "USER"
+                && let Data::Map(map) = &mut subject.value.data
+            {
+                Arc::make_mut(map).insert("effective", subject.head, Value::bool(effective == Some(position), subject.head));
+            }
+        }
+        let value_at = |position: &usize| self.built.subjects.get(*position).map(|subject| subject.value.clone());
+        let user_at = |position: &usize| self.built.subjects.get(*position).and_then(|subject| subject.value.get("user").cloned());
+        let stage_value = |stage: &Finished| {
+            let mut entries = Entries(stage.value.clone());
+            entries.put("instructions", Value::list(stage.instructions.iter().filter_map(value_at).collect(), stage.span));
+            entries
+        };
         let mut entries = Entries::default();
-        let stages = self.finished.iter().map(|stage| Value::map(stage.value.clone(), stage.span)).collect();
+        let stages = self.finished.iter().map(|stage| Value::map(stage_value(stage).0, stage.span)).collect();
         entries.put("stages", Value::list(stages, whole));
-        entries.put("instructions", Value::list(std::mem::take(&mut self.instructions), whole));
-        let mut end = Entries(last.value.clone());
-        end.put("users", Value::list(last.users.clone(), last.span));
-        if let Some(user) = &last.user {
-            end.put("user", user.clone());
+        let all = self.built.subjects.iter().map(|subject| subject.value.clone()).collect();
+        entries.put("instructions", Value::list(all, whole));
+        let mut end = stage_value(last);
+        end.put("users", Value::list(last.users.iter().filter_map(user_at).collect(), last.span));
+        if let Some(user) = effective.as_ref().and_then(user_at) {
+            end.put("user", user);
         }
         end.put("has_healthcheck", Value::bool(last.healthcheck, last.span));
         entries.put("final_stage", Value::map(end.0, last.span));
@@ -444,14 +458,14 @@ impl Builder<'_> {
                 text.push_str(&heredoc.body.text);
             }
         }
-        let style = if matches!(name, "RUN" | "CMD" | "ENTRYPOINT" | "HEALTHCHECK") { Style::Shell } else { Style::Word };
-        entries.put("expanded", self.expand(&text, style).value(place));
-        entries.put("text", Value::string(text, place));
         entries.put("flags", Value::map(flags.clone(), whole));
         let exec = matches!(name, "ADD" | "CMD" | "COPY" | "ENTRYPOINT" | "RUN" | "SHELL" | "VOLUME")
             .then(|| self.exec_form(&arguments))
             .flatten();
         entries.put("json", Value::bool(exec.is_some(), place));
+        let shell = exec.is_some() || matches!(name, "RUN" | "CMD" | "ENTRYPOINT" | "HEALTHCHECK");
+        entries.put("expanded", self.expand(&text, if shell { Style::Shell } else { Style::Word }).value(place));
+        entries.put("text", Value::string(text, place));
         if !heredocs.is_empty() {
             let list = heredocs.iter().map(|heredoc| heredoc_value(heredoc, self.file)).collect();
             entries.put("heredoc", Value::list(list, place));
@@ -467,7 +481,11 @@ impl Builder<'_> {
         };
         let list = match name {
             "RUN" | "CMD" | "ENTRYPOINT" => {
-                entries.put("commands", self.commands(&arguments, exec.as_deref(), heredocs));
+                let (commands, updates) = self.commands(&arguments, exec.as_deref(), heredocs);
+                entries.put("commands", commands);
+                if name == "RUN" {
+                    entries.put("updates", updates);
+                }
                 match &exec {
                     Some(items) => items.clone(),
                     None => vec![Value::string(arguments.text.as_str(), place)],
@@ -545,9 +563,10 @@ impl Builder<'_> {
             .collect()
     }
 
-    fn commands(&self, arguments: &Joined, exec: Option<&[Value]>, heredocs: &[Heredoc]) -> Value {
+    /// The commands, and the fetches of package indexes among them.
+    fn commands(&self, arguments: &Joined, exec: Option<&[Value]>, heredocs: &[Heredoc]) -> (Value, Value) {
         let place = arguments.span(self.file, 0..arguments.text.len());
-        let mut out = Vec::new();
+        let mut found: Vec<(shell::Command, &Joined)> = Vec::new();
         if let Some(items) = exec {
             let (value, _) = json::parse(arguments.text.trim_end(), self.file);
             let words = items
@@ -558,23 +577,28 @@ impl Builder<'_> {
                     range: placed.span.start as usize..placed.span.end as usize,
                 })
                 .collect();
-            out.extend(shell::exec(words).iter().map(|command| command_value(command, arguments, self.file)));
-            return Value::list(out, place);
-        }
-        let commands = shell::commands(&arguments.text);
-        let runs_shell = commands.is_empty()
-            || matches!(commands.as_slice(), [single] if matches!(single.name(), "sh" | "bash" | "ash" | "dash" | "zsh" | "ksh"));
-        out.extend(commands.iter().map(|command| command_value(command, arguments, self.file)));
-        for heredoc in heredocs {
-            let shell = match heredoc.body.text.strip_prefix("#!") {
-                Some(line) => line.lines().next().is_some_and(|line| line.trim_end().split([' ', '/']).any(|part| part.ends_with("sh"))),
-                None => true,
-            };
-            if runs_shell && shell {
-                out.extend(shell::commands(&heredoc.body.text).iter().map(|command| command_value(command, &heredoc.body, self.file)));
+            found.extend(shell::exec(words).into_iter().map(|command| (command, arguments)));
+        } else {
+            found.extend(shell::commands(&arguments.text).into_iter().map(|command| (command, arguments)));
+            let runs_shell = found.is_empty()
+                || matches!(found.as_slice(), [(single, _)] if matches!(single.name(), "sh" | "bash" | "ash" | "dash" | "zsh" | "ksh"));
+            for heredoc in heredocs.iter().filter(|heredoc| runs_shell && is_shell_script(&heredoc.body.text)) {
+                found.extend(shell::commands(&heredoc.body.text).into_iter().map(|command| (command, &heredoc.body)));
             }
         }
-        Value::list(out, place)
+        let mut updates = Vec::new();
+        for (at, (command, joined)) in found.iter().enumerate() {
+            if package_command(command) == Some(PackageCommand::Update) {
+                let used = found.iter().skip(at + 1).any(|(later, _)| package_command(later) == Some(PackageCommand::Install));
+                let span = joined.span(self.file, command.range.clone());
+                let mut entries = Entries::default();
+                entries.put("name", Value::string(command.name(), span));
+                entries.put("used", Value::bool(used, span));
+                updates.push(Value::map(entries.0, span));
+            }
+        }
+        let values = found.iter().map(|(command, joined)| command_value(command, joined, self.file)).collect();
+        (Value::list(values, place), Value::list(updates, place))
     }
 
     fn healthcheck(&mut self, arguments: &Joined, entries: &mut Entries) -> Vec<Value> {
@@ -592,7 +616,7 @@ impl Builder<'_> {
         }
         let command = arguments.from(end + rest.len() - rest.trim_start().len());
         let exec = self.exec_form(&command);
-        entries.put("commands", self.commands(&command, exec.as_deref(), &[]));
+        entries.put("commands", self.commands(&command, exec.as_deref(), &[]).0);
         exec.unwrap_or_else(|| vec![Value::string(command.text.as_str(), command.span(self.file, 0..command.text.len()))])
     }
 
@@ -648,6 +672,53 @@ impl Builder<'_> {
             }
             (None, _) => entries.put("user", value),
         }
+    }
+}
+
+/// Whether the body of a here-document is for a shell: it says no other interpreter.
+fn is_shell_script(text: &str) -> bool {
+    match text.strip_prefix("#!") {
+        Some(line) => line.lines().next().is_some_and(|line| line.trim_end().split([' ', '/']).any(|part| part.ends_with("sh"))),
+        None => true,
+    }
+}
+
+/// What a package manager is asked to do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum PackageCommand {
+    /// Fetch the index of packages.
+    Update,
+    /// Install or upgrade packages.
+    Install,
+}
+
+fn package_command(command: &shell::Command) -> Option<PackageCommand> {
+    const MANAGERS: [&str; 10] = ["apt", "apt-get", "aptitude", "apk", "dnf", "microdnf", "opkg", "tdnf", "yum", "zypper"];
+    const INSTALLS: [&str; 13] = [
+        "add",
+        "build-dep",
+        "dist-upgrade",
+        "distro-sync",
+        "full-upgrade",
+        "groupinstall",
+        "in",
+        "install",
+        "localinstall",
+        "patch",
+        "reinstall",
+        "source-install",
+        "upgrade",
+    ];
+    if !MANAGERS.contains(&command.name()) {
+        return None;
+    }
+    let has = |known: &[&str]| command.words.iter().skip(1).any(|word| known.contains(&word.text.as_str()));
+    if has(&INSTALLS) {
+        Some(PackageCommand::Install)
+    } else if has(&["update", "refresh", "ref"]) {
+        Some(PackageCommand::Update)
+    } else {
+        None
     }
 }
 
