@@ -10,6 +10,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
 use common::{ORIGIN, blobs, key, record};
@@ -43,8 +44,8 @@ fn start(folder: &Path, first: u64) -> Child {
     command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
 }
 
-/// What a writer acknowledged: places and digests. A line cut off by death says nothing.
-fn acknowledged(child: &mut Child) -> impl FnOnce() -> Vec<(u64, String)> + use<> {
+/// What a writer acknowledged: places and digests. A line cut off by death says nothing. `first` hears of the first.
+fn acknowledged(child: &mut Child, first: Sender<()>) -> impl FnOnce() -> Vec<(u64, String)> + use<> {
     let lines = BufReader::new(child.stdout.take().unwrap());
     move || {
         let mut out = Vec::new();
@@ -56,6 +57,8 @@ fn acknowledged(child: &mut Child) -> impl FnOnce() -> Vec<(u64, String)> + use<
                 && digest.len() == 64
             {
                 out.push((index.parse().unwrap(), digest.to_owned()));
+                // Nobody listens any more once the writer is to die.
+                let _ = first.send(());
             }
         }
         out
@@ -74,9 +77,9 @@ fn nothing_acknowledged_is_lost() {
         let root = folder.path().join("ledger");
         let mut known = Known::default();
         for run in first_run..runs.min(first_run + RUNS_PER_LEDGER) {
-            // Now and then the death comes while the ledger is still being made or opened.
+            // Every other time the wait begins with the process, so that death may come while the ledger is being made or opened.
             let delays = [random.u64(0..120), random.u64(0..120)];
-            told += kill_two(&root, run * 1_000_000, delays, &mut known);
+            told += kill_two(&root, run * 1_000_000, delays, run % 2 == 0, &mut known);
             kills_with_leftovers += u64::from(known.check(&root));
         }
         // Whoever comes next goes on, and cleans up.
@@ -91,10 +94,12 @@ fn nothing_acknowledged_is_lost() {
     assert!(told > 0);
 }
 
-/// Starts two writers, kills each after its delay in milliseconds (after the first has begun), and keeps what was told.
-fn kill_two(root: &Path, first: u64, delays: [u64; 2], known: &mut Known) -> u64 {
+/// Starts two writers, kills each after its delay in milliseconds, counted from its start or from its first acknowledgement, and keeps
+/// what was told.
+fn kill_two(root: &Path, first: u64, delays: [u64; 2], from_first: bool, known: &mut Known) -> u64 {
     let mut children: Vec<Child> = (0..2).map(|writer| start(root, first + writer * 500_000)).collect();
-    let readers: Vec<_> = children.iter_mut().map(acknowledged).collect();
+    let (senders, begun): (Vec<_>, Vec<_>) = (0..2).map(|_| channel()).unzip();
+    let readers: Vec<_> = children.iter_mut().zip(senders).map(|(child, sender)| acknowledged(child, sender)).collect();
     let done = AtomicBool::new(false);
     let told: Vec<(u64, String)> = std::thread::scope(|scope| {
         let threads: Vec<_> = readers.into_iter().map(|reader| scope.spawn(reader)).collect();
@@ -102,8 +107,13 @@ fn kill_two(root: &Path, first: u64, delays: [u64; 2], known: &mut Known) -> u64
         let killers: Vec<_> = children
             .iter_mut()
             .zip(delays)
-            .map(|(child, delay)| {
+            .zip(begun)
+            .map(|((child, delay), begun)| {
                 scope.spawn(move || {
+                    if from_first {
+                        // An error means that the writer died by itself, which the count of what was told shows.
+                        let _ = begun.recv();
+                    }
                     std::thread::sleep(Duration::from_millis(delay));
                     child.kill().unwrap();
                     child.wait().unwrap();
