@@ -38,9 +38,10 @@ impl Target {
         Ok(Target { tree, repository, prefix, unlisted })
     }
 
-    /// The folder's absolute path, by which other scanners may name files.
+    /// Absolute path of the repository's top, else of the folder, by which other scanners may name files.
     pub(crate) fn absolute(&self) -> String {
-        self.tree.top().to_str().map(str::to_owned).unwrap_or_default()
+        let top = self.repository.as_ref().map_or(self.tree.top(), Repository::work_dir);
+        top.to_str().map(str::to_owned).unwrap_or_default()
     }
 }
 

@@ -63,6 +63,7 @@ pub(crate) fn judged(
         floor: given.floor.as_ref(),
         externals: &given.externals,
         absolute: &absolute,
+        prefix: &target.prefix,
         options: reading::options(arguments),
         only: &arguments.rule,
         keep_all: how.keep_all,

@@ -49,7 +49,7 @@ pub(crate) fn take_in(input: &JudgeInput<'_>, config: &Config, texts: &SourceMap
         };
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let number = texts.add(Arc::clone(&file.path), text);
-        let external = read(text, number, &file.path, ReadOptions { root: input.absolute, prefix: "", exists: &exists });
+        let external = read(text, number, &file.path, ReadOptions { root: input.absolute, prefix: input.prefix, exists: &exists });
         if external.failed() {
             out.skipped.push(SkippedFile {
                 file: Arc::clone(&file.path),

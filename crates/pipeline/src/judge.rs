@@ -100,8 +100,10 @@ pub struct JudgeInput<'a> {
     pub floor: Option<&'a FloorFile>,
     /// Results of other scanners given on the command line.
     pub externals: &'a [ExternalFile],
-    /// The folder's absolute path, by which other scanners may name files; empty for none.
+    /// Absolute path of the repository's top (of the judged folder outside git), by which other scanners may name files.
     pub absolute: &'a str,
+    /// The judged folder within the repository; empty for the top and outside git.
+    pub prefix: &'a str,
     /// Settings for reading given by flags; the configuration's come first.
     pub options: CollectOptions,
     /// Judge by these rules only; empty for all.
