@@ -130,8 +130,9 @@ pub(super) struct Ids {
 }
 
 impl Ids {
-    /// The subject of an object. Namespaced kinds are `Kind/namespace/name`, the others `Kind/name`; an object without a name has its
-    /// ordinal, `#1`, behind its `generateName` if it has one; a second object of the same id gets `#2`.
+    /// The subject of an object. Namespaced kinds are `Kind/namespace/name`, the others `Kind/name`. An object without a name goes by its
+    /// `generateName` and an ordinal (`job-#1`), else by its labels (`app-web.tier-front`), else by an ordinal alone; a second object of
+    /// the same id gets `#2`.
     pub(super) fn subject(&mut self, object: Object, root: &Arc<str>) -> Subject {
         let metadata = object.value.get("metadata");
         let field = |key: &str| metadata.and_then(|metadata| metadata.get(key)).and_then(text).filter(|text| !text.is_empty());
@@ -140,7 +141,7 @@ impl Ids {
             base += &field("namespace").unwrap_or_else(|| "default".to_owned());
             base.push('/');
         }
-        let name = field("name");
+        let name = field("name").or_else(|| if field("generateName").is_none() { labels(metadata?) } else { None });
         let unnamed = name.is_none();
         base += &name.or_else(|| field("generateName")).unwrap_or_default();
         let mut id;
@@ -168,6 +169,13 @@ impl Ids {
             via: Vec::new(),
         }
     }
+}
+
+/// The labels as one text: `app-web.tier-front`.
+fn labels(metadata: &Value) -> Option<String> {
+    let pairs = metadata.get("labels")?.as_map()?.iter();
+    let joined = pairs.filter_map(|(key, entry)| Some(format!("{key}-{}", text(&entry.value)?))).collect::<Vec<_>>().join(".");
+    Some(joined).filter(|joined| !joined.is_empty())
 }
 
 /// A name as text, whatever it was written as.

@@ -93,6 +93,7 @@ fn objects_and_their_ids() {
         "apiVersion: v1\nkind: Pod\n---\napiVersion: v1\nkind: Pod\nmetadata: {generateName: b-}\n",
         &["d:Pod/default/#1 1-2", "d:Pod/default/b-#1 4-6"],
     );
+    check("apiVersion: v1\nkind: Pod\nmetadata: {labels: {app: web, tier: 1}}\n", &["d:Pod/default/app-web.tier-1 1-3"]);
     check(&format!("{POD}---\n{POD}"), &["d:Pod/default/a 1-3", "d:Pod/default/a#2 5-7"]);
     check("apiVersion: v1\nkind: Pod\nmetadata: {name: 12}\n", &["d:Pod/default/12 1-3"]);
     assert_eq!(shown(&[("a/x.yaml", POD), ("b/x.yml", POD)]), ["a:Pod/default/a 1-3", "b:Pod/default/a 1-3"]);
