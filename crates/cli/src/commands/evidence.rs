@@ -158,6 +158,9 @@ pub(crate) fn verify(place: &EvidencePlace, against: Option<&Path>, public_key: 
             for (log, count) in &report.imported {
                 out.push_str(&format!("{count} records were taken in from {}\n", escape::line(log)));
             }
+            if !report.leftovers.is_empty() {
+                out.push_str(&format!("{} files without meaning were left by interrupted writes\n", report.leftovers.len()));
+            }
             output::data(&out)?;
             Ok(0)
         }
