@@ -33,7 +33,10 @@ pub(super) struct Word {
 impl Command {
     /// The program without its folder.
     pub(super) fn name(&self) -> &str {
-        self.words.first().map_or("", |word| word.text.rsplit('/').next().unwrap_or_default())
+        self.words.first().map_or("", |word| match word.text.as_str() {
+            substitution if substitution.contains("$(") || substitution.contains('`') => substitution,
+            program => program.rsplit('/').next().unwrap_or_default(),
+        })
     }
 }
 
@@ -138,6 +141,8 @@ fn parse(text: &str, base: usize, depth: usize, out: &mut Vec<Command>) {
             }
             None => String::new(),
         };
+        // A command that is a substitution runs what it prints, as a shell would.
+        let name = if name.starts_with("$(") || name.starts_with('`') { "sh".to_owned() } else { name };
         for (inside, at) in nested {
             let first = out.len();
             parse(&inside, at, depth + 1, out);
@@ -559,7 +564,7 @@ mod tests {
         check("echo \"$(a \"b)\")\" `c d`", &["[echo][$(a \"b)\")][`c d`]", "[a][b)] > echo", "[c][d] > echo"]);
         check("bash <(curl x)", &["[bash][<(curl x)]", "[curl][x] > bash"]);
         check("sh -c 'a && b'", &["[sh][-c][a && b]", "[a]", "[b]"]);
-        check("bash -lc \"a; $(b)\"", &["[bash][-lc][a; $(b)]", "[a]", "[$(b)]", "[b] > $(b)"]);
+        check("bash -lc \"a; $(b)\"", &["[bash][-lc][a; $(b)]", "[a]", "[$(b)]", "[b] > sh"]);
         check("echo $((1 + 2)) ${A:-b c}", &["[echo][$((1 + 2))][${A:-b c}]"]);
         check("echo $(unclosed", &["[echo][$(unclosed]", "[unclosed] > echo"]);
     }

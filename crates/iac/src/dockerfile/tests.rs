@@ -164,8 +164,8 @@ fn images() {
     from("FROM ${V:-a:1}", "\"a\"", "\"1\"", "-");
     from("FROM $V/a:1", "?", "\"1\"", "-");
     from("FROM $V/a", "?", "?", "-");
-    from("FROM a:$V-slim", "\"a\"", "a:?", "-");
-    from("FROM x/a:1$V", "\"x/a\"", "x/a:1?", "-");
+    from("FROM a:$V-slim", "\"a\"", "?", "-");
+    from("FROM x/a:1$V", "\"x/a\"", "1?", "-");
     from("FROM $V/a@sha256:ff", "?", "-", "\"sha256:ff\"");
     from("FROM a$E", "\"a\"", "-", "-");
     check("FROM --platform=$BUILDPLATFORM a", "0/FROM[1]", "platform", "?");
@@ -248,6 +248,7 @@ fn other_instructions() {
     check("ARG a b=c", "ARG", "pairs", "[{key: \"a\"}, {key: \"b\", value: \"c\"}]");
     check("USER app:grp", "USER", "group", "\"grp\"");
     check("USER 0", "USER", "user", "\"0\"");
+    check("USER a:b$X", "USER", "group", "b?");
     check(
         "EXPOSE 22 80/udp 7000-8000/TCP $P",
         "EXPOSE",

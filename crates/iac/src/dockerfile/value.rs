@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use probity_core::{Subject, SubjectKind};
-use probity_value::{Data, FileId, Map, Span, UnknownKind, Value, json};
+use probity_value::{Data, FileId, Map, Span, Unknown, UnknownKind, Value, json};
 
 use super::expand::{Binding, Expanded, Scope, Style, expand};
 use super::scan::{Fault, Heredoc, Joined, Logical, Scanned, shown, words};
@@ -664,11 +664,8 @@ impl Builder<'_> {
         match (expanded.start.split_once(':'), expanded.known()) {
             (Some((user, group)), known) => {
                 entries.put("user", Value { data: Data::String(user.into()), ..value.clone() });
-                if known.is_some() {
-                    entries.put("group", Value { data: Data::String(group.into()), ..value });
-                } else {
-                    entries.put("group", value);
-                }
+                let group = if known.is_some() { Data::String(group.into()) } else { with_prefix(&value, group) };
+                entries.put("group", Value { data: group, ..value });
             }
             (None, _) => entries.put("user", value),
         }
@@ -742,6 +739,14 @@ fn split(text: &str) -> Vec<std::ops::Range<usize>> {
     out
 }
 
+/// An unknown part of an unknown text, with its own known beginning.
+fn with_prefix(value: &Value, prefix: &str) -> Data {
+    match &value.data {
+        Data::Unknown(unknown) => Data::Unknown(Arc::new(Unknown { prefix: prefix.into(), ..Unknown::clone(unknown) })),
+        other => other.clone(),
+    }
+}
+
 /// `image`, `tag` and `digest` of a reference, as far as they are known.
 fn image_parts(reference: &Expanded, span: Span, entries: &mut Entries) {
     let part = |text: &str| Value { data: Data::String(text.into()), ..reference.value(span) };
@@ -755,10 +760,10 @@ fn image_parts(reference: &Expanded, span: Span, entries: &mut Entries) {
         let start = reference.start.rsplit('/').next().unwrap_or_default();
         match (start.split_once(':'), tag, digest) {
             // `golang:${VERSION}-alpine`: the image is known, the tag is not.
-            (Some(_), _, _) if !name.contains('/') => {
+            (Some((_, begun)), _, _) if !name.contains('/') => {
                 let length = reference.start.len() - start.len() + start.find(':').unwrap_or(0);
                 entries.put("image", part(reference.start.get(..length).unwrap_or_default()));
-                entries.put("tag", unknown);
+                entries.put("tag", Value { data: with_prefix(&unknown, begun), ..unknown });
             }
             (_, Some(tag), _) => {
                 entries.put("image", unknown);
@@ -770,7 +775,7 @@ fn image_parts(reference: &Expanded, span: Span, entries: &mut Entries) {
                     // Whether there is a tag at all hangs on the unknown.
                     let mut tag = unknown;
                     if let Data::Unknown(reason) = &mut tag.data {
-                        let reason = probity_value::Unknown { set: false, prefix: "".into(), ..probity_value::Unknown::clone(reason) };
+                        let reason = Unknown { set: false, prefix: "".into(), ..Unknown::clone(reason) };
                         tag.data = Data::Unknown(Arc::new(reason));
                     }
                     entries.put("tag", tag);
@@ -804,7 +809,7 @@ fn port(value: &Value) -> Value {
     let part = |data: Data| Value { data, ..value.clone() };
     let Some(text) = value.as_str() else {
         for key in ["port", "to", "protocol"] {
-            entries.put(key, value.clone());
+            entries.put(key, part(with_prefix(value, "")));
         }
         return Value::map(entries.0, value.span);
     };
