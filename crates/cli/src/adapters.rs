@@ -11,13 +11,14 @@ use probity_files::FolderTree;
 use probity_iac::chart::ChartSource;
 use probity_iac::dockerfile::DockerfileSource;
 use probity_iac::kubernetes::KubernetesSource;
+use probity_iac::terraform::TerraformSource;
 
 use probity_pipeline::{Compile, Compiled};
 use probity_value::{SourceMap, Span};
 use probity_verdict::SignatureCheck;
 
 /// The sources, in the order in which they claim files.
-pub(crate) const SOURCES: &[&dyn Source] = &[&ChartSource, &DockerfileSource, &KubernetesSource];
+pub(crate) const SOURCES: &[&dyn Source] = &[&ChartSource, &TerraformSource, &DockerfileSource, &KubernetesSource];
 
 /// The time of the machine.
 pub(crate) struct SystemClock;

@@ -12,6 +12,7 @@ use probity_files::FolderTree;
 use probity_formats::{explain, json};
 use probity_iac::dockerfile::DockerfileSource;
 use probity_iac::kubernetes::KubernetesSource;
+use probity_iac::terraform::TerraformSource;
 
 use probity_value::SourceMap;
 use probity_verdict::{ids, own};
@@ -85,7 +86,7 @@ impl Tree for OneFile {
 /// The subjects of a test's text.
 fn world(source: TestSource, text: &str) -> Option<(World, Vec<Diagnostic>)> {
     let (path, reader): (&str, &dyn Source) = match source {
-        TestSource::Terraform => ("main.tf", &DockerfileSource),
+        TestSource::Terraform => ("main.tf", &TerraformSource),
         TestSource::Kubernetes => ("manifest.yaml", &KubernetesSource),
         TestSource::Dockerfile => ("Dockerfile", &DockerfileSource),
     };
