@@ -29,7 +29,7 @@ use probity_value::{Map, Span, UnknownKind, Value};
 
 pub(crate) use encoding::quote;
 use support::{Call, Stop};
-pub(crate) use support::{to_text, with_marks};
+pub(crate) use support::{describe, equal, to_bool, to_number, to_text, with_marks};
 
 /// Steps that may still be taken; shared by everything one root evaluates.
 #[derive(Debug)]

@@ -267,7 +267,7 @@ impl Gather {
 }
 
 /// What a value is, for a message.
-pub(super) fn describe(value: &Value) -> &'static str {
+pub(crate) fn describe(value: &Value) -> &'static str {
     match value.data {
         Data::Null => "null",
         Data::Bool(_) => "a bool",
@@ -291,7 +291,7 @@ pub(crate) fn to_text(value: &Value) -> Option<Arc<str>> {
 }
 
 /// A number, also from text in decimal notation.
-pub(super) fn to_number(value: &Value) -> Option<Number> {
+pub(crate) fn to_number(value: &Value) -> Option<Number> {
     match &value.data {
         Data::Number(number) => Some(*number),
         Data::String(text) => parse_number(text),
@@ -313,7 +313,7 @@ pub(super) fn parse_number(text: &str) -> Option<Number> {
 }
 
 /// True or false, also from text.
-pub(super) fn to_bool(value: &Value) -> Option<bool> {
+pub(crate) fn to_bool(value: &Value) -> Option<bool> {
     match &value.data {
         Data::Bool(value) => Some(*value),
         Data::String(text) => match &**text {
@@ -326,7 +326,7 @@ pub(super) fn to_bool(value: &Value) -> Option<bool> {
 }
 
 /// Whether two values are equal; `None` where an unknown decides.
-pub(super) fn equal(a: &Value, b: &Value) -> Option<bool> {
+pub(crate) fn equal(a: &Value, b: &Value) -> Option<bool> {
     match (&a.data, &b.data) {
         (Data::Unknown(unknown), other) | (other, Data::Unknown(unknown)) => match other {
             Data::Null if unknown.set => Some(false),
