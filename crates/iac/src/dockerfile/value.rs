@@ -280,7 +280,8 @@ impl Builder<'_> {
             return None;
         };
         let place = rest.span(self.file, first.clone());
-        let reference = self.expand(rest.text.get(first).unwrap_or_default(), Style::Word);
+        let written = rest.text.get(first).unwrap_or_default();
+        let reference = self.expand(written, Style::Word);
         let text_of = |range: &std::ops::Range<usize>| rest.text.get(range.clone()).unwrap_or_default();
         let name = match parts.as_slice() {
             [_] => None,
@@ -299,7 +300,7 @@ impl Builder<'_> {
         if base.is_some() {
             entries.put("image", whole.clone());
         } else {
-            image_parts(&reference, place, &mut entries);
+            image_parts(&reference, written, place, &mut entries);
         }
         if let Some(name) = &name {
             entries.put("as", name.clone());
@@ -748,7 +749,7 @@ fn with_prefix(value: &Value, prefix: &str) -> Data {
 }
 
 /// `image`, `tag` and `digest` of a reference, as far as they are known.
-fn image_parts(reference: &Expanded, span: Span, entries: &mut Entries) {
+fn image_parts(reference: &Expanded, written: &str, span: Span, entries: &mut Entries) {
     let part = |text: &str| Value { data: Data::String(text.into()), ..reference.value(span) };
     let unknown = reference.value(span);
     let Some(known) = reference.known() else {
@@ -787,6 +788,11 @@ fn image_parts(reference: &Expanded, span: Span, entries: &mut Entries) {
         }
         return;
     };
+    // A part stands where it is written, unless a variable gave it.
+    let at = |text: &str, offset: usize| {
+        let start = span.start as usize + offset;
+        part(text).at(if written == known { Span::new(span.file, start..start + text.len()) } else { span })
+    };
     let (name, digest) = known.split_once('@').map_or((known, None), |(name, digest)| (name, Some(digest)));
     let folder = name.rfind('/').map_or(0, |at| at + 1);
     let last = name.get(folder..).unwrap_or_default();
@@ -794,12 +800,12 @@ fn image_parts(reference: &Expanded, span: Span, entries: &mut Entries) {
         Some((image, tag)) => (name.get(..folder + image.len()).unwrap_or_default(), Some(tag)),
         None => (name, None),
     };
-    entries.put("image", part(image));
+    entries.put("image", at(image, 0));
     if let Some(tag) = tag {
-        entries.put("tag", part(tag));
+        entries.put("tag", at(tag, image.len() + 1));
     }
     if let Some(digest) = digest {
-        entries.put("digest", part(digest));
+        entries.put("digest", at(digest, name.len() + 1));
     }
 }
 

@@ -66,7 +66,12 @@ fn bytes(call: &Call<'_>) -> Result<Arc<[u8]>, Stop> {
             call.spend(bytes.len() as u64 / 64)?;
             Ok(bytes)
         }
-        Err(TreeError::Missing) => Err(call.error(format!("there is no file `{shown}`"))),
+        Err(TreeError::Missing) => {
+            // Paths start at the root module; people mean the module they write in.
+            let beside = resolve(call.cx.module_dir, &path).filter(|beside| *beside != resolved && call.cx.files.read(beside).is_ok());
+            let hint = if beside.is_some() { format!("; the one beside the module is `${{path.module}}/{shown}`") } else { String::new() };
+            Err(call.error(format!("there is no file `{shown}`{hint}")))
+        }
         Err(TreeError::Outside) => Err(outside(call, &path)),
         Err(error) => Err(Stop::With(call.outside(UnknownKind::File, format!("`{shown}` cannot be read: {error}")))),
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use probity_value::{Data, Number, Value};
+use probity_value::{Data, Number, Unknown, Value};
 
 use super::encoding::to_json;
 use super::support::{Call, Stop, describe, to_bool, to_number, to_text};
@@ -29,10 +29,7 @@ pub(super) fn format(call: &Call<'_>) -> Result<Value, Stop> {
     let args: Vec<&Value> = call.args.iter().skip(1).collect();
     match render(call, &text, &args)? {
         Rendered::Whole(out) => Ok(call.string(out)),
-        Rendered::Until(prefix, unknown) => {
-            let value = unknown.find_unknown().map(|reason| call.unknown_text(reason, prefix));
-            Err(value.map_or_else(|| call.error("an argument is not known"), Stop::With))
-        }
+        Rendered::Until(prefix, unknown) => Err(Stop::With(call.unknown_text(unknown, prefix))),
     }
 }
 
@@ -67,10 +64,7 @@ pub(super) fn formatlist(call: &Call<'_>) -> Result<Value, Stop> {
             call.args.iter().skip(1).map(|arg| arg.as_list().and_then(|items| items.get(round)).unwrap_or(arg)).collect();
         let item = match render(call, &text, &args)? {
             Rendered::Whole(text) => call.string(text),
-            Rendered::Until(prefix, unknown) => match unknown.find_unknown() {
-                Some(reason) => call.unknown_text(reason, prefix),
-                None => return Err(call.error("an argument is not known")),
-            },
+            Rendered::Until(prefix, unknown) => call.unknown_text(unknown, prefix),
         };
         out.push(super::support::with_marks(item, args.into_iter(), true));
     }
@@ -79,8 +73,8 @@ pub(super) fn formatlist(call: &Call<'_>) -> Result<Value, Stop> {
 
 enum Rendered<'v> {
     Whole(String),
-    /// The text up to the first unknown argument, and that argument.
-    Until(String, &'v Value),
+    /// The text up to the first argument with an unknown part, and why it is unknown.
+    Until(String, &'v Unknown),
 }
 
 fn render<'v>(call: &Call<'_>, format: &str, args: &[&'v Value]) -> Result<Rendered<'v>, Stop> {
@@ -104,11 +98,11 @@ fn render<'v>(call: &Call<'_>, format: &str, args: &[&'v Value]) -> Result<Rende
         let Some(arg) = number.checked_sub(1).and_then(|at| args.get(at)) else {
             return Err(call.error(format!("not enough arguments for `%{}`: it wants number {number} of {}", verb.raw, args.len())));
         };
-        if let Some(reason) = arg.find_unknown() {
+        if let Some(reason) = call.find_unknown(arg)? {
             if arg.is_unknown() && matches!(verb.mode, 's' | 'v') && verb.width.is_none() && verb.precision.is_none() && !verb.sharp {
                 out.push_str(&reason.prefix);
             }
-            return Ok(Rendered::Until(out, arg));
+            return Ok(Rendered::Until(out, reason));
         }
         append(call, &verb, arg, &mut out)?;
         call.spend(1)?;

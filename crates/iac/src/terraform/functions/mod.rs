@@ -172,7 +172,7 @@ pub(crate) fn call(name: &str, args: &[Value], cx: &CallContext<'_>) -> Result<V
             }
         )));
     }
-    let outcome = call.spend(1).and_then(|()| (function.body)(&call));
+    let outcome = call.spend_for_arguments().and_then(|()| (function.body)(&call));
     match outcome {
         Ok(value) | Err(Stop::With(value)) => Ok(if function.plain { call.marked(value, true) } else { value }),
         Err(Stop::Error(error)) => Err(error),
@@ -189,7 +189,8 @@ fn count_words(function: Function) -> String {
 }
 
 /// Whether there is a function of that name.
-pub(crate) fn is_known_function(name: &str) -> bool {
+#[cfg(test)]
+fn is_known_function(name: &str) -> bool {
     name.starts_with("provider::") || find(name).is_some()
 }
 

@@ -81,7 +81,9 @@ fn plus(call: &Call<'_>, a: Number, b: Number) -> Result<Number, Stop> {
     {
         return Ok(Number::Int(sum));
     }
+    // Terraform adds decimals exactly; fifteen digits are what a double holds of them.
     let sum = a.as_f64() + b.as_f64();
+    let sum: f64 = if sum.fract() == 0.0 { sum } else { format!("{sum:.14e}").parse().unwrap_or(sum) };
     if sum.is_finite() { Ok(Number::from_f64(sum)) } else { Err(call.error("the result is not a finite number")) }
 }
 

@@ -16,6 +16,8 @@ pub(super) const MAX_ITEMS: usize = 1 << 20;
 const MAX_ORIGIN_STEPS: usize = 16;
 /// Most references a merged value keeps.
 const MAX_REFERENCES: usize = 64;
+/// Parts of values that one look may visit. Values share their parts, so a small text can make one of a million million parts.
+const MAX_VISITED: usize = 1 << 20;
 
 /// Why a body ends before its end.
 #[derive(Debug)]
@@ -93,10 +95,32 @@ impl<'c> Call<'c> {
     /// The argument without any unknown part.
     pub(super) fn wholly_known(&self, index: usize) -> Result<&'c Value, Stop> {
         let value = self.known(index)?;
-        match value.find_unknown() {
+        match self.find_unknown(value)? {
             Some(unknown) => Err(Stop::With(self.unknown(unknown))),
             None => Ok(value),
         }
+    }
+
+    /// The first unknown in a value; ends the call where there are too many parts to look at.
+    pub(super) fn find_unknown<'v>(&self, value: &'v Value) -> Result<Option<&'v Unknown>, Stop> {
+        let mut left = MAX_VISITED;
+        let found = first_unknown(value, &mut left);
+        self.spend((MAX_VISITED - left) as u64 / 16)?;
+        match found {
+            Some(found) => Ok(found),
+            None => Err(self.limit(&format!("an argument of `{}` has more than {MAX_VISITED} parts", self.name))),
+        }
+    }
+
+    /// Takes steps by the size of the arguments: what a body may do once with each of their items.
+    pub(super) fn spend_for_arguments(&self) -> Result<(), Stop> {
+        let size = |value: &Value| match &value.data {
+            Data::List(items) => items.len(),
+            Data::Map(map) => map.len(),
+            Data::String(text) => text.len() / 8,
+            _ => 0,
+        };
+        self.spend(1 + self.args.iter().map(size).sum::<usize>() as u64 / 8)
     }
 
     /// The argument as text.
@@ -206,6 +230,27 @@ impl<'c> Call<'c> {
     }
 }
 
+/// The first unknown in a value; the outer `None` where there are more parts than `left`.
+#[expect(clippy::option_option, reason = "not found and not looked through are different")]
+fn first_unknown<'v>(value: &'v Value, left: &mut usize) -> Option<Option<&'v Unknown>> {
+    *left = left.checked_sub(1)?;
+    let mut each = |items: &mut dyn Iterator<Item = &'v Value>| {
+        for item in items {
+            match first_unknown(item, left)? {
+                None => {}
+                found => return Some(found),
+            }
+        }
+        Some(None)
+    };
+    match &value.data {
+        Data::Unknown(unknown) => Some(Some(unknown)),
+        Data::List(items) => each(&mut items.iter()),
+        Data::Map(map) => each(&mut map.values()),
+        _ => Some(None),
+    }
+}
+
 /// Composed form (NFC), in which Terraform keeps all texts.
 pub(super) fn normalise(text: Arc<str>) -> Arc<str> {
     if text.is_ascii() || unicode_normalization::is_nfc(&text) { text } else { text.nfc().collect::<String>().into() }
@@ -213,7 +258,7 @@ pub(super) fn normalise(text: Arc<str>) -> Arc<str> {
 
 /// `value` with the marks, references and steps of `sources`, after its own.
 pub(crate) fn with_marks<'v>(mut value: Value, sources: impl Iterator<Item = &'v Value>, deep: bool) -> Value {
-    let mut gather = Gather { sensitive: value.sensitive, origin: value.origin.take(), merged: None };
+    let mut gather = Gather { sensitive: value.sensitive, origin: value.origin.take(), merged: None, left: MAX_VISITED };
     for source in sources {
         gather.take(source, deep);
     }
@@ -228,10 +273,18 @@ struct Gather {
     origin: Option<Arc<Origin>>,
     /// The merged one once there was a second.
     merged: Option<Origin>,
+    /// Parts that may still be looked at.
+    left: usize,
 }
 
 impl Gather {
     fn take(&mut self, value: &Value, deep: bool) {
+        let Some(left) = self.left.checked_sub(1) else {
+            // What was not looked at may be sensitive.
+            self.sensitive = true;
+            return;
+        };
+        self.left = left;
         self.sensitive |= value.sensitive;
         if let Some(origin) = &value.origin {
             self.merge(origin);
@@ -325,8 +378,14 @@ pub(crate) fn to_bool(value: &Value) -> Option<bool> {
     }
 }
 
-/// Whether two values are equal; `None` where an unknown decides.
+/// Whether two values are equal; `None` where an unknown decides, or where there are too many parts to compare.
 pub(crate) fn equal(a: &Value, b: &Value) -> Option<bool> {
+    let mut left = MAX_VISITED;
+    equal_within(a, b, &mut left)
+}
+
+fn equal_within(a: &Value, b: &Value, left: &mut usize) -> Option<bool> {
+    *left = left.checked_sub(1)?;
     match (&a.data, &b.data) {
         (Data::Unknown(unknown), other) | (other, Data::Unknown(unknown)) => match other {
             Data::Null if unknown.set => Some(false),
@@ -337,24 +396,26 @@ pub(crate) fn equal(a: &Value, b: &Value) -> Option<bool> {
             if a.len() != b.len() {
                 return Some(false);
             }
-            all_equal(a.iter().zip(b.iter()))
+            all_equal(a.iter().zip(b.iter()), left)
         }
         (Data::Map(a), Data::Map(b)) => {
             if a.len() != b.len() || !a.keys().all(|key| b.contains_key(key)) {
                 return Some(false);
             }
-            all_equal(a.iter().filter_map(|(key, entry)| Some((&entry.value, b.get(key)?))))
+            all_equal(a.iter().filter_map(|(key, entry)| Some((&entry.value, b.get(key)?))), left)
         }
+        (Data::List(_) | Data::Map(_), _) | (_, Data::List(_) | Data::Map(_)) => Some(false),
         _ => Some(a == b),
     }
 }
 
-fn all_equal<'v>(pairs: impl Iterator<Item = (&'v Value, &'v Value)>) -> Option<bool> {
+fn all_equal<'v>(pairs: impl Iterator<Item = (&'v Value, &'v Value)>, left: &mut usize) -> Option<bool> {
     let mut sure = true;
     for (a, b) in pairs {
-        match equal(a, b) {
+        match equal_within(a, b, left) {
             Some(false) => return Some(false),
             Some(true) => {}
+            None if *left == 0 => return None,
             None => sure = false,
         }
     }

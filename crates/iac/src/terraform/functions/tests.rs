@@ -133,6 +133,7 @@ fn numbers() {
     check("signum", "[0.5]", "1");
     check("sum", "[[10, 13, 6, 4.5]]", "33.5");
     check("sum", "[[\"1\", 2]]", "3");
+    check("sum", "[[1.1, 2.2]]", "3.3");
     check("sum", "[[]]", "error");
     check("sum", "[[9223372036854775807, 1]]", "9.223372036854776e18");
     check("parseint", "[\"100\", 10]", "100");
@@ -680,6 +681,32 @@ fn growth_meets_the_budget() {
 }
 
 #[test]
+fn values_that_share_their_parts_do_not_explode() {
+    // Twenty-odd lists of two, each twice the one before: a million million parts in a few bytes.
+    let mut value = Value::list(vec![Value::string("x", Span::NONE); 2], Span::NONE);
+    let mut other = value.clone();
+    for _ in 0..40 {
+        value = Value::list(vec![value.clone(), value], Span::NONE);
+        other = Value::list(vec![other.clone(), other], Span::NONE);
+    }
+    let one = std::slice::from_ref(&value);
+    for name in ["jsonencode", "yamlencode", "flatten", "distinct", "sort", "length", "toset", "one", "reverse", "sum", "alltrue"] {
+        let _ = run(name, one, 50_000_000);
+    }
+    let text = Value::string("%v", Span::NONE);
+    for (name, args) in [
+        ("format", vec![text.clone(), value.clone()]),
+        ("join", vec![text.clone(), value.clone()]),
+        ("contains", vec![Value::list(vec![other.clone()], Span::NONE), value.clone()]),
+        ("index", vec![Value::list(vec![other.clone()], Span::NONE), value.clone()]),
+        ("setunion", vec![Value::list(vec![other.clone()], Span::NONE), Value::list(vec![value.clone()], Span::NONE)]),
+        ("setsubtract", vec![Value::list(vec![other], Span::NONE), Value::list(vec![value], Span::NONE)]),
+    ] {
+        let _ = run(name, &args, 50_000_000);
+    }
+}
+
+#[test]
 fn wrong_calls_are_errors_that_name_the_function() {
     let message = |name: &str, given: &str| run(name, &args(given), 100).unwrap_err().message;
     assert_eq!(message("nope", "[]"), "there is no function named `nope`");
@@ -689,5 +716,9 @@ fn wrong_calls_are_errors_that_name_the_function() {
     assert_eq!(message("join", "[\"\"]"), "`join` takes at least 2 arguments, but 1 is given");
     assert_eq!(message("upper", "[[]]"), "`upper`: argument 1 must be a string, not a list");
     assert_eq!(message("file", "[\"nope\"]"), "`file`: there is no file `nope`");
+    assert_eq!(
+        message("file", "[\"policy.json\"]"),
+        "`file`: there is no file `policy.json`; the one beside the module is `${path.module}/policy.json`"
+    );
     assert!(!is_known_function("try") && !is_known_function("can"));
 }
