@@ -42,20 +42,22 @@ pub(crate) fn run(arguments: &GateArguments) -> Result<u8> {
         output::talk("nothing to look at: no file here is one that Probity reads");
         report.verdict = None;
     } else {
-        match Evidence::open(&arguments.place, &judged.config.evidence, target.tree.top())? {
-            None => output::talk("evidence: none; this verdict is not recorded anywhere and proves nothing later"),
-            Some(mut log) => {
-                let written = inputs(&target, open_base.as_ref(), arguments, &given)
-                    .and_then(|inputs| Ok(record(&report, &judged.verdict, &inputs, engine()?, &mut log.ledger, &*log.signer)?));
-                match written {
-                    Ok(receipt) => report.evidence = Some(evidence(&receipt, log.anchored, log.place.display().to_string())),
-                    Err(error) => {
-                        output::talk(&format!("error: the verdict could not be recorded, so there is none: {error:#}"));
-                        unrecorded = true;
-                        if report.verdict.as_ref().is_some_and(|verdict| verdict.colour != Some(Colour::Red)) {
-                            report.verdict = None;
-                        }
-                    }
+        let written = match Evidence::open(&arguments.place, &judged.config.evidence, target.tree.top()) {
+            Ok(None) => Ok(None),
+            Ok(Some(mut log)) => inputs(&target, open_base.as_ref(), arguments, &given)
+                .and_then(|inputs| Ok(record(&report, &judged.verdict, &inputs, engine()?, &mut log.ledger, &*log.signer)?))
+                .map(|receipt| Some(evidence(&receipt, log.anchored, log.place.display().to_string()))),
+            Err(error) if error.is::<Wrong>() => return Err(error),
+            Err(error) => Err(error),
+        };
+        match written {
+            Ok(Some(place)) => report.evidence = Some(place),
+            Ok(None) => output::talk("evidence: none; this verdict is not recorded anywhere and proves nothing later"),
+            Err(error) => {
+                output::talk(&format!("error: the verdict could not be recorded, so there is none: {error:#}"));
+                unrecorded = true;
+                if report.verdict.as_ref().is_some_and(|verdict| verdict.colour != Some(Colour::Red)) {
+                    report.verdict = None;
                 }
             }
         }
@@ -71,7 +73,9 @@ pub(crate) fn as_base(open: &OpenBase) -> Base<'_> {
 
 /// SHA-256 of this very program.
 pub(crate) fn engine() -> Result<Digest> {
-    let place = std::env::current_exe().context("the program's own file cannot be found")?;
+    // On Linux this is the file that runs, also where another version took its place since.
+    let running = Path::new("/proc/self/exe");
+    let place = if running.exists() { running.to_owned() } else { std::env::current_exe().context("the program's own file cannot be found")? };
     Ok(sha256(&std::fs::read(place).context("the program's own file cannot be read")?))
 }
 
