@@ -92,8 +92,7 @@ impl Source for TerraformSource {
 
     fn collect(&self, scope: &Scope<'_>) -> Collected {
         let mut out = Collected::default();
-        let claimed: Vec<(Arc<str>, Kind)> =
-            scope.unclaimed.iter().filter_map(|path| Some((Arc::clone(path), kind(path)?))).collect();
+        let claimed: Vec<(Arc<str>, Kind)> = scope.unclaimed.iter().filter_map(|path| Some((Arc::clone(path), kind(path)?))).collect();
         if claimed.is_empty() {
             return out;
         }
@@ -216,16 +215,12 @@ fn collect(scope: &Scope<'_>, texts: Vec<Text>, out: &mut Collected) {
     for config in &configs {
         folders.entry(path::folder(&config.path).into()).or_default().push(config);
     }
-    let modules: BTreeMap<Arc<str>, Module> = folders
-        .into_iter()
-        .map(|(dir, files)| (Arc::clone(&dir), Module::new(dir, &files, &mut out.diagnostics)))
-        .collect();
+    let modules: BTreeMap<Arc<str>, Module> =
+        folders.into_iter().map(|(dir, files)| (Arc::clone(&dir), Module::new(dir, &files, &mut out.diagnostics))).collect();
     let program = Program { modules, tree: scope.tree, sources: scope.sources, options: scope.options };
     let roots = root::roots(&program.modules);
-    let evaluated: Vec<Evaluated> = roots
-        .par_iter()
-        .map(|dir| root::evaluate(&program, dir, &variable_files, manifest(scope.tree, dir)))
-        .collect();
+    let evaluated: Vec<Evaluated> =
+        roots.par_iter().map(|dir| root::evaluate(&program, dir, &variable_files, manifest(scope.tree, dir))).collect();
 
     let mut used: BTreeSet<Arc<str>> = BTreeSet::new();
     let mut loaded: BTreeSet<Arc<str>> = BTreeSet::new();
@@ -238,10 +233,17 @@ fn collect(scope: &Scope<'_>, texts: Vec<Text>, out: &mut Collected) {
     coverage(&texts, &broken, &used, &loaded, out);
     // A module called from several places says the same thing each time.
     let mut seen = BTreeSet::new();
-    out.diagnostics.retain(|diagnostic| seen.insert((diagnostic.code, Arc::clone(&diagnostic.file), diagnostic.span, diagnostic.message.clone())));
+    out.diagnostics
+        .retain(|diagnostic| seen.insert((diagnostic.code, Arc::clone(&diagnostic.file), diagnostic.span, diagnostic.message.clone())));
 }
 
-fn coverage(texts: &[Text], broken: &BTreeMap<Arc<str>, String>, used: &BTreeSet<Arc<str>>, loaded: &BTreeSet<Arc<str>>, out: &mut Collected) {
+fn coverage(
+    texts: &[Text],
+    broken: &BTreeMap<Arc<str>, String>,
+    used: &BTreeSet<Arc<str>>,
+    loaded: &BTreeSet<Arc<str>>,
+    out: &mut Collected,
+) {
     let mut counts: HashMap<FileId, usize> = HashMap::new();
     for subject in &out.subjects {
         *counts.entry(subject.span.file).or_default() += 1;

@@ -214,10 +214,12 @@ impl Module {
 
 impl Variable {
     fn new(block: &Arc<Block>, report: &mut dyn FnMut(&'static str, String)) -> Variable {
-        let flag = |name: &str| block.body.attribute(name).and_then(|attribute| match attribute.expr.kind {
-            super::syntax::ExprKind::Bool(value) => Some(value),
-            _ => None,
-        });
+        let flag = |name: &str| {
+            block.body.attribute(name).and_then(|attribute| match attribute.expr.kind {
+                super::syntax::ExprKind::Bool(value) => Some(value),
+                _ => None,
+            })
+        };
         let kind = match block.body.attribute("type").map(|attribute| Type::read(&attribute.expr)) {
             None => Type::Any,
             Some(Ok(kind)) => kind,
@@ -226,7 +228,12 @@ impl Variable {
                 Type::Any
             }
         };
-        Variable { block: Arc::clone(block), kind, nullable: flag("nullable").unwrap_or(true), sensitive: flag("sensitive").unwrap_or(false) }
+        Variable {
+            block: Arc::clone(block),
+            kind,
+            nullable: flag("nullable").unwrap_or(true),
+            sensitive: flag("sensitive").unwrap_or(false),
+        }
     }
 
     /// Its name and type: the place to point at.

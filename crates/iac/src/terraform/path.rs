@@ -44,7 +44,9 @@ mod tests {
 
     #[test]
     fn joining_never_leads_out() {
-        let check = |folder: &str, relative: &str, expected: Option<&str>| assert_eq!(join(folder, relative).as_deref(), expected, "{folder} {relative}");
+        let check = |folder: &str, relative: &str, expected: Option<&str>| {
+            assert_eq!(join(folder, relative).as_deref(), expected, "{folder} {relative}")
+        };
         check("a/b", "../c", Some("a/c"));
         check("", "./m/", Some("m"));
         check("a", "..", Some(""));

@@ -99,7 +99,12 @@ fn given(evaluator: &mut Evaluator<'_>, dir: &str, files: &BTreeMap<Arc<str>, Va
     for file in &evaluator.program.options.variable_files {
         match path::join("", file) {
             Some(path) if files.contains_key(path.as_str()) => order.push(path.into()),
-            _ => evaluator.report(Level::Error, "variable-file", Span::NONE, format!("the variable file `{file}` is not here or cannot be read")),
+            _ => evaluator.report(
+                Level::Error,
+                "variable-file",
+                Span::NONE,
+                format!("the variable file `{file}` is not here or cannot be read"),
+            ),
         }
     }
     let mut loaded = BTreeSet::new();
@@ -167,7 +172,14 @@ impl<'p> Emitter<'_, 'p> {
                     // How often it is there depends on itself: it is judged with nothing known of its arguments.
                     let value = self.evaluator.invalid(&error, resource.block.head);
                     let id = instance.address(&resource.local_address);
-                    self.subject(type_name(resource.mode, &resource.kind), id, resource.block.span, resource.block.head, value, &instance.via);
+                    self.subject(
+                        type_name(resource.mode, &resource.kind),
+                        id,
+                        resource.block.span,
+                        resource.block.head,
+                        value,
+                        &instance.via,
+                    );
                     continue;
                 }
             };

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use probity_core::Level;
 use probity_value::{Data, Map, Span, StepKind, Unknown, UnknownKind, Value};
 
 use super::{EvalError, Evaluator, Frame, Outcome, ResourceInstance, STEPS_PER_ITEM, Scope, derived, is_set, through};
@@ -13,6 +14,8 @@ use crate::terraform::syntax::{Attribute, Block, Body, Expr, ExprKind};
 
 /// Nesting of blocks.
 const MAX_BLOCKS: u32 = 64;
+/// Parts one subject may have.
+const MAX_PARTS: usize = 1 << 18;
 
 impl<'p> Evaluator<'p> {
     /// A member of a resource: an argument, or the blocks of a name. `None` where nothing is written, or where it is being worked out.
@@ -69,7 +72,31 @@ impl<'p> Evaluator<'p> {
                 }
             }
         }
-        Value::map(map, block.span)
+        self.bounded(Value::map(map, block.span))
+    }
+
+    /// The value with every part unknown that is beyond the size of a subject. Values share their parts, so a few lines can make a value
+    /// of a million million parts, and whoever looks at it would never end.
+    fn bounded(&self, value: Value) -> Value {
+        let mut left = MAX_PARTS;
+        if fits(&value, &mut left) {
+            return value;
+        }
+        let Data::Map(map) = &value.data else { return value };
+        let mut copy = Map::new();
+        let mut left = MAX_PARTS;
+        for (key, entry) in map.iter() {
+            let inner = if fits(&entry.value, &mut left) {
+                entry.value.clone()
+            } else {
+                left = 0;
+                let reason = format!("the resource has more than {MAX_PARTS} parts");
+                self.report(Level::Error, "value-limit", entry.value.span, format!("{reason}; `{key}` and what follows is unknown"));
+                Value::unknown(UnknownKind::Limit, reason, entry.value.span)
+            };
+            copy.insert(Arc::clone(key), entry.key, inner);
+        }
+        Value { data: Data::Map(Arc::new(copy)), ..value }
     }
 
     fn self_reference(&self, name: &str, span: Span) -> Value {
@@ -78,7 +105,7 @@ impl<'p> Evaluator<'p> {
 
     /// The content of a block that is no resource: a provider, a module call, settings.
     pub(crate) fn body_value(&self, block: &Block, scope: Scope<'_, 'p>) -> Value {
-        self.body(&block.body, &block.kind, block.span, scope, 0)
+        self.bounded(self.body(&block.body, &block.kind, block.span, scope, 0))
     }
 
     fn body(&self, body: &Body, kind: &str, span: Span, scope: Scope<'_, 'p>, depth: u32) -> Value {
@@ -208,7 +235,7 @@ impl<'p> Evaluator<'p> {
             let frame = Frame { name: &iterator, value: &holder, next: scope.frame };
             self.body(&content.body, label, content.span, Scope { frame: Some(&frame), ..scope }, depth + 1)
         };
-        match self.pairs(&collection, attribute.expr.span)? {
+        match self.pairs(&collection, &attribute.expr, scope)? {
             Ok(pairs) => {
                 for (key, value) in pairs {
                     if !self.spend(STEPS_PER_ITEM, block.head) {
@@ -226,6 +253,18 @@ impl<'p> Evaluator<'p> {
             }
         }
         Ok(())
+    }
+}
+
+/// Whether a value has at most `left` parts, which are taken off.
+fn fits(value: &Value, left: &mut usize) -> bool {
+    let Some(rest) = left.checked_sub(1) else { return false };
+    *left = rest;
+    match &value.data {
+        Data::List(items) => items.iter().all(|item| fits(item, left)),
+        Data::Map(map) => map.values().all(|item| fits(item, left)),
+        Data::Unknown(unknown) => unknown.decoded.as_ref().is_none_or(|decoded| fits(decoded, left)),
+        _ => true,
     }
 }
 
@@ -252,7 +291,7 @@ fn is_dynamic(block: &Block) -> bool {
 }
 
 /// The name under which a block is seen: the label of a dynamic one.
-fn block_name(block: &Block) -> &Arc<str> {
+pub(super) fn block_name(block: &Block) -> &Arc<str> {
     match block.label(0) {
         Some(label) if is_dynamic(block) => label,
         _ => &block.kind,

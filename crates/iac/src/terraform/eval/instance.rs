@@ -139,7 +139,12 @@ impl<'p> Evaluator<'p> {
     }
 
     /// Works out a value once. `None` where it is being worked out already.
-    pub(super) fn once(&self, slots: &RefCell<HashMap<Arc<str>, Slot>>, name: &Arc<str>, work: impl FnOnce() -> Outcome) -> Option<Outcome> {
+    pub(super) fn once(
+        &self,
+        slots: &RefCell<HashMap<Arc<str>, Slot>>,
+        name: &Arc<str>,
+        work: impl FnOnce() -> Outcome,
+    ) -> Option<Outcome> {
         match slots.borrow().get(name) {
             Some(Slot::Running) => return None,
             Some(Slot::Done(outcome)) => return Some(outcome.clone()),
@@ -166,10 +171,9 @@ impl<'p> Evaluator<'p> {
                 None => Ok(Value::unknown(UnknownKind::Variable, format!("variable `{name}` {reason}"), variable.head())),
             };
             let given = match &instance.parent {
-                None => self
-                    .given
-                    .get(name)
-                    .map(|value| Ok(through(value.clone(), StepKind::VariableFile, label.as_str(), value.span, None))),
+                None => {
+                    self.given.get(name).map(|value| Ok(through(value.clone(), StepKind::VariableFile, label.as_str(), value.span, None)))
+                }
                 Some(parent) => parent.block.body.attribute(name).map(|attribute| {
                     let value = self.argument(parent, &attribute.expr)?;
                     Ok(through(value, StepKind::ModuleArgument, Arc::clone(&parent.address), attribute.expr.span, None))
@@ -225,11 +229,11 @@ impl<'p> Evaluator<'p> {
 
     /// How often a block is there.
     fn repeat(&self, block: &Block, scope: Scope<'_, 'p>) -> Repeated {
-        let single = |repeats: bool, unknown: Option<Arc<Unknown>>, item: Repetition| Repeated { items: vec![item], named: false, unknown, repeats };
+        let single =
+            |repeats: bool, unknown: Option<Arc<Unknown>>, item: Repetition| Repeated { items: vec![item], named: false, unknown, repeats };
         if let Some(attribute) = block.body.attribute("for_each") {
             let collection = self.value(&attribute.expr, scope);
-            let through_repeat =
-                |value: Value, name: &str| through(value, StepKind::Repeat, name, attribute.expr.span, None);
+            let through_repeat = |value: Value, name: &str| through(value, StepKind::Repeat, name, attribute.expr.span, None);
             let mut items: Vec<(Arc<str>, Value, Value)> = Vec::new();
             match &collection.data {
                 Data::Map(map) => {
@@ -255,7 +259,10 @@ impl<'p> Evaluator<'p> {
                                 return single(true, Some(Arc::clone(unknown)), item);
                             }
                             (None, _) => {
-                                let error = EvalError::new(format!("`for_each` takes a map or a set of strings, not {}", describe(item)), attribute.expr.span);
+                                let error = EvalError::new(
+                                    format!("`for_each` takes a map or a set of strings, not {}", describe(item)),
+                                    attribute.expr.span,
+                                );
                                 self.invalid(&error, attribute.expr.span);
                             }
                         }
@@ -266,11 +273,15 @@ impl<'p> Evaluator<'p> {
                 }
                 Data::Unknown(unknown) => {
                     let part = || super::with_marks(derived(unknown, true, attribute.expr.span), std::iter::once(&collection), false);
-                    let item = Repetition { key: Key::None, each: Some((part(), Value { data: part_data(unknown), ..part() })), index: None };
+                    let item =
+                        Repetition { key: Key::None, each: Some((part(), Value { data: part_data(unknown), ..part() })), index: None };
                     return single(true, Some(Arc::clone(unknown)), item);
                 }
                 _ => {
-                    let error = EvalError::new(format!("`for_each` takes a map or a set of strings, not {}", describe(&collection)), attribute.expr.span);
+                    let error = EvalError::new(
+                        format!("`for_each` takes a map or a set of strings, not {}", describe(&collection)),
+                        attribute.expr.span,
+                    );
                     let value = self.invalid(&error, attribute.expr.span);
                     let unknown = value.as_unknown().cloned().map(Arc::new);
                     return single(true, unknown, Repetition { key: Key::None, each: Some((value.clone(), value)), index: None });
@@ -322,12 +333,22 @@ impl<'p> Evaluator<'p> {
 
     fn check_count(&self, count: usize, span: Span) {
         if count > MAX_INSTANCES {
-            self.report(Level::Error, "instance-limit", span, format!("more than {MAX_INSTANCES} instances; only the first {MAX_INSTANCES} are judged"));
+            self.report(
+                Level::Error,
+                "instance-limit",
+                span,
+                format!("more than {MAX_INSTANCES} instances; only the first {MAX_INSTANCES} are judged"),
+            );
         }
     }
 
     /// The resource of a local address; `None` where nobody declares it.
-    pub(super) fn resource_block(&self, instance: &Instance<'p>, local: &str, span: Span) -> Result<Option<Rc<ResourceBlock<'p>>>, EvalError> {
+    pub(super) fn resource_block(
+        &self,
+        instance: &Instance<'p>,
+        local: &str,
+        span: Span,
+    ) -> Result<Option<Rc<ResourceBlock<'p>>>, EvalError> {
         match instance.module.resource_index.get(local) {
             Some(index) => self.resource_at(instance, *index, span).map(Some),
             None => Ok(None),
@@ -351,7 +372,11 @@ impl<'p> Evaluator<'p> {
         let mut instances = Vec::with_capacity(repeated.items.len());
         for repetition in &repeated.items {
             let made = Rc::new(ResourceInstance {
-                address: if repetition.key == Key::None { Arc::clone(&address) } else { format!("{address}{}", repetition.key.suffix()).into() },
+                address: if repetition.key == Key::None {
+                    Arc::clone(&address)
+                } else {
+                    format!("{address}{}", repetition.key.suffix()).into()
+                },
                 resource,
                 module: instance.id,
                 repetition: repetition.clone(),
@@ -412,7 +437,8 @@ impl<'p> Evaluator<'p> {
             return Err(reason);
         };
         let local = path::is_local_source(source);
-        let folder = if local { path::join(&instance.module.dir, source) } else { self.manifest.get(manifest_key).map(|dir| dir.to_string()) };
+        let folder =
+            if local { path::join(&instance.module.dir, source) } else { self.manifest.get(manifest_key).map(|dir| dir.to_string()) };
         let found = folder.as_deref().and_then(|folder| self.program.modules.get(folder));
         let Some(module) = found else {
             let reason = match (local, folder) {
@@ -459,7 +485,11 @@ impl<'p> Evaluator<'p> {
         };
         let Some((name, block)) = child.module.outputs.get_key_value(name) else {
             if child.module.partial {
-                return Ok(Value::unknown(UnknownKind::Invalid, format!("`{}` has no output `{name}` in the part that could be read", call.address), span));
+                return Ok(Value::unknown(
+                    UnknownKind::Invalid,
+                    format!("`{}` has no output `{name}` in the part that could be read", call.address),
+                    span,
+                ));
             }
             return Err(EvalError::new(format!("`{}` has no output `{name}`", call.address), span));
         };

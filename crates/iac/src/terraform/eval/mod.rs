@@ -195,7 +195,10 @@ impl<'p> Evaluator<'p> {
             return true;
         }
         if !self.exhausted.replace(true) {
-            let message = format!("the budget of {} evaluation steps is used up; what is left of this root is unknown", self.program.options.max_steps);
+            let message = format!(
+                "the budget of {} evaluation steps is used up; what is left of this root is unknown",
+                self.program.options.max_steps
+            );
             self.report(Level::Error, "step-limit", span, message);
         }
         false
@@ -365,7 +368,8 @@ impl<'p> Evaluator<'p> {
                     let doubtful = self.doubtful.replace(before);
                     if doubtful && index + 1 < count && !value.is_unknown() {
                         let reason = "whether the resource exists is not known";
-                        let unknown = Unknown { kind: UnknownKind::Reference, reason: reason.into(), set: false, prefix: "".into(), decoded: None };
+                        let unknown =
+                            Unknown { kind: UnknownKind::Reference, reason: reason.into(), set: false, prefix: "".into(), decoded: None };
                         return Ok(with_marks(derived(&unknown, false, span), std::iter::once(&value), false));
                     }
                     return Ok(value.at(span));
@@ -379,7 +383,7 @@ impl<'p> Evaluator<'p> {
 
     fn for_expression(&self, inner: &For, span: Span, scope: Scope<'_, 'p>) -> Outcome {
         let collection = self.eval(&inner.collection, scope)?;
-        let pairs = self.pairs(&collection, inner.collection.span)?;
+        let pairs = self.pairs(&collection, &inner.collection, scope)?;
         let pairs = match pairs {
             Ok(pairs) => pairs,
             Err(unknown) => return Ok(with_marks(derived(&unknown, true, span), std::iter::once(&collection), false)),
@@ -447,13 +451,24 @@ impl<'p> Evaluator<'p> {
 
     /// Keys and values of a collection; the inner error where it is unknown.
     #[expect(clippy::type_complexity, reason = "an error, an unknown, or the pairs")]
-    pub(crate) fn pairs(&self, collection: &Value, span: Span) -> Result<Result<Vec<(Value, Value)>, Arc<Unknown>>, EvalError> {
+    pub(crate) fn pairs(
+        &self,
+        collection: &Value,
+        written: &Expr,
+        scope: Scope<'_, 'p>,
+    ) -> Result<Result<Vec<(Value, Value)>, Arc<Unknown>>, EvalError> {
+        let span = written.span;
         match &collection.data {
             Data::List(items) => {
                 if !self.spend(items.len() as u64, span) {
                     return Ok(Ok(Vec::new()));
                 }
+                let set = self.gives_set(written, scope);
                 let pair = |(index, item): (usize, &Value)| {
+                    if set {
+                        let item = inherit(collection, item);
+                        return (item.clone(), item);
+                    }
                     (Value::int(i64::try_from(index).unwrap_or(i64::MAX), item.span), inherit(collection, item))
                 };
                 Ok(Ok(items.iter().enumerate().map(pair).collect()))

@@ -8,12 +8,17 @@ use std::sync::Arc;
 
 use probity_value::{Data, Map, Number, Origin, Reference, Span, StepKind, Unknown, UnknownKind, Value};
 
+use super::block::block_name;
 use super::{
     CallInstances, EvalError, Evaluator, Instance, Key, Outcome, ResourceBlock, ResourceInstance, Scope, derived, inherit, through,
 };
 use crate::terraform::functions::{describe, to_number, to_text, with_marks};
 use crate::terraform::module::Mode;
-use crate::terraform::syntax::{Expr, ExprKind, Follow};
+use crate::terraform::syntax::{Body, Expr, ExprKind, Follow};
+use crate::terraform::types::Type;
+
+/// The attribute of a reference to all instances of a resource, of which it is not known how many there are.
+const ALL: &str = "*";
 
 /// What part of a traversal means so far.
 pub(super) enum Referent<'p> {
@@ -158,7 +163,7 @@ impl<'p> Evaluator<'p> {
                 }
                 if let Some(unknown) = &block.repeated.unknown {
                     let mut value = derived(unknown, true, span);
-                    value.origin = Some(reference_origin(&block.address, ""));
+                    value.origin = Some(reference_origin(&block.address, ALL));
                     return Ok(value);
                 }
                 if block.repeated.named {
@@ -218,7 +223,7 @@ impl<'p> Evaluator<'p> {
     fn instance_of(&self, block: &Rc<ResourceBlock<'p>>, key: &Value, span: Span) -> Result<Referent<'p>, EvalError> {
         if let Some(unknown) = key.as_unknown() {
             let mut value = derived(unknown, true, span);
-            value.origin = Some(reference_origin(&block.address, ""));
+            value.origin = Some(reference_origin(&block.address, ALL));
             return Ok(Referent::Value(with_marks(value, std::iter::once(key), false)));
         }
         if block.repeated.unknown.is_some() {
@@ -327,7 +332,13 @@ impl<'p> Evaluator<'p> {
         match &base.data {
             Data::Map(map) => match map.get(name) {
                 Some(part) => Ok(inherit(base, part)),
-                None => Err(EvalError::new(format!("there is no attribute `{name}`"), span)),
+                // What a block of a resource does not say the provider fills in.
+                None => match self.block_reference(base) {
+                    Some(reference) => {
+                        Ok(Value::reference(Arc::clone(&reference.subject), format!("{}.{name}", reference.attribute), span))
+                    }
+                    None => Err(EvalError::new(format!("there is no attribute `{name}`"), span)),
+                },
             },
             Data::List(items) => match name.parse::<usize>() {
                 Ok(index) => items
@@ -400,7 +411,7 @@ impl<'p> Evaluator<'p> {
                         Follow::Index(_) => None,
                     });
                     let mut origin = (**origin).clone();
-                    for reference in origin.references.iter_mut().filter(|reference| reference.attribute.is_empty()) {
+                    for reference in origin.references.iter_mut().filter(|reference| matches!(&*reference.attribute, "" | ALL)) {
                         reference.attribute = attribute.clone().unwrap_or_default();
                     }
                     Arc::new(origin)
@@ -430,6 +441,15 @@ impl<'p> Evaluator<'p> {
         Ok(Value::list(results, span))
     }
 
+    /// The reference of a value that is a block of a resource, or in one.
+    fn block_reference<'v>(&self, value: &'v Value) -> Option<&'v Reference> {
+        let resources = self.resources.borrow();
+        value.references().iter().find(|reference| {
+            let written = resources.get(&reference.subject).map(|instance| &instance.resource.block.body);
+            written.is_some_and(|body| has_blocks(body, &reference.attribute))
+        })
+    }
+
     /// The resource a handle stands for.
     fn handled(&self, value: &Value) -> Option<Rc<ResourceInstance<'p>>> {
         let [reference] = value.references() else { return None };
@@ -437,6 +457,11 @@ impl<'p> Evaluator<'p> {
             return None;
         }
         self.resources.borrow().get(&reference.subject).cloned()
+    }
+
+    /// Whether an expression gives a set, whose items are their own keys. Values do not tell sets from lists, so the expression is asked.
+    pub(super) fn gives_set(&self, expr: &Expr, scope: Scope<'_, 'p>) -> bool {
+        gives_set(expr, scope, &mut 64)
     }
 
     /// The value of an argument that names resources (`depends_on`), also where the names are in quotes.
@@ -469,6 +494,36 @@ impl Instance<'_> {
     pub(crate) fn address(&self, local: &str) -> String {
         format!("{}{local}", self.prefix)
     }
+}
+
+/// Looks through at most `left` expressions: locals may name locals in a circle.
+fn gives_set(expr: &Expr, scope: Scope<'_, '_>, left: &mut u32) -> bool {
+    if *left == 0 {
+        return false;
+    }
+    *left -= 1;
+    match &expr.kind {
+        ExprKind::Interpolation(inner) => gives_set(inner, scope, left),
+        ExprKind::Conditional(parts) => {
+            let [_, then, otherwise] = &**parts;
+            gives_set(then, scope, left) || gives_set(otherwise, scope, left)
+        }
+        ExprKind::Call(call) => matches!(&*call.name, "toset" | "setunion" | "setintersection" | "setsubtract" | "fileset"),
+        ExprKind::Member(base, name) => {
+            let (ExprKind::Name(root), Some(instance)) = (&base.kind, scope.instance) else { return false };
+            match &**root {
+                "var" => instance.module.variables.get(name).is_some_and(|variable| matches!(variable.kind, Type::Set(_))),
+                "local" => instance.module.locals.get(name).is_some_and(|attribute| gives_set(&attribute.expr, scope, left)),
+                _ => false,
+            }
+        }
+        _ => false,
+    }
+}
+
+/// Whether a body has blocks of that name.
+fn has_blocks(body: &Body, name: &str) -> bool {
+    body.blocks.iter().any(|block| &**block_name(block) == name)
 }
 
 fn handle(instance: &ResourceInstance<'_>, span: Span) -> Value {

@@ -95,7 +95,7 @@ impl<'p> Evaluator<'p> {
                 Part::For { key, value: name, collection, body } => {
                     let items = self.eval(collection, scope)?;
                     out.remember(&items);
-                    match self.pairs(&items, collection.span)? {
+                    match self.pairs(&items, collection, scope)? {
                         Ok(pairs) => {
                             for (index, value) in &pairs {
                                 if !self.spend(STEPS_PER_ITEM, span) || out.size > MAX_TEXT {

@@ -104,7 +104,11 @@ impl<'s> Reader<'s> {
         if labels == 0 {
             let several = value.as_list().is_some();
             for (index, object) in self.objects(value).into_iter().enumerate() {
-                let place = if several { value.as_list().and_then(|items| items.get(index)).map_or(value.span, |item| item.span) } else { value.span };
+                let place = if several {
+                    value.as_list().and_then(|items| items.get(index)).map_or(value.span, |item| item.span)
+                } else {
+                    value.span
+                };
                 let body = self.body(&object, &head.kind);
                 let span = if several { place } else { head.end.join(place) };
                 let shown = if several { place } else { head.end };
@@ -130,10 +134,15 @@ impl<'s> Reader<'s> {
         for (key, entry) in object.iter() {
             match (kind, &**key) {
                 (_, "//") if kind != "locals" => {}
-                ("resource" | "data" | "ephemeral" | "content" | "dynamic", "dynamic") | ("resource", "provisioner") | ("terraform", "backend") => {
+                ("resource" | "data" | "ephemeral" | "content" | "dynamic", "dynamic")
+                | ("resource", "provisioner")
+                | ("terraform", "backend") => {
                     self.labelled(key, entry, 1, &mut body);
                 }
-                ("resource" | "data", "lifecycle") | ("resource", "connection") | ("dynamic", "content") | ("terraform", "cloud" | "required_providers") => {
+                ("resource" | "data", "lifecycle")
+                | ("resource", "connection")
+                | ("dynamic", "content")
+                | ("terraform", "cloud" | "required_providers") => {
                     self.labelled(key, entry, 0, &mut body);
                 }
                 ("check", "data") => self.labelled(key, entry, 2, &mut body),
@@ -154,9 +163,9 @@ impl<'s> Reader<'s> {
             Data::Number(Number::Float(number)) => ExprKind::Float(*number),
             Data::String(text) => return self.template(text, value.span),
             Data::List(items) => ExprKind::List(items.iter().map(|item| self.expr(item)).collect()),
-            Data::Map(map) => ExprKind::Object(
-                map.iter().map(|(key, entry)| (self.template(key, entry.key), self.expr(&entry.value))).collect(),
-            ),
+            Data::Map(map) => {
+                ExprKind::Object(map.iter().map(|(key, entry)| (self.template(key, entry.key), self.expr(&entry.value))).collect())
+            }
         };
         Expr { kind, span: value.span }
     }

@@ -405,7 +405,8 @@ impl<'s> Parser<'s> {
             return;
         }
         self.pos = problem;
-        let line = self.text.as_bytes().get(start..problem).unwrap_or_default().iter().rposition(|byte| *byte == b'\n').map(|at| start + at + 1);
+        let line =
+            self.text.as_bytes().get(start..problem).unwrap_or_default().iter().rposition(|byte| *byte == b'\n').map(|at| start + at + 1);
         if let Some(line) = line {
             self.pos = line;
             self.skip();

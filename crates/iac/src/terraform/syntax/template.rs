@@ -185,7 +185,8 @@ impl Parser<'_> {
                     if !text.is_empty() {
                         tokens.push(Token::Text(std::mem::take(&mut text)));
                     }
-                    let token = self.with_newlines(false, |parser| if byte == b'$' { parser.interpolation() } else { parser.directive() })?;
+                    let token =
+                        self.with_newlines(false, |parser| if byte == b'$' { parser.interpolation() } else { parser.directive() })?;
                     tokens.push(token);
                 }
             }

@@ -151,7 +151,11 @@ fn templates() {
 fn problems_do_not_stop_the_reading() {
     check_broken("a = \nb = 2", "a=BROKEN; b=2", &["a value is expected"]);
     check_broken("r {\n a = [1, 2\n b = 3\n}\nc = 1", "c=1; r{a=BROKEN; b=3}", &["`,` or `]`"]);
-    check_broken("resource \"a\" \"b\" {\n x = 1\n\nresource \"c\" \"d\" {\n y = 2\n}\n", "resource a b{x=1}; resource c d{y=2}", &["not closed"]);
+    check_broken(
+        "resource \"a\" \"b\" {\n x = 1\n\nresource \"c\" \"d\" {\n y = 2\n}\n",
+        "resource a b{x=1}; resource c d{y=2}",
+        &["not closed"],
+    );
     check_broken("a = \"x\nb = 1", "a=BROKEN; b=1", &["ends on its line"]);
     check_broken("}\na = 1", "a=1", &["closes nothing"]);
     check_broken("a = 1 2\nb = 1", "a=1; b=1", &["new line"]);
@@ -184,7 +188,7 @@ fn spans_are_bytes_of_the_file() {
     let text = "\u{feff}é {\n  b = \"x${var.y}\"\n}\n";
     let parsed = parse_body(text, FileId(3));
     let block = &parsed.body.blocks[0];
-    let cut = |span: probity_value::Span| &text[span.start as usize..span.end as usize];
+    let cut = |span: probity_value::Span| text.get(span.start as usize..span.end as usize).unwrap();
     assert_eq!(cut(block.head), "é");
     assert_eq!(cut(block.span), "é {\n  b = \"x${var.y}\"\n}");
     assert_eq!(cut(block.body.attributes[0].name_span), "b");
