@@ -117,12 +117,15 @@ fn read(file: &Sniffed, id: FileId) -> Outcome {
     };
     let options = yaml::ParseOptions { booleans_1_1: true, octal_1_1: true, line_breaks_1_1: true, cloudformation: false };
     let (documents, problems) = yaml::parse_with(text, id, options);
-    let template_keys: Vec<Span> = problems.iter().filter(|problem| is_template_key(text, problem)).map(|problem| problem.span).collect();
+    let mut template_keys: Vec<Span> =
+        problems.iter().filter(|problem| is_template_key(text, problem)).map(|problem| problem.span).collect();
+    template_keys.sort_unstable();
     let mut others = Vec::new();
     let mut templates = false;
     for document in &documents {
         let span = document.span;
-        if object::is_object(&document.value) && template_keys.iter().any(|key| span.start <= key.start && key.end <= span.end) {
+        let key = template_keys.get(template_keys.partition_point(|key| key.start < span.start));
+        if object::is_object(&document.value) && key.is_some_and(|key| key.end <= span.end) {
             templates = true;
         } else if !object::flatten(&document.value, &mut outcome.objects, &mut outcome.diagnostics, path) && !document.value.is_null() {
             others.push(span);
@@ -130,8 +133,10 @@ fn read(file: &Sniffed, id: FileId) -> Outcome {
     }
     let json = path.to_ascii_lowercase().ends_with(".json");
     let mut broken = false;
-    for problem in problems.iter().filter(|problem| problem.fatal) {
-        let piece = piece_around(text, problem.span.start as usize);
+    let fatal: Vec<&Problem> = problems.iter().filter(|problem| problem.fatal).collect();
+    let starts = if fatal.is_empty() { Vec::new() } else { piece_starts(text) };
+    for problem in fatal {
+        let piece = piece_around(text, &starts, problem.span.start as usize);
         if outcome.objects.is_empty() && !looks_like_object(piece, json) {
             continue;
         }
@@ -145,7 +150,7 @@ fn read(file: &Sniffed, id: FileId) -> Outcome {
     if outcome.objects.is_empty() && !broken && !templates {
         return Outcome::default();
     }
-    for problem in problems.iter().filter(|problem| !problem.fatal && !template_keys.contains(&problem.span)) {
+    for problem in problems.iter().filter(|problem| !problem.fatal && template_keys.binary_search(&problem.span).is_err()) {
         outcome.diagnostics.push(Diagnostic::new(Level::Warning, problem.code, Arc::clone(path), problem.span, problem.message.clone()));
     }
     for span in others {
@@ -157,7 +162,9 @@ fn read(file: &Sniffed, id: FileId) -> Outcome {
     } else if templates {
         outcome.skipped = Some((TEMPLATE.to_owned(), false));
     }
-    suppression::find(text, id, path, &documents, &outcome.objects, &mut outcome.suppressions, &mut outcome.diagnostics);
+    let (suppressions, diagnostics) = suppression::find(text, id, path, &documents, &outcome.objects);
+    outcome.suppressions = suppressions;
+    outcome.diagnostics.extend(diagnostics);
     outcome
 }
 
@@ -167,20 +174,26 @@ fn is_template_key(text: &str, problem: &Problem) -> bool {
     problem.code == "yaml-complex-key" && start > 0 && text.as_bytes().get(start - 1..=start) == Some(b"{{")
 }
 
-/// The document around a place, between its `---` lines.
-fn piece_around(text: &str, at: usize) -> &str {
-    let mut start = 0;
+/// Where the documents of a stream begin: at its `---` lines.
+fn piece_starts(text: &str) -> Vec<usize> {
+    let mut starts = vec![0];
     let mut line_start = 0;
     for line in text.split_inclusive('\n') {
-        if line.starts_with("---") {
-            if line_start >= at && line_start > start {
-                return text.get(start..line_start).unwrap_or_default();
-            }
-            start = line_start;
+        if line.starts_with("---") && line_start > 0 {
+            starts.push(line_start);
         }
         line_start += line.len();
     }
-    text.get(start..).unwrap_or_default()
+    starts
+}
+
+/// The document around a place.
+fn piece_around<'a>(text: &'a str, starts: &[usize], at: usize) -> &'a str {
+    // What is missing at the end of a document may be said to be at the beginning of the next.
+    let index = starts.partition_point(|start| *start < at).max(1);
+    let start = starts.get(index - 1).copied().unwrap_or(0);
+    let end = starts.get(index).copied().unwrap_or(text.len());
+    text.get(start..end).unwrap_or_default()
 }
 
 /// Whether broken text was meant to be an object.

@@ -1,40 +1,48 @@
 //! Suppression comments and annotations of manifests, and what they reach.
 
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use probity_core::{Diagnostic, Level, Suppression, SuppressionReach, SuppressionStyle};
 use probity_value::yaml::Document;
-use probity_value::{Data, Entry, FileId, Span, Value};
+use probity_value::{Data, FileId, Span, Value};
 
 use super::object::Object;
 use crate::suppress::{Command, ParsedSuppression, parse_annotation, parse_comment};
 
-/// Finds all suppressions of one file.
+/// More suppressions of one file do not count.
+const MAX_SUPPRESSIONS: usize = 100_000;
+
+/// All suppressions of one file, and what there is to say about them.
 pub(super) fn find(
     text: &str,
     file: FileId,
     path: &Arc<str>,
     documents: &[Document],
     objects: &[Object],
-    out: &mut Vec<Suppression>,
-    diagnostics: &mut Vec<Diagnostic>,
-) {
-    for object in objects {
-        annotations(object, out);
-    }
+) -> (Vec<Suppression>, Vec<Diagnostic>) {
+    let mut out: Vec<Suppression> = objects.iter().flat_map(annotations).collect();
+    let mut diagnostics = Vec::new();
     if !["skip=", ":ignore:", "kics-scan", "probity:allow"].iter().any(|word| text.contains(word)) {
-        return;
+        return (out, diagnostics);
     }
-    let mut scalars = Vec::new();
+    let mut places = Places::default();
     for document in documents {
-        scalar_spans(&document.value, file, &mut scalars);
+        places.add(&document.value, file);
     }
-    scalars.sort_unstable();
-    for comment in comments(text, &scalars) {
+    places.scalars.sort_unstable();
+    let mut finder = Finder::new(text, file, documents, objects, places.begins);
+    for comment in comments(text, &places.scalars) {
         let span = Span::new(file, comment.clone());
         for parsed in parse_comment(text.get(comment.clone()).unwrap_or_default(), span) {
+            if out.len() >= MAX_SUPPRESSIONS {
+                let message = format!("more than {MAX_SUPPRESSIONS} suppressions in one file; the rest does not count");
+                diagnostics.push(Diagnostic::new(Level::Warning, "suppression-limit", Arc::clone(path), span, message));
+                return (out, diagnostics);
+            }
             if parsed.only.is_empty() {
-                reach(text, file, &comment, &parsed, documents, objects, out);
+                finder.reach(&comment, &parsed, &mut out);
             } else {
                 let message =
                     format!("the comment is meant only where `{}`, which does not apply to manifests, so it does not count", parsed.reason);
@@ -42,16 +50,19 @@ pub(super) fn find(
             }
         }
     }
+    (out, diagnostics)
 }
 
-fn annotations(object: &Object, out: &mut Vec<Suppression>) {
+fn annotations(object: &Object) -> Vec<Suppression> {
     let annotations = object.value.get("metadata").and_then(|metadata| metadata.get("annotations")).and_then(Value::as_map);
+    let mut out = Vec::new();
     for (key, entry) in annotations.into_iter().flat_map(|map| map.iter()) {
         let Some(value) = entry.value.as_str() else { continue };
         if let Some(parsed) = parse_annotation(key, value, entry.key.join(entry.value.span)) {
             out.push(suppression(&parsed, SuppressionReach::Subject, object.span));
         }
     }
+    out
 }
 
 fn suppression(parsed: &ParsedSuppression, reach: SuppressionReach, target: Span) -> Suppression {
@@ -67,29 +78,52 @@ fn suppression(parsed: &ParsedSuppression, reach: SuppressionReach, target: Span
     }
 }
 
-/// The places of all keys and scalars of this file.
-fn scalar_spans(value: &Value, file: FileId, out: &mut Vec<(u32, u32)>) {
-    let mut add = |span: Span| {
+/// Where things stand in a file.
+#[derive(Default)]
+struct Places {
+    /// Start and end of all keys and scalars.
+    scalars: Vec<(u32, u32)>,
+    /// By the byte it begins at, the whole of a key with its value, or of an item of a list.
+    begins: BTreeMap<u32, Span>,
+}
+
+impl Places {
+    /// Adds a value and all in it. The reader limits how deep values are nested.
+    fn add(&mut self, value: &Value, file: FileId) {
+        match &value.data {
+            Data::Map(map) => {
+                for (_, entry) in map.iter() {
+                    self.scalar(entry.key, file);
+                    self.begin(entry.key.join(entry.value.span), file);
+                    self.add(&entry.value, file);
+                }
+            }
+            Data::List(items) => {
+                for item in items.iter() {
+                    self.add(item, file);
+                    // An item begins where its first key does; the item is the larger of both.
+                    self.begin(item.span, file);
+                }
+            }
+            _ => self.scalar(value.span, file),
+        }
+    }
+
+    fn scalar(&mut self, span: Span, file: FileId) {
         if span.file == file && span.end > span.start {
-            out.push((span.start, span.end));
+            self.scalars.push((span.start, span.end));
         }
-    };
-    match &value.data {
-        Data::Map(map) => {
-            for (_, entry) in map.iter() {
-                add(entry.key);
-            }
-            for value in map.values() {
-                scalar_spans(value, file, out);
-            }
+    }
+
+    fn begin(&mut self, span: Span, file: FileId) {
+        if span.file == file {
+            self.begins.insert(span.start, span);
         }
-        Data::List(items) => items.iter().for_each(|item| scalar_spans(item, file, out)),
-        _ => add(value.span),
     }
 }
 
 /// Byte ranges of the comments: a `#` at the start of a line or after space, in no key and no scalar, to the end of the line.
-fn comments(text: &str, scalars: &[(u32, u32)]) -> Vec<std::ops::Range<usize>> {
+fn comments(text: &str, scalars: &[(u32, u32)]) -> Vec<Range<usize>> {
     let bytes = text.as_bytes();
     let mut out = Vec::new();
     let mut at = 0;
@@ -97,108 +131,151 @@ fn comments(text: &str, scalars: &[(u32, u32)]) -> Vec<std::ops::Range<usize>> {
         let hash = at + found;
         let position = u32::try_from(hash).unwrap_or(u32::MAX);
         let before = scalars.partition_point(|(start, _)| *start <= position);
-        // Spans of scalars do not overlap, so only the last one that begins before can hold this place. Aliases repeat a span.
+        // Scalars do not overlap, so only the last one that begins before can hold this place. Aliases repeat one.
         let inside = before.checked_sub(1).and_then(|index| scalars.get(index)).filter(|(_, end)| position < *end);
         if let Some((_, end)) = inside {
             at = *end as usize;
             continue;
         }
-        let free = hash == 0 || bytes.get(hash - 1).is_some_and(|byte| byte.is_ascii_whitespace());
+        let free = hash == 0 || bytes.get(hash - 1).is_some_and(u8::is_ascii_whitespace);
         if !free {
             at = hash + 1;
             continue;
         }
-        let end = bytes
-            .get(hash..)
-            .and_then(|rest| rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')))
-            .map_or(bytes.len(), |length| hash + length);
+        let rest = bytes.get(hash..).unwrap_or_default();
+        let end = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')).map_or(bytes.len(), |length| hash + length);
         out.push(hash..end);
         at = end;
     }
     out
 }
 
-/// What one comment reaches, as suppressions.
-fn reach(
-    text: &str,
+/// Finds what comments reach; they must come in the order of the text.
+struct Finder<'a> {
+    text: &'a str,
     file: FileId,
-    comment: &std::ops::Range<usize>,
-    parsed: &ParsedSuppression,
-    documents: &[Document],
-    objects: &[Object],
-    out: &mut Vec<Suppression>,
-) {
-    if parsed.command == Command::File {
-        out.push(suppression(parsed, SuppressionReach::File, Span::new(file, 0..text.len())));
-        return;
+    documents: &'a [Document],
+    /// Spans of the objects by where they begin.
+    objects: Vec<Span>,
+    begins: BTreeMap<u32, Span>,
+    /// The next line that says something, and from where on it is that.
+    next: Option<(usize, Range<usize>)>,
+    /// The first `---` or `...` line behind a place.
+    marker: Option<(usize, usize)>,
+}
+
+impl<'a> Finder<'a> {
+    fn new(text: &'a str, file: FileId, documents: &'a [Document], objects: &[Object], begins: BTreeMap<u32, Span>) -> Finder<'a> {
+        let mut objects: Vec<Span> = objects.iter().map(|object| object.span).filter(|span| span.file == file).collect();
+        objects.sort_unstable();
+        Finder { text, file, documents, objects, begins, next: None, marker: None }
     }
-    let document = document_of(text, comment.start, documents);
-    let inside = |span: &Span| document.is_some_and(|document| document.start <= span.start && span.end <= document.end);
-    let above = document.is_some_and(|document| comment.end <= document.start as usize);
-    let whole = match parsed.style {
-        SuppressionStyle::Checkov => true,
-        SuppressionStyle::Kics => false,
-        SuppressionStyle::Probity | SuppressionStyle::Trivy | SuppressionStyle::Tfsec => above,
-    };
-    if whole {
-        let at = u32::try_from(comment.start).unwrap_or(u32::MAX);
-        let holding: Vec<&Object> = objects.iter().filter(|object| object.span.start <= at && at < object.span.end).collect();
-        let reached: Vec<&Object> =
-            if holding.is_empty() { objects.iter().filter(|object| inside(&object.span)).collect() } else { holding };
-        out.extend(reached.into_iter().map(|object| suppression(parsed, SuppressionReach::Subject, object.span)));
-        return;
-    }
-    let line_start = text.get(..comment.start).and_then(|before| before.rfind('\n')).map_or(0, |at| at + 1);
-    let alone = text.get(line_start..comment.start).is_some_and(|before| before.trim().is_empty());
-    let next = next_line(text, comment.end);
-    let target = match parsed.command {
-        Command::Usual if !alone => Span::new(file, line_start..comment.start),
-        Command::IgnoreBlock => {
-            documents.iter().find_map(|document| block_at(&document.value, file, &next)).unwrap_or(Span::new(file, next))
+
+    fn reach(&mut self, comment: &Range<usize>, parsed: &ParsedSuppression, out: &mut Vec<Suppression>) {
+        if parsed.command == Command::File {
+            out.push(suppression(parsed, SuppressionReach::File, Span::new(self.file, 0..self.text.len())));
+            return;
         }
-        Command::Usual | Command::IgnoreLine | Command::File => Span::new(file, next),
-    };
-    out.push(suppression(parsed, SuppressionReach::Lines, target));
-}
-
-/// The next line that is neither empty nor a comment.
-fn next_line(text: &str, from: usize) -> std::ops::Range<usize> {
-    let mut start = from;
-    for (position, line) in text.get(from..).unwrap_or_default().split_inclusive('\n').enumerate() {
-        let bare = line.trim();
-        if position > 0 && !bare.is_empty() && !bare.starts_with('#') {
-            return start..start + line.trim_end().len();
+        let document = self.document_of(comment.start);
+        let above = document.is_some_and(|document| comment.end <= document.start as usize);
+        let whole = match parsed.style {
+            SuppressionStyle::Checkov => true,
+            SuppressionStyle::Kics => false,
+            SuppressionStyle::Probity | SuppressionStyle::Trivy | SuppressionStyle::Tfsec => above,
+        };
+        if whole {
+            let reached = self.objects_at(comment.start, document).iter().take(MAX_SUPPRESSIONS.saturating_sub(out.len()));
+            out.extend(reached.map(|span| suppression(parsed, SuppressionReach::Subject, *span)));
+            return;
         }
-        start += line.len();
+        let line_start = self.text.get(..comment.start).and_then(|before| before.rfind('\n')).map_or(0, |at| at + 1);
+        let alone = self.text.get(line_start..comment.start).is_some_and(|before| before.trim().is_empty());
+        let target = match parsed.command {
+            Command::Usual if !alone => Span::new(self.file, line_start..comment.start),
+            Command::IgnoreBlock => {
+                let next = self.next_line(comment.end);
+                self.block_at(&next).unwrap_or(Span::new(self.file, next))
+            }
+            Command::Usual | Command::IgnoreLine | Command::File => Span::new(self.file, self.next_line(comment.end)),
+        };
+        out.push(suppression(parsed, SuppressionReach::Lines, target));
     }
-    start..start
-}
 
-/// The whole span of the key that begins on a line, with its value.
-fn block_at(value: &Value, file: FileId, line: &std::ops::Range<usize>) -> Option<Span> {
-    let begins = |span: Span| span.file == file && line.contains(&(span.start as usize));
-    match &value.data {
-        Data::Map(map) => map.iter().find_map(
-            |(_, Entry { key, value })| {
-                if begins(*key) { Some(key.join(value.span)) } else { block_at(value, file, line) }
-            },
-        ),
-        Data::List(items) => items.iter().find_map(|item| if begins(item.span) { Some(item.span) } else { block_at(item, file, line) }),
-        _ => None,
+    /// The object a place is in; where it is in none, all objects of its document.
+    fn objects_at(&self, at: usize, document: Option<Span>) -> &[Span] {
+        let position = u32::try_from(at).unwrap_or(u32::MAX);
+        let before = self.objects.partition_point(|span| span.start <= position);
+        let last = before.checked_sub(1).and_then(|index| self.objects.get(index..before));
+        if let Some(holding) = last.filter(|spans| spans.iter().any(|span| position < span.end)) {
+            return holding;
+        }
+        let Some(document) = document else { return &[] };
+        let first = self.objects.partition_point(|span| span.start < document.start);
+        let end = self.objects.partition_point(|span| span.start < document.end);
+        self.objects.get(first..end).unwrap_or_default()
     }
-}
 
-/// The span of the document a place belongs to: the one it is in, else the one after it that no `---` parts it from, else before it.
-fn document_of(text: &str, at: usize, documents: &[Document]) -> Option<Span> {
-    let after = documents.iter().find(|document| document.span.end as usize > at);
-    let before = documents.iter().rev().find(|document| document.span.end as usize <= at);
-    let parted = |range: std::ops::Range<usize>| {
-        text.get(range).is_some_and(|between| between.lines().any(|line| line.starts_with("---") || line.starts_with("...")))
-    };
-    match (before, after) {
-        (Some(before), _) if !parted(before.span.end as usize..at) => Some(before.span),
-        (None, Some(after)) => Some(after.span),
-        (Some(_), Some(after)) if (after.span.start as usize) <= at || !parted(at..after.span.start as usize) => Some(after.span),
-        _ => None,
+    /// The next line that is neither empty nor a comment.
+    fn next_line(&mut self, from: usize) -> Range<usize> {
+        // Between the last answer and its line there are only comments, so it is the answer for them too.
+        if let Some((known, line)) = &self.next
+            && *known <= from
+            && from <= line.start
+        {
+            return line.clone();
+        }
+        let mut start = from;
+        let mut found = None;
+        for (position, line) in self.text.get(from..).unwrap_or_default().split_inclusive('\n').enumerate() {
+            let bare = line.trim();
+            if position > 0 && !bare.is_empty() && !bare.starts_with('#') {
+                found = Some(start..start + line.trim_end().len());
+                break;
+            }
+            start += line.len();
+        }
+        let line = found.unwrap_or(start..start);
+        self.next = Some((from, line.clone()));
+        line
+    }
+
+    /// The whole of the key or item that begins on a line.
+    fn block_at(&self, line: &Range<usize>) -> Option<Span> {
+        let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        self.begins.range(offset(line.start)..offset(line.end).max(offset(line.start))).next().map(|(_, span)| *span)
+    }
+
+    /// The document a place belongs to: the one it is in, else the one before it that no `---` parts it from, else the one after it.
+    fn document_of(&mut self, at: usize) -> Option<Span> {
+        let position = u32::try_from(at).unwrap_or(u32::MAX);
+        let index = self.documents.partition_point(|document| document.span.end <= position);
+        let before = index.checked_sub(1).and_then(|index| self.documents.get(index)).map(|document| document.span);
+        let after = self.documents.get(index).map(|document| document.span);
+        match (before, after) {
+            (_, Some(after)) if after.start <= position => Some(after),
+            (Some(before), _) if self.marker_after(before.end as usize) > at => Some(before),
+            (_, Some(after)) => Some(after),
+            _ => None,
+        }
+    }
+
+    /// Where the first `---` or `...` line behind a place begins; the end of the text where there is none.
+    fn marker_after(&mut self, place: usize) -> usize {
+        if let Some((known, marker)) = self.marker
+            && known == place
+        {
+            return marker;
+        }
+        let mut start = place;
+        let mut found = self.text.len();
+        for line in self.text.get(place..).unwrap_or_default().split_inclusive('\n') {
+            if start > place && (line.starts_with("---") || line.starts_with("...")) {
+                found = start;
+                break;
+            }
+            start += line.len();
+        }
+        self.marker = Some((place, found));
+        found
     }
 }
