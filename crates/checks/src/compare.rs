@@ -52,7 +52,7 @@ impl Operator {
             Test::Version(order, than) => version(value, than, |found| order.holds(found)),
             Test::Length(order, than) => length(value, |count| order.holds((count as u64).cmp(than))),
             Test::Type(wanted) => match &value.data {
-                Data::Unknown(unknown) if unknown.prefix.is_empty() && unknown.decoded.is_none() => Tri::Maybe(value.clone()),
+                Data::Unknown(unknown) if unknown.prefix.is_empty() => Tri::Maybe(value.clone()),
                 Data::Unknown(_) => Tri::known(wanted.as_str() == "string"),
                 _ => Tri::known(wanted.as_str() == value.type_name()),
             },
@@ -76,22 +76,35 @@ fn items(argument: &Value) -> &[Value] {
 /// A value that is there exists, unless it is unknown and may turn out null.
 pub(crate) fn exists(value: &Value) -> Tri {
     match unknown(value) {
-        Some(unknown) if unknown.set || !unknown.prefix.is_empty() || unknown.decoded.is_some() => Tri::Yes,
+        Some(unknown) if unknown.set || !unknown.prefix.is_empty() => Tri::Yes,
         Some(_) => Tri::Maybe(value.clone()),
-        None => Tri::known(!value.is_null()),
+        None => match value.as_list() {
+            Some(items) if only_doubtful(items) => Tri::Maybe(items.first().unwrap_or(value).clone()),
+            _ => Tri::known(!value.is_null()),
+        },
     }
+}
+
+/// Whether an item of a list may not be there at all: a block of a `dynamic` whose number is not known. Its content is `decoded`.
+fn doubtful(item: &Value) -> bool {
+    item.as_unknown().is_some_and(|unknown| !unknown.set && unknown.decoded.is_some())
+}
+
+fn only_doubtful(items: &[Value]) -> bool {
+    !items.is_empty() && items.iter().all(doubtful)
 }
 
 fn empty(value: &Value) -> Tri {
     match &value.data {
         Data::Null => Tri::Yes,
         Data::String(text) => Tri::known(text.is_empty()),
+        Data::List(items) if only_doubtful(items) => Tri::Maybe(items.first().unwrap_or(value).clone()),
         Data::List(items) => Tri::known(items.is_empty()),
         Data::Map(map) => Tri::known(map.is_empty()),
         Data::Bool(_) | Data::Number(_) => Tri::No,
         // An attribute that another resource will have is asked for because it holds something.
         Data::Unknown(unknown) if unknown.set && unknown.kind == UnknownKind::Reference => Tri::No,
-        Data::Unknown(unknown) if !unknown.prefix.is_empty() || unknown.decoded.is_some() => Tri::No,
+        Data::Unknown(unknown) if !unknown.prefix.is_empty() || (unknown.set && unknown.decoded.is_some()) => Tri::No,
         Data::Unknown(_) => Tri::Maybe(value.clone()),
     }
 }
@@ -293,7 +306,10 @@ fn version(value: &Value, than: &str, holds: impl Fn(Ordering) -> bool) -> Tri {
 fn length(value: &Value, holds: impl Fn(usize) -> bool) -> Tri {
     match &value.data {
         Data::String(text) => Tri::known(holds(text.chars().count())),
-        Data::List(items) => Tri::known(holds(items.len())),
+        Data::List(items) => match items.iter().find(|item| doubtful(item)) {
+            Some(item) => Tri::Maybe(item.clone()),
+            None => Tri::known(holds(items.len())),
+        },
         Data::Map(map) => map.get(path::REST).map_or_else(|| Tri::known(holds(map.len())), |rest| Tri::Maybe(rest.clone())),
         Data::Unknown(_) => Tri::Maybe(value.clone()),
         Data::Null | Data::Bool(_) | Data::Number(_) => Tri::No,

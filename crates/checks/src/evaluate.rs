@@ -8,6 +8,7 @@ use probity_core::{Status, Subject, SubjectIndex, World};
 use probity_value::{Span, Value};
 
 use crate::check::{Absent, Argument, Check, Comparison, Condition, Items, Matching, Operator, Quantifier, Test};
+use crate::compare::exists;
 use crate::message;
 use crate::path::{Path, Selected, Start, Step, View, step};
 use crate::truth::{Because, Outcome, Tri, Truth, What};
@@ -236,9 +237,15 @@ impl<'w> Evaluator<'w> {
                     continue;
                 }
                 self.charge(0)?;
-                let scope = Scope { judged: Rc::clone(&scope.judged), subject: Rc::clone(&scope.subject), item: Some(Rc::new(item)) };
+                let item = Rc::new(item);
+                let scope = Scope { judged: Rc::clone(&scope.judged), subject: Rc::clone(&scope.subject), item: Some(Rc::clone(&item)) };
                 let outcome = self.condition(&items.condition, &scope, inner)?;
-                outcomes.push(Ok(outcome));
+                // An item that may turn out null is then none: it cannot decide.
+                let decisive = if items.quantifier == Quantifier::Every { Truth::False } else { Truth::True };
+                outcomes.push(Ok(match &item.value {
+                    Some(value) if outcome.truth == decisive && matches!(exists(value), Tri::Maybe(_)) => unknown_outcome(value, &item),
+                    _ => outcome,
+                }));
             }
         }
         let count = outcomes.len();

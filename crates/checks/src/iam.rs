@@ -7,7 +7,7 @@ use probity_value::{Data, Map, Span, UnknownKind, Value};
 use crate::check::{Ask, Who};
 use crate::compare::as_text;
 use crate::network::Addresses;
-use crate::path::decode_json;
+use crate::path::{decode_json, vague};
 use crate::text::{covers, like, overlaps};
 use crate::truth::Tri;
 
@@ -58,7 +58,7 @@ pub(crate) fn policy(value: &Value) -> Policy {
     match &value.data {
         Data::Unknown(unknown) => match &unknown.decoded {
             Some(decoded) => policy(&decoded.clone().at(value.span)),
-            None => Policy::Unknown(value.clone()),
+            None => Policy::Unknown(vague(value)),
         },
         Data::String(text) if text.trim().is_empty() => Policy::None,
         Data::String(_) => match decode_json(value) {
@@ -101,7 +101,7 @@ fn from_json(statements: &Value) -> Policy {
 
 fn collect(value: &Value, read: &dyn Fn(&Value, &Map) -> Statement) -> Policy {
     let items = match &value.data {
-        Data::Unknown(_) => return Policy::Unknown(value.clone()),
+        Data::Unknown(_) => return Policy::Unknown(vague(value)),
         Data::List(items) => items.as_slice(),
         _ => std::slice::from_ref(value),
     };
@@ -109,7 +109,7 @@ fn collect(value: &Value, read: &dyn Fn(&Value, &Map) -> Statement) -> Policy {
     for item in items {
         match &item.data {
             Data::Map(map) => statements.push(read(item, map)),
-            Data::Unknown(_) => return Policy::Unknown(item.clone()),
+            Data::Unknown(_) => return Policy::Unknown(vague(item)),
             _ => {}
         }
     }

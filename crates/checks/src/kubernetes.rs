@@ -6,7 +6,7 @@ use probity_core::{Subject, SubjectKind};
 use probity_value::{Data, Map, Value};
 
 use crate::compare::as_text;
-use crate::path::REST;
+use crate::path::{REST, vague};
 
 /// Blocks may be nested this deep.
 const MAX_DEPTH: usize = 64;
@@ -150,7 +150,7 @@ pub(crate) fn pod_part(kind: &str, object: &Value, part: &str) -> Option<Value> 
     let mut at = object;
     for key in pod_path(kind)?.iter().chain([&part]) {
         if at.is_unknown() {
-            return Some(at.clone());
+            return Some(vague(at));
         }
         at = at.get(key)?;
     }
@@ -162,7 +162,7 @@ pub(crate) fn containers(pod: &Value, all: bool) -> (Value, Vec<Arc<str>>) {
     let mut items = Vec::new();
     let mut labels: Vec<Arc<str>> = Vec::new();
     if pod.is_unknown() {
-        return (pod.clone(), labels);
+        return (vague(pod), labels);
     }
     let sources = [("containers", "regular"), ("initContainers", "init"), ("ephemeralContainers", "ephemeral")];
     for (key, kind) in sources.iter().take(if all { 3 } else { 1 }) {

@@ -8,6 +8,7 @@ use probity_value::{Data, Map, Span, UnknownKind, Value};
 use crate::check::{Opens, Ports};
 use crate::compare::as_text;
 use crate::network::{Addresses, Intervals};
+use crate::path::vague;
 use crate::truth::{Because, Trail, TrailStep, Tri};
 
 /// The last port.
@@ -25,6 +26,10 @@ pub(crate) struct Entry {
     cidrs: Vec<Cidr>,
     /// Whether it lets through.
     allow: Tri,
+    /// The entry itself, where nothing of it is known.
+    unknown: Option<Value>,
+    /// Whether it stands for any number of entries: the list as a whole is unknown.
+    many: bool,
     trail: Trail,
     at: Span,
 }
@@ -109,15 +114,20 @@ fn blocks(value: &Value, name: &str, names: &Names) -> Vec<Entry> {
             let trail = if items.len() > 1 { trail.then(TrailStep::Index(index)) } else { trail };
             match &item.data {
                 Data::Map(map) => Some(entry(map, trail, item.span, names)),
-                Data::Unknown(_) => Some(Entry {
-                    from: Some(item.clone()),
-                    to: Some(item.clone()),
-                    protocol: item.clone(),
-                    cidrs: vec![Cidr { value: item.clone(), trail: trail.clone(), at: item.span }],
-                    allow: Tri::Maybe(item.clone()),
-                    trail,
-                    at: item.span,
-                }),
+                Data::Unknown(_) => {
+                    let value = vague(item);
+                    Some(Entry {
+                        from: Some(value.clone()),
+                        to: Some(value.clone()),
+                        protocol: value.clone(),
+                        cidrs: vec![Cidr { value: value.clone(), trail: trail.clone(), at: item.span }],
+                        allow: Tri::Maybe(value.clone()),
+                        unknown: Some(value),
+                        many: list.is_unknown(),
+                        trail,
+                        at: item.span,
+                    })
+                }
                 _ => None,
             }
         })
@@ -140,7 +150,7 @@ fn entry(map: &Map, trail: Trail, at: Span, names: &Names) -> Entry {
         Some((_, action)) => Tri::known(!action.as_ref().and_then(Value::as_str).is_some_and(|word| word.eq_ignore_ascii_case("deny"))),
     };
     let protocol = part(names.protocol).map_or_else(|| Value::string("all", at), |value| normal_protocol(&value));
-    Entry { from: part(names.from), to: part(names.to), protocol, cidrs, allow, trail, at }
+    Entry { from: part(names.from), to: part(names.to), protocol, cidrs, allow, unknown: None, many: false, trail, at }
 }
 
 fn normal_protocol(value: &Value) -> Value {
@@ -228,6 +238,9 @@ impl Entry {
 
     /// The entry as an item of the `$ingress` or `$egress` view.
     fn view(&self) -> Value {
+        if let Some(unknown) = &self.unknown {
+            return unknown.clone();
+        }
         let mut map = Map::new();
         let at = self.at;
         let bound = |value: &Option<Value>, open: i64| {
@@ -286,6 +299,9 @@ fn may_be_world(value: &Value) -> bool {
 
 /// The `$ingress` or `$egress` view with the way to each entry.
 pub(crate) fn view(entries: &[Entry], span: Span) -> (Value, Vec<Arc<str>>) {
+    if let [Entry { unknown: Some(unknown), many: true, .. }] = entries {
+        return (unknown.clone(), Vec::new());
+    }
     let labels = entries.iter().map(|entry| entry.trail.to_string().into()).collect();
     (Value::list(entries.iter().map(Entry::view).collect(), span), labels)
 }

@@ -344,7 +344,11 @@ fn values(from: &Selected, map: &Map) -> Option<Vec<Selected>> {
     (!found.is_empty()).then_some(found)
 }
 
-/// A part of an unknown value: as unknown, and no longer sure to be set.
+/// What is worked out of an unknown value, or a part of it: as unknown, and nothing is known of it. Any other value stays.
+pub(crate) fn vague(value: &Value) -> Value {
+    value.as_unknown().map_or_else(|| value.clone(), |unknown| inside_unknown(value, unknown))
+}
+
 fn inside_unknown(value: &Value, unknown: &Unknown) -> Value {
     let inner = Unknown { kind: unknown.kind, reason: Arc::clone(&unknown.reason), set: false, prefix: Arc::from(""), decoded: None };
     Value { data: Data::Unknown(Arc::new(inner)), span: value.span, origin: value.origin.clone(), sensitive: value.sensitive }
@@ -356,7 +360,7 @@ pub(crate) fn decode_json(value: &Value) -> Option<Value> {
     if !text.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']).starts_with(['{', '[']) {
         return None;
     }
-    let (decoded, problems) = json::parse(text, FileId::NONE);
+    let (decoded, problems) = json::parse_tolerant(text, FileId::NONE);
     if problems.iter().any(|problem| problem.fatal) {
         return None;
     }

@@ -8,7 +8,7 @@ use probity_core::{Subject, SubjectIndex};
 use probity_value::{Span, Value};
 
 use crate::openings::{self, Entry};
-use crate::path::{Selected, View, decode_json};
+use crate::path::{Selected, View, decode_json, vague};
 use crate::truth::Trail;
 use crate::{iam, kubernetes};
 
@@ -124,7 +124,7 @@ pub(crate) fn of_value(view: View, from: &Selected) -> Selected {
     match view {
         View::Flags => {
             if value.is_unknown() {
-                return from.clone();
+                return Selected::value(vague(value), trail, from.at);
             }
             Selected::value(kubernetes::flags(value), trail, from.at)
         }
