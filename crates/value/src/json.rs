@@ -16,7 +16,18 @@ pub const MAX_DEPTH: usize = 256;
 /// counts), `json-lone-surrogate` (it becomes U+FFFD). Whole numbers beyond 64 bits become doubles.
 #[must_use]
 pub fn parse(text: &str, file: FileId) -> (Value, Vec<Problem>) {
-    let mut reader = Reader { text, bytes: text.as_bytes(), at: 0, file, problems: Vec::new() };
+    read(text, file, false)
+}
+
+/// As [`parse`], but a comma before a closing bracket is passed over (code `json-trailing-comma`, not fatal): for documents inside other
+/// texts, whose meaning is to be judged although their reader will refuse them.
+#[must_use]
+pub fn parse_tolerant(text: &str, file: FileId) -> (Value, Vec<Problem>) {
+    read(text, file, true)
+}
+
+fn read(text: &str, file: FileId, tolerant: bool) -> (Value, Vec<Problem>) {
+    let mut reader = Reader { text, bytes: text.as_bytes(), at: 0, file, tolerant, problems: Vec::new() };
     if text.starts_with('\u{feff}') {
         reader.at = '\u{feff}'.len_utf8();
     }
@@ -34,6 +45,8 @@ struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
     file: FileId,
+    /// Whether a comma before a closing bracket is passed over.
+    tolerant: bool,
     problems: Vec<Problem>,
 }
 
@@ -137,14 +150,31 @@ impl Reader<'_> {
             }
             self.space();
             match self.peek() {
-                Some(b',') => self.at += 1,
-                Some(b'}') => {
+                Some(b',') if !self.last_comma(b'}') => self.at += 1,
+                Some(b',' | b'}') => {
                     self.at += 1;
                     return Ok(Value::map(map, self.span(start)));
                 }
                 _ => return Err(self.unexpected("`,` or `}`")),
             }
         }
+    }
+
+    /// Whether the comma here is one before `close` that is tolerated; then the reader stands at `close`.
+    fn last_comma(&mut self, close: u8) -> bool {
+        let comma = self.at;
+        if !self.tolerant {
+            return false;
+        }
+        self.at += 1;
+        self.space();
+        if self.peek() == Some(close) {
+            let span = Span::new(self.file, comma..comma + 1);
+            self.problems.push(Problem::warning("json-trailing-comma", span, "a comma before the closing bracket"));
+            return true;
+        }
+        self.at = comma;
+        false
     }
 
     fn array(&mut self, depth: usize) -> Step<Value> {
@@ -161,8 +191,8 @@ impl Reader<'_> {
             items.push(self.value(depth + 1)?);
             self.space();
             match self.peek() {
-                Some(b',') => self.at += 1,
-                Some(b']') => {
+                Some(b',') if !self.last_comma(b']') => self.at += 1,
+                Some(b',' | b']') => {
                     self.at += 1;
                     return Ok(Value::list(items, self.span(start)));
                 }
@@ -400,6 +430,18 @@ mod tests {
 
     fn check(text: &str, expected: &str) {
         assert_eq!(shown(text), expected, "for {text:?}");
+    }
+
+    #[test]
+    fn trailing_commas_are_passed_over_where_asked() {
+        let text = r#"{"a": [1, 2, ], "b": {}, }"#;
+        assert!(parse(text, FileId(0)).1.iter().any(|problem| problem.fatal));
+        let (value, problems) = parse_tolerant(text, FileId(0));
+        assert_eq!(value, parse(r#"{"a": [1, 2], "b": {}}"#, FileId(0)).0);
+        assert_eq!(problems.iter().map(|problem| problem.code).collect::<Vec<_>>(), ["json-trailing-comma"; 2]);
+        for text in ["[,]", "[1,,]", "{,}", "[1,"] {
+            assert!(parse_tolerant(text, FileId(0)).1.iter().any(|problem| problem.fatal), "{text}");
+        }
     }
 
     #[test]

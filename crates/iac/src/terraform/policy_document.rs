@@ -81,7 +81,7 @@ impl Document {
                 None => return Document::unread(source.clone()),
             },
             Data::String(text) => {
-                let (value, problems) = json::parse(text, FileId::NONE);
+                let (value, problems) = json::parse_tolerant(text, FileId::NONE);
                 if problems.iter().any(|problem| problem.fatal) {
                     return Document::unread(Value::unknown(UnknownKind::Invalid, "a given policy document is not valid JSON", span));
                 }

@@ -185,7 +185,7 @@ fn decode(pieces: &[Piece], span: Span) -> Option<Value> {
             }
         }
     }
-    let (value, problems) = probity_value::json::parse(&json, FileId::NONE);
+    let (value, problems) = probity_value::json::parse_tolerant(&json, FileId::NONE);
     if problems.iter().any(|problem| problem.fatal) {
         return None;
     }
