@@ -190,7 +190,7 @@ fn a_required_scan_that_is_absent_is_not_green() {
 #[test]
 fn observing_never_blocks() {
     let repo = with("public=true");
-    let report = repo.report(0, &["--observe"]);
+    let report = repo.recorded(0, &["--observe"]);
     assert_eq!(report.colour(), "red");
     assert!(report.0["evidence"]["record"].is_string(), "it is recorded all the same");
     repo.gate(&["--observe", "--format", "human"]).code(0).prints("red");
@@ -285,7 +285,7 @@ fn no_evidence_is_loud() {
     let ran = repo.gate(&["--evidence", "none"]).code(0).says("not recorded").prints("NOT RECORDED");
     assert!(ran.out.contains("green"), "{}", ran.out);
     repo.gate(&["--evidence", "none", "--quiet"]).code(0).says("not recorded").prints("NOT RECORDED");
-    assert_eq!(repo.report(0, &["--evidence", "none"]).0["evidence"], serde_json::Value::Null);
+    assert_eq!(repo.report(0, &[]).0["evidence"], serde_json::Value::Null);
     assert!(!repo.beside("state/probity").exists());
 }
 
