@@ -263,14 +263,16 @@ impl Builder<'_> {
         }
     }
 
-    /// Block scalars end before the last line break that belongs to them; other scalars as they are.
+    /// Block scalars end before the last line break that belongs to them, quoted ones with their quote: the parser counts the space and
+    /// the comment behind it in. Plain scalars are as they are.
     fn trimmed(&self, style: ScalarStyle, range: Range<usize>) -> Range<usize> {
-        if !matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) {
-            return range;
-        }
         let written = self.piece.text.get(range.clone()).unwrap_or_default();
-        let end = range.start + written.trim_end_matches([' ', '\t', '\n', '\r']).len();
-        range.start..end
+        let length = match style {
+            ScalarStyle::Plain => return range,
+            ScalarStyle::Literal | ScalarStyle::Folded => written.trim_end_matches([' ', '\t', '\n', '\r']).len(),
+            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => quoted_length(written),
+        };
+        range.start..range.start + length
     }
 
     fn awaits_key(&self) -> bool {
@@ -438,6 +440,39 @@ fn merge(map: &mut Map, merged: &mut HashSet<Arc<str>>, key: &Key, value: &Value
         }
     }
     true
+}
+
+/// Bytes up to the quote that ends a quoted scalar, with the anchor and tag before it; all where there is none.
+fn quoted_length(written: &str) -> usize {
+    let mut rest = written;
+    // Anchor, tag and comments between them hold no quote that counts.
+    while let Some(first) = rest.chars().next() {
+        let skipped = match first {
+            '"' | '\'' => break,
+            '#' => rest.find(['\n', '\r']),
+            '&' | '!' => rest.find(char::is_whitespace),
+            other => Some(other.len_utf8()),
+        };
+        rest = skipped.and_then(|length| rest.get(length..)).unwrap_or_default();
+    }
+    let start = written.len() - rest.len();
+    let mut letters = rest.char_indices().peekable();
+    let Some((_, quote)) = letters.next() else { return written.len() };
+    while let Some((at, letter)) = letters.next() {
+        match letter {
+            '\\' if quote == '"' => {
+                letters.next();
+            }
+            letter if letter == quote => {
+                if quote == '\'' && letters.next_if(|(_, next)| *next == '\'').is_some() {
+                    continue;
+                }
+                return start + at + quote.len_utf8();
+            }
+            _ => {}
+        }
+    }
+    written.len()
 }
 
 /// An origin with one more step in front, the nearest.

@@ -168,6 +168,12 @@ fn places_of_keys_and_scalars() {
         "---\nü: ä\n--- {a: {b: ß}}\n",
         &[r#"document "ü: ä""#, "/ü: ü", "/ü= ä", r#"document "{a: {b: ß}}""#, "/a: a", "/a/b: b", "/a/b= ß"],
     );
+    check(
+        "a: \"x \\\" # y\" # c\nb: 'it''s'\t# 'c'\n",
+        &[r#"document "a: \"x \\\" # y\" # c\nb: 'it''s'""#, "/a: a", "/a= \"x \\\" # y\"", "/b: b", "/b= 'it''s'"],
+    );
+    check("'b'  : &k !!str \"z\\\\\"  # \"c\"\n", &[r#"document "'b'  : &k !!str \"z\\\\\"""#, "/b: 'b'", "/b= &k !!str \"z\\\\\""]);
+    check("[\"p\" , 'q' # c\n]\n", &[r#"document "[\"p\" , 'q' # c\n]""#, "/0= \"p\"", "/1= 'q'"]);
     check("a: &x é\nb: *x\n", &[r#"document "a: &x é\nb: *x""#, "/a: a", "/a= &x é", "/b: b", "/b= &x é"]);
     check(&format!("# {}\nü: z\n", "é".repeat(500)), &[r#"document "ü: z""#, "/ü: ü", "/ü= z"]);
 }
