@@ -58,16 +58,43 @@ fn build(source: &str, ignore_case: bool) -> Result<Regex, regex::Error> {
 /// Whether the whole of `text` matches `pattern`, where `*` is any text and `?` any one character.
 #[must_use]
 pub fn like(pattern: &str, text: &str) -> bool {
+    if clash(pattern, text) {
+        return false;
+    }
+    if pattern.is_ascii() && text.is_ascii() {
+        return like_letters(pattern.as_bytes(), text.as_bytes(), b'*', b'?');
+    }
     let pattern: Vec<char> = pattern.chars().collect();
     let text: Vec<char> = text.chars().collect();
+    like_letters(&pattern, &text, '*', '?')
+}
+
+/// Whether the letters before the first `*` or `?` of either side already differ: most pairs end here.
+fn clash(a: &str, b: &str) -> bool {
+    for (left, right) in a.bytes().zip(b.bytes()) {
+        if matches!(left, b'*' | b'?') || matches!(right, b'*' | b'?') {
+            return false;
+        }
+        if left != right {
+            return true;
+        }
+    }
+    false
+}
+
+fn is_pattern(text: &str) -> bool {
+    text.bytes().any(|byte| matches!(byte, b'*' | b'?'))
+}
+
+fn like_letters<T: Copy + PartialEq>(pattern: &[T], text: &[T], any: T, one: T) -> bool {
     let (mut at, mut star, mut position) = (0, None, 0);
     while position < text.len() {
         match pattern.get(at) {
-            Some('*') => {
+            Some(letter) if *letter == any => {
                 star = Some((at, position));
                 at += 1;
             }
-            Some(letter) if *letter == '?' || Some(letter) == text.get(position) => {
+            Some(letter) if *letter == one || Some(letter) == text.get(position) => {
                 at += 1;
                 position += 1;
             }
@@ -81,7 +108,7 @@ pub fn like(pattern: &str, text: &str) -> bool {
             },
         }
     }
-    pattern.get(at..).unwrap_or_default().iter().all(|letter| *letter == '*')
+    pattern.get(at..).unwrap_or_default().iter().all(|letter| *letter == any)
 }
 
 /// Whether every text that matches `narrow` also matches `wide`; both patterns of `*` and `?`.
@@ -90,6 +117,15 @@ pub fn like(pattern: &str, text: &str) -> bool {
 /// taken by `?` or `*`.
 #[must_use]
 pub fn covers(wide: &str, narrow: &str) -> bool {
+    if wide == "*" {
+        return true;
+    }
+    if clash(wide, narrow) {
+        return false;
+    }
+    if !is_pattern(wide) || !is_pattern(narrow) {
+        return if is_pattern(wide) { like(wide, narrow) } else { wide == narrow };
+    }
     let wide: Vec<char> = wide.chars().collect();
     let narrow: Vec<char> = narrow.chars().collect();
     // reachable[j]: the first j letters of `wide` can cover the letters of `narrow` read so far.
@@ -137,6 +173,15 @@ fn spread(pattern: &[char], reachable: &mut [bool]) {
 /// Whether some text matches both patterns of `*` and `?`.
 #[must_use]
 pub fn overlaps(a: &str, b: &str) -> bool {
+    if a == "*" || b == "*" {
+        return true;
+    }
+    if clash(a, b) {
+        return false;
+    }
+    if !is_pattern(a) || !is_pattern(b) {
+        return if is_pattern(a) { like(a, b) } else { like(b, a) };
+    }
     let a: Vec<char> = a.chars().collect();
     let b: Vec<char> = b.chars().collect();
     // row[j]: a[..i] and b[..j] have a common text.
