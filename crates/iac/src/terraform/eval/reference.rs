@@ -283,7 +283,7 @@ impl<'p> Evaluator<'p> {
             return Ok(through(written, StepKind::Attribute, format!("{address}.{name}"), place, Some(reference)).at(span));
         }
         if mode == Mode::Managed {
-            return Ok(Value::reference(Arc::clone(address), name, span));
+            return Ok(computed(address, name, span));
         }
         let unknown = Unknown {
             kind: UnknownKind::DataSource,
@@ -539,6 +539,20 @@ fn handle(instance: &ResourceInstance<'_>, span: Span) -> Value {
 
 fn reference_origin(subject: &Arc<str>, attribute: &str) -> Arc<Origin> {
     Arc::new(Origin { steps: Vec::new(), references: vec![Reference { subject: Arc::clone(subject), attribute: attribute.into() }] })
+}
+
+/// An attribute a resource will have. The names AWS gives begin with `arn:` whatever the partition, so they are never a lone `*`.
+fn computed(address: &Arc<str>, name: &str, span: Span) -> Value {
+    let mut value = Value::reference(Arc::clone(address), name, span);
+    let local = address.rsplit_once("data.").map_or(&**address, |(_, rest)| rest);
+    let of_aws = local.starts_with("aws_") || address.contains(".aws_");
+    if of_aws
+        && (name == "arn" || name == "qualified_arn")
+        && let Data::Unknown(unknown) = &mut value.data
+    {
+        Arc::make_mut(unknown).prefix = "arn:".into();
+    }
+    value
 }
 
 /// Something nobody declares in what is read: a reference all the same, so that what it was meant for is seen, and set, as an attribute
