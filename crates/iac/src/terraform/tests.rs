@@ -329,7 +329,7 @@ fn references() {
         )],
         &[
             "aws_s3_bucket.b {bucket=\"x\" rule=[{n=1}]}",
-            "t.r {a=?Reference+<aws_s3_bucket.b.id> b=\"x\"<aws_s3_bucket.b.bucket> c=?Reference+<aws_s3_bucket.b.arn> d=1<aws_s3_bucket.b.rule> e=?DataSource+<data.d.d.x> f=?Reference+<aws_s3_bucket.b.rule.computed>}",
+            "t.r {a=?Reference+<aws_s3_bucket.b.id> b=\"x\"<aws_s3_bucket.b.bucket> c=?Reference+\"arn:\"<aws_s3_bucket.b.arn> d=1<aws_s3_bucket.b.rule> e=?DataSource+<data.d.d.x> f=?Reference+<aws_s3_bucket.b.rule.computed>}",
             "data.d.d {}",
         ],
     );
