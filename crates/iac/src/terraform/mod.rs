@@ -37,6 +37,9 @@ const ID: &str = "terraform";
 /// Stack of the threads that evaluate. Evaluation nests as deep as `eval::MAX_DEPTH`; only what is touched is used.
 const STACK: usize = 128 << 20;
 
+/// Diagnostics of one kind for one file that are shown one by one.
+const MAX_ALIKE: usize = 50;
+
 /// Reads Terraform and OpenTofu configurations: `.tf`, `.tofu`, their JSON forms, and variable files.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TerraformSource;
@@ -231,10 +234,31 @@ fn collect(scope: &Scope<'_>, texts: Vec<Text>, out: &mut Collected) {
         loaded.extend(root.loaded);
     }
     coverage(&texts, &broken, &used, &loaded, out);
-    // A module called from several places says the same thing each time.
+    tidy(&mut out.diagnostics);
+}
+
+/// Leaves one of each, because a module called from several places says the same thing each time, and at most a few of each kind for each
+/// file, with a word on how many more there were.
+fn tidy(diagnostics: &mut Vec<Diagnostic>) {
     let mut seen = BTreeSet::new();
-    out.diagnostics
-        .retain(|diagnostic| seen.insert((diagnostic.code, Arc::clone(&diagnostic.file), diagnostic.span, diagnostic.message.clone())));
+    let mut counts: BTreeMap<(Arc<str>, &'static str), usize> = BTreeMap::new();
+    diagnostics.retain(|diagnostic| {
+        if !seen.insert((diagnostic.code, Arc::clone(&diagnostic.file), diagnostic.span, diagnostic.message.clone())) {
+            return false;
+        }
+        // An error is never left out: it is why a verdict fails closed.
+        if diagnostic.level == Level::Error {
+            return true;
+        }
+        let count = counts.entry((Arc::clone(&diagnostic.file), diagnostic.code)).or_default();
+        *count += 1;
+        *count <= MAX_ALIKE
+    });
+    for ((file, code), count) in counts {
+        if let Some(more) = count.checked_sub(MAX_ALIKE).filter(|more| *more > 0) {
+            diagnostics.push(Diagnostic::new(Level::Note, code, file, Span::NONE, format!("{more} more of `{code}` in this file")));
+        }
+    }
 }
 
 fn coverage(

@@ -82,7 +82,7 @@ pub(crate) fn evaluate<'p>(
     let mut evaluator = Evaluator::new(program, Arc::clone(dir), manifest);
     out.loaded = given(&mut evaluator, dir, variable_files);
     let root = evaluator.root_instance(module);
-    let mut emitter = Emitter { evaluator: &evaluator, root: Arc::clone(dir), out: &mut out };
+    let mut emitter = Emitter { evaluator: &evaluator, root: Arc::clone(dir), out: &mut out, full: false };
     emitter.module(&root, &Repetition::default());
     out.diagnostics.extend(evaluator.into_diagnostics());
     out
@@ -128,14 +128,27 @@ fn given(evaluator: &mut Evaluator<'_>, dir: &str, files: &BTreeMap<Arc<str>, Va
     loaded
 }
 
+/// Subjects of one root beyond which no more are made. Modules that call modules under `for_each` multiply.
+const MAX_SUBJECTS: usize = 100_000;
+
 struct Emitter<'e, 'p> {
     evaluator: &'e Evaluator<'p>,
     root: Arc<str>,
     out: &'e mut Evaluated,
+    /// Whether there are as many subjects as there may be.
+    full: bool,
 }
 
 impl<'p> Emitter<'_, 'p> {
     fn subject(&mut self, type_name: impl Into<Arc<str>>, id: impl Into<Arc<str>>, span: Span, head: Span, value: Value, via: &[Span]) {
+        if self.out.subjects.len() >= MAX_SUBJECTS {
+            if !self.full {
+                self.full = true;
+                let message = format!("the root has more than {MAX_SUBJECTS} subjects; only the first {MAX_SUBJECTS} are judged");
+                self.evaluator.report(Level::Error, "instance-limit", head, message);
+            }
+            return;
+        }
         self.out.subjects.push(Subject {
             kind: SubjectKind::Terraform,
             type_name: type_name.into(),
@@ -184,6 +197,9 @@ impl<'p> Emitter<'_, 'p> {
                 }
             };
             for made in &block.instances {
+                if self.full {
+                    return;
+                }
                 let value = self.evaluator.whole(made);
                 let kind = type_name(resource.mode, &resource.kind);
                 self.subject(kind, Arc::clone(&made.address), resource.block.span, resource.block.head, value, &instance.via);
@@ -205,6 +221,9 @@ impl<'p> Emitter<'_, 'p> {
                 let value = self.evaluator.body_value(call.block, scope);
                 let id = format!("{}{}", call.address, repetition.key.suffix());
                 self.subject("module", id, call.block.span, call.block.head, value, &instance.via);
+                if self.full {
+                    return;
+                }
                 if let Some(child) = call.children.get(index).and_then(|id| self.evaluator.instance(*id)) {
                     self.module(&child, repetition);
                 }

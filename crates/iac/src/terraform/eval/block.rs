@@ -86,12 +86,13 @@ impl<'p> Evaluator<'p> {
         let mut copy = Map::new();
         let mut left = MAX_PARTS;
         for (key, entry) in map.iter() {
+            let before = left;
             let inner = if fits(&entry.value, &mut left) {
                 entry.value.clone()
             } else {
-                left = 0;
-                let reason = format!("the resource has more than {MAX_PARTS} parts");
-                self.report(Level::Error, "value-limit", entry.value.span, format!("{reason}; `{key}` and what follows is unknown"));
+                left = before;
+                let reason = format!("`{key}` takes the resource beyond {MAX_PARTS} parts");
+                self.report(Level::Error, "value-limit", entry.value.span, reason.as_str());
                 Value::unknown(UnknownKind::Limit, reason, entry.value.span)
             };
             copy.insert(Arc::clone(key), entry.key, inner);

@@ -5,6 +5,8 @@
 
 pub(crate) mod json;
 pub(crate) mod parse;
+#[cfg(test)]
+mod differential;
 mod template;
 #[cfg(test)]
 mod tests;

@@ -515,8 +515,8 @@ impl<'s> Parser<'s> {
         self.pos += 1;
         self.skip_lines();
         let then = self.expression()?;
-        // The colon may stand on the next line only inside brackets; reading it outside of them too does no harm.
-        self.skip();
+        // Terraform wants the colon on the same line outside of brackets; after a `?` a line that begins with one means nothing else.
+        self.skip_lines();
         if self.peek() != b':' {
             return Err(self.problem("`:` of the condition is expected"));
         }
