@@ -60,7 +60,10 @@ pub fn gate(corpus: &Path) -> Result<()> {
     let version = String::from_utf8_lossy(&version.stdout).trim().to_owned();
     let ours = shell::output("git", &["describe", "--always", "--dirty"]).unwrap_or_default();
     let processor = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let processor = processor.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':').map(|(_, name)| name.trim().to_owned())).unwrap_or_default();
+    let processor = processor
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split_once(':').map(|(_, name)| name.trim().to_owned()))
+        .unwrap_or_default();
     let (start, _) = time(&format!("{} --version", program.display()), 3, 30)?;
     let empty = std::env::temp_dir().join(format!("probity-bench-empty-{}", std::process::id()));
     std::fs::create_dir_all(&empty)?;
@@ -77,7 +80,11 @@ pub fn gate(corpus: &Path) -> Result<()> {
         let scan = time(&format!("{} scan {}", program.display(), tree.display()), 2, 10)?;
         let gate = time(&format!("{} gate {} --evidence {}", program.display(), tree.display(), evidence.display()), 2, 10)?;
         let most = memory(&program, &["gate", &tree.display().to_string(), "--evidence", &evidence.display().to_string()])?;
-        let peer = time(&format!("{} --quiet --compact --skip-download --framework {frameworks} -o json -d {}", checkov.display(), tree.display()), 0, 2)?;
+        let peer = time(
+            &format!("{} --quiet --compact --skip-download --framework {frameworks} -o json -d {}", checkov.display(), tree.display()),
+            0,
+            2,
+        )?;
         let arguments = ["--quiet", "--compact", "--skip-download", "--framework"];
         let tree_text = tree.display().to_string();
         let mut words: Vec<&str> = arguments.to_vec();

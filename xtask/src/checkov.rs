@@ -19,6 +19,11 @@ const FRAMEWORKS: &[&str] = &["terraform", "kubernetes", "dockerfile"];
 /// Agreement that must hold over all implemented ids, in percent.
 const BAR: f64 = 98.0;
 
+/// File, address and first line of a row.
+type Key = (String, String, u64);
+/// What we said in one scan under one framework and id.
+type SaidBy<'a> = BTreeMap<(&'a str, &'a str, String), BTreeMap<Key, Said>>;
+
 struct Row {
     check: String,
     framework: String,
@@ -116,7 +121,9 @@ fn address(framework: &str, subject: &Value, fixture: &str) -> Vec<String> {
         "terraform" => {
             // data sources without `data.`, module calls and providers by name alone
             let mut out = vec![id.replace("data.", "")];
-            if let Some(name) = id.strip_prefix("module.") && !name.contains('.') {
+            if let Some(name) = id.strip_prefix("module.")
+                && !name.contains('.')
+            {
                 out.push(name.to_owned());
             }
             if id.starts_with("provider.") {
@@ -247,8 +254,13 @@ pub fn run(folder: &Path, framework: Option<&str>, check: Option<&str>, verbose:
     let known = implemented(&program)?;
     let rows = rows(folder, framework, check)?;
     let excuses = excuses()?;
-    let sources: Vec<&str> =
-        rows.iter().filter(|row| known.get(&row.framework).is_some_and(|ids| ids.contains(&row.check))).map(|row| row.source.as_str()).collect::<BTreeSet<_>>().into_iter().collect();
+    let sources: Vec<&str> = rows
+        .iter()
+        .filter(|row| known.get(&row.framework).is_some_and(|ids| ids.contains(&row.check)))
+        .map(|row| row.source.as_str())
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect();
     let scans: Mutex<BTreeMap<&str, Value>> = Mutex::default();
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| -> Result<()> {
@@ -268,9 +280,13 @@ pub fn run(folder: &Path, framework: Option<&str>, check: Option<&str>, verbose:
     let scans = scans.into_inner().map_err(|_| anyhow::anyhow!("a worker failed"))?;
 
     // (source, framework, check) -> (file, address, line) -> said
-    let mut said: BTreeMap<(&str, &str, String), BTreeMap<(String, String, u64), Said>> = BTreeMap::new();
+    let mut said: SaidBy<'_> = BTreeMap::new();
     for (source, report) in &scans {
-        let fixture = if folder.join(source).is_dir() { (*source).to_owned() } else { source.rsplit_once('/').map_or("", |(parent, _)| parent).to_owned() };
+        let fixture = if folder.join(source).is_dir() {
+            (*source).to_owned()
+        } else {
+            source.rsplit_once('/').map_or("", |(parent, _)| parent).to_owned()
+        };
         for result in report["results"].as_array().into_iter().flatten() {
             let framework = match result["subject"]["kind"].as_str() {
                 Some("terraform") => "terraform",
@@ -304,7 +320,7 @@ pub fn run(folder: &Path, framework: Option<&str>, check: Option<&str>, verbose:
     let mut tallies: BTreeMap<&str, Tally> = BTreeMap::new();
     let mut disagreements = Vec::new();
     let mut wrongly_excused = Vec::new();
-    let mut matched: BTreeSet<(&str, &str, String, (String, String, u64))> = BTreeSet::new();
+    let mut matched: BTreeSet<(&str, &str, String, Key)> = BTreeSet::new();
     for row in &rows {
         if !known.get(&row.framework).is_some_and(|ids| ids.contains(&row.check)) {
             continue;
@@ -329,7 +345,8 @@ pub fn run(folder: &Path, framework: Option<&str>, check: Option<&str>, verbose:
             })
         });
         matched.insert((&row.source, &row.framework, row.check.clone(), key));
-        let agrees = matches!((row.expected.as_str(), found), ("pass", Some(Said::Pass)) | ("fail", Some(Said::Fail)) | ("skip", Some(Said::Skip)));
+        let agrees =
+            matches!((row.expected.as_str(), found), ("pass", Some(Said::Pass)) | ("fail", Some(Said::Fail)) | ("skip", Some(Said::Skip)));
         let name = format!("{} {} {} {}", row.framework, row.check, row.file, row.resource);
         let excuse = excuses.iter().find(|excuse| like(&excuse.pattern, &name));
         *tally.rows.entry(row.expected.clone()).or_insert(0) += 1;
@@ -344,7 +361,12 @@ pub fn run(folder: &Path, framework: Option<&str>, check: Option<&str>, verbose:
         if agrees {
             *tally.agreed.entry(row.expected.clone()).or_insert(0) += 1;
         } else {
-            disagreements.push(format!("{name}:{} expected {}, ours {}", row.line, row.expected, found.map_or("missing".to_owned(), |said| format!("{said:?}").to_lowercase())));
+            disagreements.push(format!(
+                "{name}:{} expected {}, ours {}",
+                row.line,
+                row.expected,
+                found.map_or("missing".to_owned(), |said| format!("{said:?}").to_lowercase())
+            ));
         }
     }
     for ((source, framework, check), of) in &said {
@@ -353,7 +375,9 @@ pub fn run(folder: &Path, framework: Option<&str>, check: Option<&str>, verbose:
             continue;
         }
         for (key, status) in of {
-            let shadowed = *framework == "dockerfile" || key.1.contains("provider.") || matched.iter().any(|(s, f, c, k)| s == source && f == framework && c == check && k.0 == key.0 && k.2 == key.2);
+            let shadowed = *framework == "dockerfile"
+                || key.1.contains("provider.")
+                || matched.iter().any(|(s, f, c, k)| s == source && f == framework && c == check && k.0 == key.0 && k.2 == key.2);
             if *status == Said::Fail && !matched.contains(&(*source, *framework, check.clone(), key.clone())) && !shadowed {
                 tallies.entry(framework).or_default().extra += 1;
                 if verbose {
@@ -366,7 +390,9 @@ pub fn run(folder: &Path, framework: Option<&str>, check: Option<&str>, verbose:
     let mut table = String::from(
         "# Checkov\n\nGenerated by `cargo xtask conformance checkov`. Each case runs on its own fixture and is matched by framework, check, file, address and start\nline; a missing result is not agreement. Excused rows count as not agreed; `expected-failures.toml`\nsays why each is.\n\n| framework | ids implemented | ids judged | fail rows agreed | pass rows agreed | skip rows agreed | extra fails | excused |\n|---|---|---|---|---|---|---|---|\n",
     );
-    let percent = |agreed: usize, of: usize| if of == 0 { "-".to_owned() } else { format!("{agreed} of {of} ({:.1} %)", 100.0 * agreed as f64 / of as f64) };
+    let percent = |agreed: usize, of: usize| {
+        if of == 0 { "-".to_owned() } else { format!("{agreed} of {of} ({:.1} %)", 100.0 * agreed as f64 / of as f64) }
+    };
     let mut total: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     let mut all_ids: BTreeSet<&String> = BTreeSet::new();
     for (framework, tally) in &tallies {

@@ -21,7 +21,21 @@ pub fn run(only: Option<&str>, seconds: u32) -> Result<()> {
         let time = format!("-max_total_time={seconds}");
         shell::run(
             "cargo",
-            &["fuzz", "run", "--sanitizer", "none", target, &work, &seeds, "--", &time, "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=0", "-verbosity=0"],
+            &[
+                "fuzz",
+                "run",
+                "--sanitizer",
+                "none",
+                target,
+                &work,
+                &seeds,
+                "--",
+                &time,
+                "-timeout=10",
+                "-rss_limit_mb=2048",
+                "-print_final_stats=0",
+                "-verbosity=0",
+            ],
         )?;
     }
     Ok(())

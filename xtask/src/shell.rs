@@ -54,7 +54,9 @@ pub fn build(release: bool) -> Result<PathBuf> {
     }
     for line in String::from_utf8(output.stdout)?.lines() {
         let message: serde_json::Value = serde_json::from_str(line)?;
-        if message["target"]["name"] == "probity" && let Some(path) = message["executable"].as_str() {
+        if message["target"]["name"] == "probity"
+            && let Some(path) = message["executable"].as_str()
+        {
             return Ok(path.into());
         }
     }

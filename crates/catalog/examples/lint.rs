@@ -1,6 +1,7 @@
 //! Lints a folder of rule files, runs their tests, and prints what is wrong as `file:line:column: message`.
 //!
 //! `cargo run -q -p probity-catalog --example lint -- policies/aws`
+#![allow(clippy::disallowed_methods, reason = "a developer's tool")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool")]
 
 use std::path::{Path, PathBuf};

@@ -63,7 +63,10 @@ impl Rules {
                 Ok(tree) => add(Catalog::load_folder(&tree, "", texts)),
                 Err(error) => {
                     let why = with_causes(&error);
-                    add((Catalog::default(), vec![Diagnostic::new(Level::Error, "policies", folder.display().to_string(), Span::NONE, why)]));
+                    add((
+                        Catalog::default(),
+                        vec![Diagnostic::new(Level::Error, "policies", folder.display().to_string(), Span::NONE, why)],
+                    ));
                 }
             }
         }

@@ -8,8 +8,10 @@ use probity_core::ExceptionKind;
 /// Security guardrails for regulated software teams: collect, evaluate, decide, record.
 #[derive(Debug, Parser)]
 #[command(name = "probity", version, arg_required_else_help = true, disable_help_subcommand = true, max_term_width = 110)]
-#[command(after_help = "Exit codes: 0 green or done, 1 red, 2 wrong use or configuration, 3 could not decide or record, 4 nothing to look at.\n\
-                        Standard output is data, standard error is talk.")]
+#[command(
+    after_help = "Exit codes: 0 green or done, 1 red, 2 wrong use or configuration, 3 could not decide or record, 4 nothing to look at.\n\
+                        Standard output is data, standard error is talk."
+)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -361,4 +363,3 @@ pub(crate) enum EvidenceCommand {
         place: EvidencePlace,
     },
 }
-

@@ -1,6 +1,7 @@
 //! The program: reads the command line, picks adapters, prints, exits with the right code.
 //!
 //! **Invariant:** standard output is data, standard error is talk; exit codes are those of `probity_verdict::exit`.
+#![allow(clippy::disallowed_methods, reason = "the place that picks adapters and reads what the command line names")]
 
 mod adapters;
 mod arguments;
@@ -92,7 +93,9 @@ fn dispatch(command: Command) -> anyhow::Result<u8> {
             EvidenceCommand::List { place, format } => commands::evidence::list(&place, format),
             EvidenceCommand::Show { index, place } => commands::evidence::show(index, &place),
             EvidenceCommand::Prove { index, place } => commands::evidence::prove(index, &place),
-            EvidenceCommand::Verify { place, against, public_key } => commands::evidence::verify(&place, against.as_deref(), public_key.as_deref()),
+            EvidenceCommand::Verify { place, against, public_key } => {
+                commands::evidence::verify(&place, against.as_deref(), public_key.as_deref())
+            }
             EvidenceCommand::Export { to, place } => commands::evidence::export(&to, &place),
             EvidenceCommand::Replay { index, path, place } => commands::replay::run(index, &path, &place),
             EvidenceCommand::Append { from, place } => commands::evidence::append(&from, &place),

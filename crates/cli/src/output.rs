@@ -5,7 +5,7 @@ use std::io::{IsTerminal as _, Write as _};
 use anyhow::{Context as _, Result};
 use probity_core::{Diagnostic, Report};
 use probity_formats::human::{self, Style};
-use probity_formats::{github, gitlab, json, junit, markdown, sarif};
+use probity_formats::{escape, github, gitlab, json, junit, markdown, sarif};
 use probity_value::SourceMap;
 
 use crate::arguments::{FormatName, PrintingArguments, When};
@@ -20,10 +20,20 @@ pub(crate) fn data(text: &str) -> Result<()> {
     }
 }
 
+/// Prints text for people, which may be in the log of a CI job: no line of it is a command there.
+pub(crate) fn text(text: &str) -> Result<()> {
+    data(&escape::log(text))
+}
+
+/// Prints JSON for programs; a terminal or a CI job that sees it acts on nothing in it.
+pub(crate) fn json(value: &serde_json::Value) -> Result<()> {
+    data(&escape::json_output(&format!("{value:#}\n")))
+}
+
 /// Says something to the person at the terminal. Nobody listening is no error.
 pub(crate) fn talk(text: &str) {
     let mut out = std::io::stderr().lock();
-    let _nobody_listens = out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n"));
+    let _nobody_listens = out.write_all(escape::message(text).as_bytes()).and_then(|()| out.write_all(b"\n"));
 }
 
 /// The layout for standard output.
@@ -33,7 +43,9 @@ pub(crate) fn style(when: When) -> Style {
         When::Always => true,
         When::Never => false,
         When::Auto => {
-            terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && std::env::var_os("TERM").is_none_or(|value| value != "dumb")
+            terminal
+                && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+                && std::env::var_os("TERM").is_none_or(|value| value != "dumb")
         }
     };
     let width = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok()).filter(|width| (40..=400).contains(width)).unwrap_or(110);
@@ -45,9 +57,17 @@ pub(crate) fn plain() -> Style {
     Style { colour: false, width: 110 }
 }
 
-fn render(report: &Report, texts: &SourceMap, format: FormatName, printing: &PrintingArguments, observe: bool, prefix: &str, style: Style) -> String {
+fn render(
+    report: &Report,
+    texts: &SourceMap,
+    format: FormatName,
+    printing: &PrintingArguments,
+    observe: bool,
+    prefix: &str,
+    style: Style,
+) -> String {
     match format {
-        FormatName::Human => human::write(report, texts, human::Options { style, quiet: printing.quiet, observe }),
+        FormatName::Human => escape::log(&human::write(report, texts, human::Options { style, quiet: printing.quiet, observe })).into_owned(),
         FormatName::Json => json::write(report, texts),
         FormatName::Sarif => sarif::write(report, texts, prefix),
         FormatName::Junit => junit::write(report, prefix),

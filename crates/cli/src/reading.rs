@@ -30,7 +30,9 @@ impl Target {
         let folder = if path.is_file() { path.parent().unwrap_or(path) } else { path };
         let repository = Repository::discover(folder).map_err(Wrong::new)?;
         let prefix = match &repository {
-            Some(repository) => repository.prefix(if folder.as_os_str().is_empty() { Path::new(".") } else { folder }).map_err(Wrong::new)?,
+            Some(repository) => {
+                repository.prefix(if folder.as_os_str().is_empty() { Path::new(".") } else { folder }).map_err(Wrong::new)?
+            }
             None => String::new(),
         };
         let tree = FolderTree::open(path, repository.as_ref(), max_file_size).map_err(Wrong::new)?;
@@ -62,7 +64,9 @@ pub(crate) fn open_base(target: &Target, name: &str, max_file_size: u64) -> Resu
     let commit = repository.resolve(name).map_err(|error| match error {
         GitError::NoSuchRevision { .. } => Wrong::hint(
             error.to_string(),
-            Some("fetch the whole history: `fetch-depth: 0` with actions/checkout, `GIT_DEPTH: \"0\"` in GitLab, or `git fetch --unshallow`"),
+            Some(
+                "fetch the whole history: `fetch-depth: 0` with actions/checkout, `GIT_DEPTH: \"0\"` in GitLab, or `git fetch --unshallow`",
+            ),
         ),
         error => Wrong::new(error),
     })?;
@@ -88,7 +92,12 @@ pub(crate) fn open_base(target: &Target, name: &str, max_file_size: u64) -> Resu
     for file in target.tree.files() {
         let before = moved.get(&*file.path).copied().unwrap_or(&file.path);
         let same = tree.contains(before)
-            && tree.files().binary_search_by(|known| (*known.path).cmp(before)).ok().and_then(|at| tree.files().get(at)).is_some_and(|known| known.size == file.size)
+            && tree
+                .files()
+                .binary_search_by(|known| (*known.path).cmp(before))
+                .ok()
+                .and_then(|at| tree.files().get(at))
+                .is_some_and(|known| known.size == file.size)
             && matches!((tree.peek(before), target.tree.peek(&file.path)), (Ok(old), Ok(new)) if old == new);
         if !same {
             changed_files.insert(Arc::clone(&file.path));

@@ -9,7 +9,9 @@ pub(crate) fn folder() -> Result<PathBuf> {
     let from = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     match from("XDG_STATE_HOME").or_else(|| Some(from("HOME")?.join(".local/state"))) {
         Some(state) => Ok(state.join("probity")),
-        None => bail!("neither `XDG_STATE_HOME` nor `HOME` names a folder for evidence: give one with `--evidence DIR`, or `--evidence none`"),
+        None => {
+            bail!("neither `XDG_STATE_HOME` nor `HOME` names a folder for evidence: give one with `--evidence DIR`, or `--evidence none`")
+        }
     }
 }
 

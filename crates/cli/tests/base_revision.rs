@@ -1,4 +1,5 @@
 //! The judged cannot bend the judge: what a pull request does to its own judge has no effect on its verdict and is a finding.
+#![allow(clippy::disallowed_methods, clippy::panic, reason = "a test touches the world on purpose and fails by panicking")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod common;
@@ -128,10 +129,8 @@ fn an_exception_taken_out_still_counts_for_this_change() {
     let (repo, base) = base(&[(path, &exception(10)), ("maps/b.yaml", &map("b", "public=true"))]);
     repo.remove(path);
     repo.commit();
-    repo.report(0, &["--base", &base]).results(&[
-        "demo-public ConfigMap/default/b covered exception",
-        "probity-exception-removed .probity/exceptions/own.yaml",
-    ]);
+    repo.report(0, &["--base", &base])
+        .results(&["demo-public ConfigMap/default/b covered exception", "probity-exception-removed .probity/exceptions/own.yaml"]);
     repo.report(1, &[]);
 }
 
@@ -351,7 +350,8 @@ fn configuration_from_outside_wins() {
 
 #[test]
 fn a_floor_with_its_signature() {
-    let (repo, _) = base(&[("probity.yaml", "gate: { red_at: critical, yellow_at: critical }\n"), ("maps/b.yaml", &map("b", "public=true"))]);
+    let (repo, _) =
+        base(&[("probity.yaml", "gate: { red_at: critical, yellow_at: critical }\n"), ("maps/b.yaml", &map("b", "public=true"))]);
     let (key, public) = repo.ssh_key("org");
     let (other, _) = repo.ssh_key("other");
     let floor = repo.write_beside("floor.yaml", "gate: { red_at: high }\n");

@@ -1,4 +1,5 @@
 //! `--changed-only` on real histories: what counts is the subject and its value, not the line.
+#![allow(clippy::disallowed_methods, clippy::panic, reason = "a test touches the world on purpose and fails by panicking")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod common;
@@ -52,7 +53,10 @@ fn moved_by_lines() {
     let text = map("a", "public=true");
     let (repo, base) = base(&[("maps/a.yaml", &text), ("main.tf", &bucket("logs", "public-read"))]);
     repo.write("maps/a.yaml", &format!("# a\n# b\n\n---\n{}---\n{text}", map("before", "")));
-    repo.write("main.tf", &format!("\n\n# more\n{}\n{}", bucket("first", "private"), bucket("logs", "public-read").replace("  acl    =", "  acl =")));
+    repo.write(
+        "main.tf",
+        &format!("\n\n# more\n{}\n{}", bucket("first", "private"), bucket("logs", "public-read").replace("  acl    =", "  acl =")),
+    );
     committed(&repo, &base, 0, &[OLD_MAP, "demo-bucket aws_s3_bucket.logs not counted"]);
 }
 
@@ -65,7 +69,11 @@ fn a_block_that_moves_to_another_file_of_its_folder() {
 
 #[test]
 fn a_folder_renamed() {
-    let files = [("live/a.yaml", map("a", "public=true")), ("live/main.tf", bucket("logs", "public-read")), ("live/Dockerfile", "FROM a:1\nUSER root\n".into())];
+    let files = [
+        ("live/a.yaml", map("a", "public=true")),
+        ("live/main.tf", bucket("logs", "public-read")),
+        ("live/Dockerfile", "FROM a:1\nUSER root\n".into()),
+    ];
     let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
     let (repo, base) = base(&files);
     repo.rename("live", "environments/prod");
@@ -141,7 +149,11 @@ fn a_second_environment() {
 
 #[test]
 fn a_file_moved_to_an_environment_that_was_there() {
-    let (repo, base) = base(&[("dev/main.tf", &bucket("other", "private")), ("dev/logs.tf", &bucket("logs", "public-read")), ("prod/main.tf", &bucket("other", "private"))]);
+    let (repo, base) = base(&[
+        ("dev/main.tf", &bucket("other", "private")),
+        ("dev/logs.tf", &bucket("logs", "public-read")),
+        ("prod/main.tf", &bucket("other", "private")),
+    ]);
     repo.rename("dev/logs.tf", "prod/logs.tf");
     committed(&repo, &base, 1, &["demo-bucket aws_s3_bucket.logs"]);
 }
@@ -214,7 +226,10 @@ fn a_rename_across_several_commits() {
 
 #[test]
 fn a_folder_renamed_beside_one_deleted() {
-    let (repo, base) = base(&[("one/a.tf", &bucket("logs", "public-read")), ("two/b.tf", &bucket("logs", "public-read").replace("logs\"\n", "other\"\n"))]);
+    let (repo, base) = base(&[
+        ("one/a.tf", &bucket("logs", "public-read")),
+        ("two/b.tf", &bucket("logs", "public-read").replace("logs\"\n", "other\"\n")),
+    ]);
     repo.remove("one/a.tf");
     repo.rename("two/b.tf", "both/b.tf");
     repo.write("both/a.tf", &bucket("more", "private"));

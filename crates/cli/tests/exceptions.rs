@@ -1,4 +1,5 @@
 //! Exceptions, baseline and comments: what they cover, and what does not count, with its reason in the verdict's notes.
+#![allow(clippy::disallowed_methods, clippy::panic, reason = "a test touches the world on purpose and fails by panicking")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod common;
@@ -50,7 +51,8 @@ fn accept(repo: &Repo, rule: &str, more: &[&str]) -> Ran {
 /// The one exception file.
 fn file(repo: &Repo) -> String {
     let folder = repo.top().join(".probity/exceptions");
-    let mut files: Vec<String> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut files: Vec<String> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     files.retain(|name| name.ends_with(".yaml"));
     assert_eq!(files.len(), 1, "{files:?}");
     format!(".probity/exceptions/{}", files[0])
@@ -161,7 +163,14 @@ fn what_does_not_count_and_why() {
 
 #[test]
 fn a_broken_exception_fails_closed() {
-    for broken in ["kind: because\n", "kind: [\n", "", &text("expires: soon"), &text("").replace("owner: Team\n", ""), &format!("{}resaon: x\n", text(""))] {
+    for broken in [
+        "kind: because\n",
+        "kind: [\n",
+        "",
+        &text("expires: soon"),
+        &text("").replace("owner: Team\n", ""),
+        &format!("{}resaon: x\n", text("")),
+    ] {
         let repo = Repo::plain();
         repo.write("maps/a.yaml", &map("a", "")).write(PLACE, broken);
         let report = repo.report(3, &[]);

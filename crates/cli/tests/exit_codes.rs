@@ -1,4 +1,5 @@
 //! Exit codes: 0 green or done, 1 red, 2 wrong use or configuration, 3 could not decide or record, 4 nothing to look at.
+#![allow(clippy::disallowed_methods, clippy::panic, reason = "a test touches the world on purpose and fails by panicking")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod common;
@@ -206,7 +207,8 @@ fn a_scan_never_fails_on_findings() {
     // Several folders at once: paths begin with the folder.
     repo.write("more/b.yaml", &map("b", "public=true"));
     let ran = repo.judge("scan", &["--format", "json", "maps", "more"]).code(0);
-    let files: Vec<_> = ran.json()["results"].as_array().unwrap().iter().map(|one| one["at"]["file"].as_str().unwrap().to_owned()).collect();
+    let files: Vec<_> =
+        ran.json()["results"].as_array().unwrap().iter().map(|one| one["at"]["file"].as_str().unwrap().to_owned()).collect();
     assert!(files.contains(&"maps/a.yaml".to_owned()) && files.contains(&"more/b.yaml".to_owned()), "{files:?}");
 }
 

@@ -97,7 +97,9 @@ impl Repository {
     /// Paths that the index tracks below a folder (canonical), relative to that folder.
     pub(crate) fn tracked_below(&self, top: &Path) -> BTreeSet<String> {
         let repository = self.inner.to_thread_local();
-        let Ok(prefix) = top.strip_prefix(&self.work_dir).map(|prefix| prefix.to_string_lossy().into_owned()) else { return BTreeSet::new() };
+        let Ok(prefix) = top.strip_prefix(&self.work_dir).map(|prefix| prefix.to_string_lossy().into_owned()) else {
+            return BTreeSet::new();
+        };
         let Ok(index) = repository.index_or_empty() else { return BTreeSet::new() };
         index
             .entries()

@@ -136,7 +136,9 @@ pub(crate) fn walk(top: &Path, tracked: &BTreeSet<String>, budget: usize) -> Res
         if over.into_inner() {
             return Err(WalkError::TooMany { path: top.display().to_string(), budget });
         }
-        tops.extend(std::mem::take(&mut *terraform_modules.lock().unwrap_or_else(PoisonError::into_inner)).into_iter().map(|path| (path, false)));
+        tops.extend(
+            std::mem::take(&mut *terraform_modules.lock().unwrap_or_else(PoisonError::into_inner)).into_iter().map(|path| (path, false)),
+        );
     }
     for name in tracked {
         let known = found.lock().unwrap_or_else(PoisonError::into_inner).0.contains_key(name);
@@ -165,7 +167,9 @@ fn error_path(error: &ignore::Error) -> Option<PathBuf> {
 /// The operating system's words without the path, which is said beside it.
 fn plain(error: &ignore::Error) -> String {
     match error {
-        ignore::Error::WithPath { err, .. } | ignore::Error::WithDepth { err, .. } | ignore::Error::WithLineNumber { err, .. } => plain(err),
+        ignore::Error::WithPath { err, .. } | ignore::Error::WithDepth { err, .. } | ignore::Error::WithLineNumber { err, .. } => {
+            plain(err)
+        }
         other => other.to_string(),
     }
 }

@@ -1,4 +1,5 @@
 //! Real git histories, made by the git program in the test, read back by the library.
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test touches the world on purpose and fails by panicking")]
 
 use std::path::Path;
 use std::process::Command;

@@ -1,5 +1,6 @@
 //! Makes a ledger with some records and an export of it, to try verifiers on: `make_ledger FOLDER COUNT`, then `FOLDER/ledger`,
 //! `FOLDER/export.tar` and `FOLDER/last.tlog-proof`. The key is made for it and kept in `FOLDER/key.pem`.
+#![allow(clippy::disallowed_methods, reason = "a developer's tool")]
 #![allow(clippy::print_stdout, reason = "an example talks to whoever runs it")]
 
 use std::collections::BTreeMap;

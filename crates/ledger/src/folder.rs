@@ -1,4 +1,5 @@
 //! A folder on disk as storage, and the file of a private key. The only place of this crate that touches the disk.
+#![allow(clippy::disallowed_methods, reason = "the one place of this crate that touches the disk")]
 
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions, TryLockError};

@@ -1,5 +1,6 @@
 //! Two processes append to one ledger and are killed with SIGKILL at random moments: what they acknowledged is there, the log never
 //! forked, and the next process goes on. `PROBITY_KILL_RUNS` says how often (20 by default; the bar is 200).
+#![allow(clippy::disallowed_methods, reason = "a test touches the world on purpose")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)]
 
 mod common;

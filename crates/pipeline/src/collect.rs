@@ -43,8 +43,13 @@ pub fn collect(
                 ..Collected::default()
             }
         });
-        let claimed: BTreeSet<&Arc<str>> =
-            collected.coverage.read.iter().map(|read| &read.file).chain(collected.coverage.skipped.iter().map(|skipped| &skipped.file)).collect();
+        let claimed: BTreeSet<&Arc<str>> = collected
+            .coverage
+            .read
+            .iter()
+            .map(|read| &read.file)
+            .chain(collected.coverage.skipped.iter().map(|skipped| &skipped.file))
+            .collect();
         unclaimed.retain(|path| !claimed.contains(path));
         subjects.extend(collected.subjects);
         out.suppressions.extend(collected.suppressions);

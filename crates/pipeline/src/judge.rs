@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use probity_core::{
-    CollectOptions, Coverage, Diagnostic, Digest, EvalContext, Finding, Level, Program, RuleMeta, SkippedFile, Source, Status,
-    SubjectRef, Timestamp, Tree, TreeError, Verdict,
+    CollectOptions, Coverage, Diagnostic, Digest, EvalContext, Finding, Level, Program, RuleMeta, SkippedFile, Source, Status, SubjectRef,
+    Timestamp, Tree, TreeError, Verdict,
 };
 use probity_value::{SourceMap, Span, Value};
 use probity_verdict::base::{self, Judge, JudgeFile};
@@ -20,6 +20,7 @@ use probity_verdict::exception::{Author, Register, RegisterInput};
 use probity_verdict::fingerprint::{canonical, fingerprint, subject_digest};
 use probity_verdict::{SignatureCheck, floor, ids, own};
 
+use crate::locate::Fingerprint;
 use crate::{Collection, collect, evaluate, externals, locate, place};
 
 /// Name of the configuration in the judged folder.
@@ -188,7 +189,13 @@ fn text(tree: &dyn Tree, path: &str) -> Result<Option<String>, TreeError> {
 fn judge_file(tree: &dyn Tree, file: &Arc<str>, texts: &SourceMap, wrong: &mut Vec<Diagnostic>) -> Option<JudgeFile> {
     let mut read = |path: &str| {
         text(tree, path).unwrap_or_else(|error| {
-            wrong.push(Diagnostic::new(Level::Error, "configuration", Arc::clone(file), Span::NONE, format!("`{path}` cannot be read: {error}")));
+            wrong.push(Diagnostic::new(
+                Level::Error,
+                "configuration",
+                Arc::clone(file),
+                Span::NONE,
+                format!("`{path}` cannot be read: {error}"),
+            ));
             None
         })
     };
@@ -263,7 +270,7 @@ fn revision(
     texts: &SourceMap,
     rules: &Rules<'_>,
     keep_all: bool,
-    name: &dyn Fn(&str, &str, &str, Option<&Value>) -> Arc<str>,
+    name: &Fingerprint<'_>,
 ) -> Revision {
     let kept = kept(tree, rules.config);
     let mut options = input.options.clone();
@@ -529,7 +536,13 @@ pub fn judge(input: &JudgeInput<'_>, texts: &SourceMap) -> Result<Judged, JudgeE
         &mut findings,
     );
     findings.sort_by(|a, b| {
-        (&a.at.file, a.at.line, a.at.column, &a.rule.id, &a.subject.id).cmp(&(&b.at.file, b.at.line, b.at.column, &b.rule.id, &b.subject.id))
+        (&a.at.file, a.at.line, a.at.column, &a.rule.id, &a.subject.id).cmp(&(
+            &b.at.file,
+            b.at.line,
+            b.at.column,
+            &b.rule.id,
+            &b.subject.id,
+        ))
     });
     let mut coverage = collection.coverage;
     coverage.read.sort();

@@ -12,4 +12,4 @@ pub mod record;
 pub use collect::{Collection, collect};
 pub use evaluate::{Evaluation, evaluate};
 pub use judge::{Base, CONFIG, Compile, Compiled, ExternalFile, FloorFile, JudgeError, JudgeInput, Judged, OutsideFile, judge};
-pub use locate::{locate, place};
+pub use locate::{Fingerprint, locate, place};

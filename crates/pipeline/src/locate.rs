@@ -20,7 +20,14 @@ impl Places<'_> {
             None => Place { file: "".into(), line: 0, column: 0, end_line: 0, end_column: 0, span: Span::NONE },
             Some(file) => {
                 let (start, end) = (file.line_column(span.start), file.line_column(span.end));
-                Place { file: Arc::clone(file.path()), line: start.line, column: start.column, end_line: end.line, end_column: end.column, span }
+                Place {
+                    file: Arc::clone(file.path()),
+                    line: start.line,
+                    column: start.column,
+                    end_line: end.line,
+                    end_column: end.column,
+                    span,
+                }
             }
         }
     }
@@ -46,14 +53,12 @@ fn step_text(kind: StepKind, name: &str) -> String {
     }
 }
 
-/// Makes findings of results, sorted by file, line, rule and subject. `fingerprint` is given rule id, subject id, root path and the judged value.
+/// Gives a finding its fingerprint: of rule id, subject id, root path and the judged value.
+pub type Fingerprint<'a> = dyn Fn(&str, &str, &str, Option<&Value>) -> Arc<str> + 'a;
+
+/// Makes findings of results, sorted by file, line, rule and subject.
 #[must_use]
-pub fn locate(
-    results: Vec<RuleResult>,
-    world: &World,
-    texts: &SourceMap,
-    fingerprint: &dyn Fn(&str, &str, &str, Option<&Value>) -> Arc<str>,
-) -> Vec<Finding> {
+pub fn locate(results: Vec<RuleResult>, world: &World, texts: &SourceMap, fingerprint: &Fingerprint<'_>) -> Vec<Finding> {
     let mut places = Places { texts, files: HashMap::new() };
     let mut findings: Vec<Finding> = results
         .into_iter()

@@ -59,7 +59,8 @@ pub enum Target {
 /// Digest of a folder: SHA-256 over the lines `<sha256>  <path>\n` of the files that were read, sorted by path (bytewise).
 #[must_use]
 pub fn folder_digest(files: &[InputFile]) -> Digest {
-    let mut lines: Vec<(&str, String)> = files.iter().map(|file| (file.path.as_str(), format!("{}  {}\n", file.sha256, file.path))).collect();
+    let mut lines: Vec<(&str, String)> =
+        files.iter().map(|file| (file.path.as_str(), format!("{}  {}\n", file.sha256, file.path))).collect();
     lines.sort();
     sha256(lines.into_iter().map(|(_, line)| line).collect::<String>().as_bytes())
 }
@@ -110,9 +111,7 @@ pub fn verdict_value(verdict: &Verdict) -> Value {
 /// The results as the manifest and the replay compare them: all that ask for something.
 #[must_use]
 pub fn results_value(findings: &[Finding]) -> Value {
-    Value::Array(
-        findings.iter().filter(|finding| !matches!(finding.status, Status::Pass | Status::NotApplicable)).map(result).collect(),
-    )
+    Value::Array(findings.iter().filter(|finding| !matches!(finding.status, Status::Pass | Status::NotApplicable)).map(result).collect())
 }
 
 /// The manifest of a run.
@@ -175,7 +174,8 @@ fn decision(report: &Report, verdict: &Verdict, inputs: &Inputs, engine: Digest,
     ours.insert("colour".to_owned(), json!(verdict.colour.map(|colour| colour.as_str())));
     ours.insert("subjects".to_owned(), json!(verdict.counts.subjects));
     ours.insert("by_status".to_owned(), json!(verdict.counts.by_status));
-    let by_severity: BTreeMap<&str, usize> = verdict.counts.by_severity.iter().map(|(severity, count)| (severity.as_str(), *count)).collect();
+    let by_severity: BTreeMap<&str, usize> =
+        verdict.counts.by_severity.iter().map(|(severity, count)| (severity.as_str(), *count)).collect();
     ours.insert("by_severity".to_owned(), json!(by_severity));
     ours.insert("excepted".to_owned(), json!(verdict.counts.excepted));
     ours.insert("engine".to_owned(), json!(engine.to_string()));

@@ -6,13 +6,14 @@ use probity_checks::TestSource;
 use probity_core::{CollectOptions, Diagnostic, Scope, Source, Tree, World};
 use probity_iac::dockerfile::DockerfileSource;
 use probity_iac::kubernetes::KubernetesSource;
+use probity_iac::terraform::TerraformSource;
 use probity_testkit::MapTree;
 use probity_value::SourceMap;
 
-/// The subjects of one text that is the only file there is, and what its source has to say; `None` for a language that is not read yet.
+/// The subjects of one text that is the only file there is, and what its source has to say.
 pub(crate) fn world(language: TestSource, text: &str) -> Option<(World, Vec<Diagnostic>)> {
     let (path, source): (&str, &dyn Source) = match language {
-        TestSource::Terraform => return None,
+        TestSource::Terraform => ("main.tf", &TerraformSource),
         TestSource::Kubernetes => ("manifest.yaml", &KubernetesSource),
         TestSource::Dockerfile => ("Dockerfile", &DockerfileSource),
     };

@@ -44,7 +44,9 @@ pub(crate) fn run(arguments: &AcceptArguments) -> Result<u8> {
             output::talk(&format!("signed it: `{shown}.sig`"));
         }
         None if judged.config.signature_required() => {
-            output::talk(&format!("it is unsigned and will not count; sign it with `ssh-keygen -Y sign -n {EXCEPTION_NAMESPACE} -f KEY {shown}`"));
+            output::talk(&format!(
+                "it is unsigned and will not count; sign it with `ssh-keygen -Y sign -n {EXCEPTION_NAMESPACE} -f KEY {shown}`"
+            ));
         }
         None => {}
     }
@@ -56,10 +58,15 @@ fn pick<'a>(findings: &'a [Finding], start: &str) -> Result<&'a Finding> {
     let start = start.to_ascii_lowercase();
     let found: Vec<&Finding> = findings.iter().filter(|finding| !start.is_empty() && finding.fingerprint.starts_with(&start)).collect();
     match found.as_slice() {
-        [] => Err(Wrong::hint(format!("no finding has a fingerprint that begins with `{start}`"), Some("`probity scan --format json` shows them")).into()),
+        [] => Err(Wrong::hint(
+            format!("no finding has a fingerprint that begins with `{start}`"),
+            Some("`probity scan --format json` shows them"),
+        )
+        .into()),
         [first, rest @ ..] if rest.iter().all(|other| other.fingerprint == first.fingerprint) => Ok(first),
         several => {
-            let names: Vec<String> = several.iter().take(5).map(|finding| format!("{} ({})", finding.fingerprint, finding.rule.id)).collect();
+            let names: Vec<String> =
+                several.iter().take(5).map(|finding| format!("{} ({})", finding.fingerprint, finding.rule.id)).collect();
             Err(Wrong::hint(format!("several findings begin with `{start}`: {}", names.join(", ")), None).into())
         }
     }

@@ -22,12 +22,13 @@ pub(crate) fn run(arguments: &CompareArguments) -> Result<u8> {
     let how = How { base: None, changed_only: false, keep_all: true, now: run::now() };
     let judged = run::judged(&target, &target.tree, &arguments.reading, &given, &how, &texts)?;
     let theirs = theirs(arguments, &target, &texts)?;
-    let input = CompareInput { ours: &judged.findings, theirs: &theirs, rules: &judged.rules, off: &judged.off, coverage: &judged.coverage };
+    let input =
+        CompareInput { ours: &judged.findings, theirs: &theirs, rules: &judged.rules, off: &judged.off, coverage: &judged.coverage };
     let compared = compare(&input);
-    output::data(&match arguments.format {
-        CompareFormat::Human => human(&compared, &judged.findings, &theirs),
-        CompareFormat::Json => machine(&compared, &judged.findings, &theirs),
-    })?;
+    match arguments.format {
+        CompareFormat::Human => output::text(&human(&compared, &judged.findings, &theirs))?,
+        CompareFormat::Json => output::json(&machine(&compared, &judged.findings, &theirs))?,
+    }
     Ok(0)
 }
 
@@ -104,7 +105,8 @@ fn why_theirs(why: &WhyTheirs) -> (&'static str, String) {
         WhyTheirs::Covered { by, .. } => ("covered", format!("found here too; covered by {} `{}`", by.source, by.id)),
         WhyTheirs::Untouched { .. } => ("untouched", "found here too, but not touched by the change".to_owned()),
         WhyTheirs::Passes { message, from, .. } => {
-            let from = from.as_ref().map(|(what, at)| format!("; the value comes from {what} at {}:{}", at.file, at.line)).unwrap_or_default();
+            let from =
+                from.as_ref().map(|(what, at)| format!("; the value comes from {what} at {}:{}", at.file, at.line)).unwrap_or_default();
             ("passes", format!("it passes here: {message}{from}"))
         }
         WhyTheirs::Unknown { reason, .. } => ("unknown", format!("it cannot be known: {reason}")),
@@ -116,12 +118,8 @@ fn why_theirs(why: &WhyTheirs) -> (&'static str, String) {
 }
 
 fn human(compared: &Comparison, ours: &[Finding], theirs: &[ExternalFinding]) -> String {
-    let mut out = format!(
-        "{} agreed, {} only here, {} only there\n",
-        compared.agreed.len(),
-        compared.only_ours.len(),
-        compared.only_theirs.len()
-    );
+    let mut out =
+        format!("{} agreed, {} only here, {} only there\n", compared.agreed.len(), compared.only_ours.len(), compared.only_theirs.len());
     let write = |out: &mut String, line: String| {
         let _cannot_fail = writeln!(out, "{line}");
     };
@@ -131,7 +129,10 @@ fn human(compared: &Comparison, ours: &[Finding], theirs: &[ExternalFinding]) ->
     for one in &compared.only_theirs {
         if let Some(theirs) = theirs.get(one.theirs) {
             let place = format!("{}:{}", theirs.file, theirs.line);
-            write(&mut out, format!("  {}  {}\n      {}", escape::line(&theirs.rule), escape::line(&place), escape::line(&why_theirs(&one.why).1)));
+            write(
+                &mut out,
+                format!("  {}  {}\n      {}", escape::line(&theirs.rule), escape::line(&place), escape::line(&why_theirs(&one.why).1)),
+            );
         }
     }
     if !compared.only_ours.is_empty() {
@@ -146,14 +147,14 @@ fn human(compared: &Comparison, ours: &[Finding], theirs: &[ExternalFinding]) ->
     out
 }
 
-fn machine(compared: &Comparison, ours: &[Finding], theirs: &[ExternalFinding]) -> String {
+fn machine(compared: &Comparison, ours: &[Finding], theirs: &[ExternalFinding]) -> Value {
     let our = |position: usize| {
         ours.get(position).map(|finding| {
             json!({ "rule": &*finding.rule.id, "file": &*finding.at.file, "line": finding.at.line, "subject": &*finding.subject.id, "fingerprint": &*finding.fingerprint })
         })
     };
     let their = |position: usize| theirs.get(position).map(|one| json!({ "rule": &*one.rule, "file": &*one.file, "line": one.line }));
-    let value = json!({
+    json!({
         "version": 1,
         "agreed": compared.agreed.iter().map(|one| json!({
             "theirs": their(one.theirs), "ours": one.ours.iter().map(|at| our(*at)).collect::<Vec<_>>(), "other_line": one.other_line,
@@ -166,6 +167,5 @@ fn machine(compared: &Comparison, ours: &[Finding], theirs: &[ExternalFinding]) 
             let (kind, why) = why_theirs(&one.why);
             json!({ "theirs": their(one.theirs), "kind": kind, "why": why })
         }).collect::<Vec<_>>(),
-    });
-    format!("{value:#}\n")
+    })
 }

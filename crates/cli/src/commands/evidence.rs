@@ -30,7 +30,11 @@ fn storage(path: &Path) -> Result<Arc<dyn Storage>> {
         return Ok(Arc::new(open_tar(&bytes).with_context(|| format!("`{}` is no export", path.display()))?));
     }
     if !path.is_dir() {
-        return Err(Wrong::hint(format!("there is no evidence log at `{}`", path.display()), Some("`probity gate` makes one; `--evidence DIR` names another")).into());
+        return Err(Wrong::hint(
+            format!("there is no evidence log at `{}`", path.display()),
+            Some("`probity gate` makes one; `--evidence DIR` names another"),
+        )
+        .into());
     }
     Ok(Arc::new(FolderStorage::new(path)))
 }
@@ -69,8 +73,8 @@ pub(crate) fn list(place: &EvidencePlace, format: CompareFormat) -> Result<u8> {
         let (index, record) = entry?;
         lines.push(line(index, &record));
     }
-    output::data(&match format {
-        CompareFormat::Json => format!("{:#}\n", json!({ "version": 1, "log": reader.key().name(), "size": reader.size(), "records": lines })),
+    match format {
+        CompareFormat::Json => output::json(&json!({ "version": 1, "log": reader.key().name(), "size": reader.size(), "records": lines }))?,
         CompareFormat::Human => {
             let show = |value: &Value| value.as_str().map(|text| escape::line(text).into_owned()).unwrap_or_default();
             let mut out = String::new();
@@ -87,9 +91,9 @@ pub(crate) fn list(place: &EvidencePlace, format: CompareFormat) -> Result<u8> {
                 ));
             }
             out.push_str(&format!("{} records in {}\n", reader.size(), escape::line(reader.key().name())));
-            out
+            output::text(&out)?;
         }
-    })?;
+    }
     Ok(0)
 }
 
@@ -105,7 +109,10 @@ pub(crate) fn show(index: u64, place: &EvidencePlace) -> Result<u8> {
         let value = serde_json::from_slice(&bytes).unwrap_or_else(|_| json!({ "bytes": bytes.len() }));
         blobs.insert(blob.name, value);
     }
-    output::data(&format!("{:#}\n", json!({ "index": index, "sha256": probity_attest::sha256(&record).to_string(), "statement": payload, "blobs": blobs })))?;
+    output::data(&format!(
+        "{:#}\n",
+        json!({ "index": index, "sha256": probity_attest::sha256(&record).to_string(), "statement": payload, "blobs": blobs })
+    ))?;
     Ok(0)
 }
 
@@ -153,7 +160,9 @@ pub(crate) fn verify(place: &EvidencePlace, against: Option<&Path>, public_key: 
             }
             match report.against {
                 Some(size) => out.push_str(&format!("it continues the log as it was at size {size}\n")),
-                None => out.push_str("not held against an earlier checkpoint or receipt, so a log that was rolled back would not be seen (`--against`)\n"),
+                None => out.push_str(
+                    "not held against an earlier checkpoint or receipt, so a log that was rolled back would not be seen (`--against`)\n",
+                ),
             }
             for (log, count) in &report.imported {
                 out.push_str(&format!("{count} records were taken in from {}\n", escape::line(log)));
@@ -161,7 +170,7 @@ pub(crate) fn verify(place: &EvidencePlace, against: Option<&Path>, public_key: 
             if !report.leftovers.is_empty() {
                 out.push_str(&format!("{} files without meaning were left by interrupted writes\n", report.leftovers.len()));
             }
-            output::data(&out)?;
+            output::text(&out)?;
             Ok(0)
         }
         Err(error) => {

@@ -7,8 +7,8 @@ use anyhow::{Context as _, Result};
 use probity_attest::sha256;
 use probity_core::{Colour, Digest, Tree as _};
 use probity_ledger::{FolderStorage, Ledger, load_key, load_or_create_key};
-use probity_pipeline::record::{InputFile, Inputs, Target as RecordTarget, evidence, record};
 use probity_pipeline::Base;
+use probity_pipeline::record::{InputFile, Inputs, Target as RecordTarget, evidence, record};
 use probity_value::SourceMap;
 use probity_verdict::config::EvidenceSettings;
 use probity_verdict::exit::{Outcome, Run, exit_code};
@@ -64,7 +64,10 @@ pub(crate) fn run(arguments: &GateArguments) -> Result<u8> {
     }
     output::report(&report, &texts, &arguments.printing, arguments.observe, &target.prefix)?;
     let run = if arguments.observe { Run::Observe } else { Run::Gate };
-    Ok(exit_code(run, &Outcome { verdict: Some(&judged.verdict), unrecorded, nothing, incomplete: run::incomplete(&judged), ..Outcome::default() }))
+    Ok(exit_code(
+        run,
+        &Outcome { verdict: Some(&judged.verdict), unrecorded, nothing, incomplete: run::incomplete(&judged), ..Outcome::default() },
+    ))
 }
 
 pub(crate) fn as_base(open: &OpenBase) -> Base<'_> {
@@ -75,7 +78,8 @@ pub(crate) fn as_base(open: &OpenBase) -> Base<'_> {
 pub(crate) fn engine() -> Result<Digest> {
     // On Linux this is the file that runs, also where another version took its place since.
     let running = Path::new("/proc/self/exe");
-    let place = if running.exists() { running.to_owned() } else { std::env::current_exe().context("the program's own file cannot be found")? };
+    let place =
+        if running.exists() { running.to_owned() } else { std::env::current_exe().context("the program's own file cannot be found")? };
     Ok(sha256(&std::fs::read(place).context("the program's own file cannot be read")?))
 }
 
@@ -102,13 +106,15 @@ impl Evidence {
         let Some(folder) = place_of(place, settings, top)? else { return Ok(None) };
         let given = place.evidence_key.clone().or_else(|| settings.key.as_deref().map(|file| top.join(file)));
         let key = match &given {
-            Some(file) => load_key(file)
-                .map_err(Wrong::new)?
-                .ok_or_else(|| Wrong::hint(format!("there is no key at `{}`", file.display()), None))?,
+            Some(file) => {
+                load_key(file).map_err(Wrong::new)?.ok_or_else(|| Wrong::hint(format!("there is no key at `{}`", file.display()), None))?
+            }
             None => load_or_create_key(&state::folder()?.join("evidence-key.pem")).context("the evidence key cannot be read or made")?,
         };
         if key.created {
-            output::talk("a key for evidence was made in the state folder; what it signs is unanchored until its public half is known elsewhere");
+            output::talk(
+                "a key for evidence was made in the state folder; what it signs is unanchored until its public half is known elsewhere",
+            );
         }
         if key.readable_by_others {
             output::talk("warning: the evidence key can be read by others than its owner");
@@ -148,7 +154,8 @@ fn inputs(target: &Target, base: Option<&OpenBase>, arguments: &GateArguments, g
         None => None,
     };
     let max = arguments.reading.max_file_size.saturating_mul(1 << 20);
-    let commit_tree = head.as_ref().map(|(repository, commit)| repository.tree(commit, &target.prefix, max)).transpose().map_err(Wrong::new)?;
+    let commit_tree =
+        head.as_ref().map(|(repository, commit)| repository.tree(commit, &target.prefix, max)).transpose().map_err(Wrong::new)?;
     let mut files = Vec::new();
     for (path, digest) in tree.digests() {
         // A file that changed since it was read is in no commit as far as this run knows.
@@ -171,4 +178,3 @@ fn inputs(target: &Target, base: Option<&OpenBase>, arguments: &GateArguments, g
         options: options(arguments, given),
     })
 }
-

@@ -49,17 +49,17 @@ pub(crate) fn explain(arguments: &ExplainArguments) -> Result<u8> {
             ExplainFormat::Markdown => explain::markdown(rule),
         })
         .collect();
-    output::data(&texts.join("\n"))?;
+    output::text(&texts.join("\n"))?;
     Ok(0)
 }
 
 pub(crate) fn list(folders: Vec<PathBuf>, format: CompareFormat) -> Result<u8> {
     let rules = all(folders)?;
     let rules = rules.iter().map(|rule| &**rule);
-    output::data(&match format {
-        CompareFormat::Human => explain::list(rules, output::style(When::Auto)),
-        CompareFormat::Json => json::rules(rules),
-    })?;
+    match format {
+        CompareFormat::Human => output::text(&explain::list(rules, output::style(When::Auto)))?,
+        CompareFormat::Json => output::data(&json::rules(rules))?,
+    }
     Ok(0)
 }
 

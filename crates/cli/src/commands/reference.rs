@@ -95,4 +95,3 @@ fn pages(command: &mut clap::Command, name: &str, out: &mut String) {
         }
     }
 }
-

@@ -23,7 +23,7 @@ use crate::{Wrong, output};
 
 /// Files of the recorded commit, or of the folder as it is; what is read is checked against the record afterwards.
 enum Recorded<'a> {
-    Commit(GitTree),
+    Commit(Box<GitTree>),
     Folder(&'a FolderTree),
 }
 
@@ -124,10 +124,12 @@ pub(crate) fn run(index: u64, path: &Path, place: &EvidencePlace) -> Result<u8> 
         let commit = commit_of(target_value)?;
         let prefix = text(&target_value["prefix"], "prefix")?;
         let Some(repository) = &target.repository else {
-            return Err(Wrong::hint(format!("the inputs lie in commit {}, and `{}` is in no repository", commit.id, path.display()), None).into());
+            return Err(
+                Wrong::hint(format!("the inputs lie in commit {}, and `{}` is in no repository", commit.id, path.display()), None).into()
+            );
         };
         match repository.tree(&commit, prefix, max) {
-            Ok(tree) => Recorded::Commit(tree),
+            Ok(tree) => Recorded::Commit(Box::new(tree)),
             Err(_) => return lost(&[format!("commit {}", commit.id)]),
         }
     } else {
@@ -179,7 +181,9 @@ pub(crate) fn run(index: u64, path: &Path, place: &EvidencePlace) -> Result<u8> 
             .as_array()
             .into_iter()
             .flatten()
-            .map(|result| json!([result["rule"], result["status"], result["subject"]["id"], result["fingerprint"], result["counts"]]).to_string())
+            .map(|result| {
+                json!([result["rule"], result["status"], result["subject"]["id"], result["fingerprint"], result["counts"]]).to_string()
+            })
             .collect();
         all.sort();
         all

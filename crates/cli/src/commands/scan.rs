@@ -8,9 +8,9 @@ use probity_value::SourceMap;
 use probity_verdict::exit::{Outcome, Run, exit_code};
 
 use crate::arguments::{ScanArguments, Show};
+use crate::output;
 use crate::reading::Target;
 use crate::run::{self, Given, How};
-use crate::output;
 
 pub(crate) fn run(arguments: &ScanArguments) -> Result<u8> {
     let texts = SourceMap::new();

@@ -137,7 +137,12 @@ impl Report {
     /// One note holds this text.
     #[track_caller]
     pub fn note(&self, text: &str) -> &Report {
-        assert!(self.notes().iter().any(|note| note.contains(text)), "`{text}` is in none of {:#?}\n{}", self.notes(), self.shown().join("\n"));
+        assert!(
+            self.notes().iter().any(|note| note.contains(text)),
+            "`{text}` is in none of {:#?}\n{}",
+            self.notes(),
+            self.shown().join("\n")
+        );
         self
     }
 
@@ -305,11 +310,7 @@ impl Repo {
     }
 
     pub fn ended(&self, output: &Output) -> Ran {
-        Ran {
-            code: output.status.code().unwrap_or(-1),
-            out: self.redact(&output.stdout),
-            err: self.redact(&output.stderr),
-        }
+        Ran { code: output.status.code().unwrap_or(-1), out: self.redact(&output.stdout), err: self.redact(&output.stderr) }
     }
 
     /// Runs the program in the judged folder.
