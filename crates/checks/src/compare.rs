@@ -30,6 +30,11 @@ impl Operator {
     /// What it says of a value that is not null. `argument` is what its argument stands for, where that is a value.
     pub(crate) fn holds(&self, value: &Value, argument: Option<&Value>) -> Tri {
         let fold = self.ignore_case;
+        if let Some(maybe) = path::doubt(value)
+            && !self.asks_about_absence()
+        {
+            return Tri::Maybe(maybe.clone());
+        }
         let with = |compare: &dyn Fn(&Value) -> Tri| argument.map_or(Tri::No, compare);
         let tri = match &self.test {
             Test::Equals(_) => with(&|argument| equal(value, argument, fold)),
@@ -78,27 +83,25 @@ pub(crate) fn exists(value: &Value) -> Tri {
     match unknown(value) {
         Some(unknown) if unknown.set || !unknown.prefix.is_empty() => Tri::Yes,
         Some(_) => Tri::Maybe(value.clone()),
-        None => match value.as_list() {
-            Some(items) if only_doubtful(items) => Tri::Maybe(items.first().unwrap_or(value).clone()),
-            _ => Tri::known(!value.is_null()),
-        },
+        None => presence(value).map_or_else(|| Tri::known(!value.is_null()), |maybe| Tri::Maybe(maybe.clone())),
     }
 }
 
-/// Whether an item of a list may not be there at all: a block of a `dynamic` whose number is not known. Its content is `decoded`.
-fn doubtful(item: &Value) -> bool {
-    item.as_unknown().is_some_and(|unknown| !unknown.set && unknown.decoded.is_some())
-}
-
-fn only_doubtful(items: &[Value]) -> bool {
-    !items.is_empty() && items.iter().all(doubtful)
+/// What it hangs on whether anything is there at all: of a block that may not be there, and of a list of nothing but such.
+fn presence(value: &Value) -> Option<&Value> {
+    match value.as_list() {
+        Some(items) if items.iter().all(|item| path::doubt(item).is_some()) => items.first().and_then(path::doubt),
+        _ => path::doubt(value),
+    }
 }
 
 fn empty(value: &Value) -> Tri {
+    if let Some(maybe) = presence(value) {
+        return Tri::Maybe(maybe.clone());
+    }
     match &value.data {
         Data::Null => Tri::Yes,
         Data::String(text) => Tri::known(text.is_empty()),
-        Data::List(items) if only_doubtful(items) => Tri::Maybe(items.first().unwrap_or(value).clone()),
         Data::List(items) => Tri::known(items.is_empty()),
         Data::Map(map) => Tri::known(map.is_empty()),
         Data::Bool(_) | Data::Number(_) => Tri::No,
@@ -111,6 +114,13 @@ fn empty(value: &Value) -> Tri {
 
 /// Equal as users mean it: `"true"` and `true`, `"8"` and `8` are.
 pub(crate) fn equal(a: &Value, b: &Value, fold: bool) -> Tri {
+    let doubtful = |value: &Value| match value.as_list() {
+        Some(items) => items.iter().find_map(path::doubt).cloned(),
+        None => path::doubt(value).cloned(),
+    };
+    if let Some(maybe) = doubtful(a).or_else(|| doubtful(b)) {
+        return Tri::Maybe(maybe);
+    }
     match (&a.data, &b.data) {
         (Data::Unknown(left), Data::Unknown(right)) if prefixes_clash(&left.prefix, &right.prefix, fold) => Tri::No,
         (Data::Unknown(unknown), other) => unknown_equal(a, unknown, other, fold),
@@ -306,8 +316,8 @@ fn version(value: &Value, than: &str, holds: impl Fn(Ordering) -> bool) -> Tri {
 fn length(value: &Value, holds: impl Fn(usize) -> bool) -> Tri {
     match &value.data {
         Data::String(text) => Tri::known(holds(text.chars().count())),
-        Data::List(items) => match items.iter().find(|item| doubtful(item)) {
-            Some(item) => Tri::Maybe(item.clone()),
+        Data::List(items) => match items.iter().find_map(path::doubt) {
+            Some(maybe) => Tri::Maybe(maybe.clone()),
             None => Tri::known(holds(items.len())),
         },
         Data::Map(map) => map.get(path::REST).map_or_else(|| Tri::known(holds(map.len())), |rest| Tri::Maybe(rest.clone())),
@@ -316,34 +326,53 @@ fn length(value: &Value, holds: impl Fn(usize) -> bool) -> Tri {
     }
 }
 
-/// The addresses of a CIDR or a list of them, and the first unknown one; `None` where one is no CIDR, or there is none at all.
-fn addresses(value: &Value) -> Option<(Addresses, Option<&Value>)> {
+/// The addresses of a CIDR or a list of them.
+#[derive(Default)]
+struct Cidrs<'a> {
+    known: Addresses,
+    /// The first unknown one.
+    maybe: Option<&'a Value>,
+    /// Whether one is no CIDR.
+    foreign: bool,
+}
+
+fn cidrs(value: &Value) -> Cidrs<'_> {
+    let mut found = Cidrs::default();
     let mut known = Vec::new();
-    let mut maybe = None;
-    for item in items(value) {
+    for item in items(value).iter().filter(|item| !item.is_null()) {
         match &item.data {
-            Data::Unknown(_) => maybe = maybe.or(Some(item)),
-            Data::String(text) => known.push(text.parse::<Addresses>().ok()?),
-            _ => return None,
+            Data::Unknown(_) => found.maybe = found.maybe.or(Some(item)),
+            Data::String(text) => match text.parse::<Addresses>() {
+                Ok(addresses) => known.push(addresses),
+                Err(_) => found.foreign = true,
+            },
+            _ => match path::doubt(item) {
+                Some(maybe) => found.maybe = found.maybe.or(Some(maybe)),
+                None => found.foreign = true,
+            },
         }
     }
-    (maybe.is_some() || !known.is_empty()).then(|| (Addresses::union(&known), maybe))
+    found.known = Addresses::union(&known);
+    found
 }
 
+/// Whether they together are the world; what is no CIDR adds nothing.
 fn world(value: &Value) -> Tri {
-    match addresses(value) {
+    let found = cidrs(value);
+    match found.maybe {
+        _ if found.known.is_world() => Tri::Yes,
+        Some(maybe) => Tri::Maybe(maybe.clone()),
         None => Tri::No,
-        Some((known, _)) if known.is_world() => Tri::Yes,
-        Some((_, None)) => Tri::No,
-        Some((_, Some(maybe))) => Tri::Maybe(maybe.clone()),
     }
 }
 
+/// Whether all are inside these; what is no CIDR is not.
 fn inside(value: &Value, outer: &[String]) -> Tri {
     let Ok(outer) = Addresses::of(outer.iter().map(String::as_str)) else { return Tri::No };
-    match addresses(value) {
-        Some((known, None)) => Tri::known(outer.contains(&known)),
-        Some((known, Some(maybe))) if outer.contains(&known) => Tri::Maybe(maybe.clone()),
-        _ => Tri::No,
+    let found = cidrs(value);
+    match found.maybe {
+        _ if found.foreign || !outer.contains(&found.known) => Tri::No,
+        Some(maybe) => Tri::Maybe(maybe.clone()),
+        None => Tri::Yes,
     }
 }

@@ -7,7 +7,7 @@ use probity_value::{Data, Map, Span, UnknownKind, Value};
 use crate::check::{Ask, Who};
 use crate::compare::as_text;
 use crate::network::Addresses;
-use crate::path::{decode_json, vague};
+use crate::path::{MAYBE, decode_json, vague};
 use crate::text::{covers, like, overlaps};
 use crate::truth::Tri;
 
@@ -214,7 +214,7 @@ fn from_block(source: &Value, map: &Map) -> Statement {
     Statement {
         source: source.clone(),
         sid: part(map, "sid"),
-        effect: part(map, "effect").unwrap_or_else(|| Value::string("Allow", source.span)),
+        effect: part(map, MAYBE).or_else(|| part(map, "effect")).unwrap_or_else(|| Value::string("Allow", source.span)),
         actions: list("actions"),
         not_actions: list("not_actions"),
         resources: list("resources"),
@@ -253,6 +253,9 @@ impl Statement {
     fn view(&self) -> Value {
         let span = self.source.span;
         let mut map = Map::new();
+        if let Some(maybe) = self.source.get(MAYBE) {
+            map.insert(MAYBE, span, maybe.clone());
+        }
         let mut put = |key: &str, value: Value| {
             let at = value.span.or(span);
             map.insert(key, at, value.at(at));

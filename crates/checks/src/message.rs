@@ -128,7 +128,7 @@ fn write(value: &Value, out: &mut String, depth: usize) {
         Data::Map(map) => {
             out.push('{');
             let mut first = true;
-            for (key, entry) in map.iter().take(SHOWN) {
+            for (key, entry) in map.iter().filter(|(key, _)| !key.starts_with('$')).take(SHOWN) {
                 if !std::mem::take(&mut first) {
                     out.push_str(", ");
                 }

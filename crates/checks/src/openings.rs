@@ -8,7 +8,7 @@ use probity_value::{Data, Map, Span, UnknownKind, Value};
 use crate::check::{Opens, Ports};
 use crate::compare::as_text;
 use crate::network::{Addresses, Intervals};
-use crate::path::vague;
+use crate::path::{MAYBE, vague};
 use crate::truth::{Because, Trail, TrailStep, Tri};
 
 /// The last port.
@@ -30,6 +30,8 @@ pub(crate) struct Entry {
     unknown: Option<Value>,
     /// Whether it stands for any number of entries: the list as a whole is unknown.
     many: bool,
+    /// What it hangs on whether the entry is there.
+    maybe: Option<Value>,
     trail: Trail,
     at: Span,
 }
@@ -124,6 +126,7 @@ fn blocks(value: &Value, name: &str, names: &Names) -> Vec<Entry> {
                         allow: Tri::Maybe(value.clone()),
                         unknown: Some(value),
                         many: list.is_unknown(),
+                        maybe: None,
                         trail,
                         at: item.span,
                     })
@@ -149,8 +152,24 @@ fn entry(map: &Map, trail: Trail, at: Span, names: &Names) -> Entry {
         Some((_, Some(action))) if action.is_unknown() => Tri::Maybe(action),
         Some((_, action)) => Tri::known(!action.as_ref().and_then(Value::as_str).is_some_and(|word| word.eq_ignore_ascii_case("deny"))),
     };
+    // A block that may not be there may let nothing through.
+    let allow = match (allow, map.get(MAYBE)) {
+        (Tri::Yes, Some(maybe)) => Tri::Maybe(vague(maybe)),
+        (allow, _) => allow,
+    };
     let protocol = part(names.protocol).map_or_else(|| Value::string("all", at), |value| normal_protocol(&value));
-    Entry { from: part(names.from), to: part(names.to), protocol, cidrs, allow, unknown: None, many: false, trail, at }
+    Entry {
+        from: part(names.from),
+        to: part(names.to),
+        protocol,
+        cidrs,
+        allow,
+        unknown: None,
+        many: false,
+        maybe: map.get(MAYBE).map(vague),
+        trail,
+        at,
+    }
 }
 
 fn normal_protocol(value: &Value) -> Value {
@@ -243,6 +262,9 @@ impl Entry {
         }
         let mut map = Map::new();
         let at = self.at;
+        if let Some(maybe) = &self.maybe {
+            map.insert(MAYBE, at, maybe.clone());
+        }
         let bound = |value: &Option<Value>, open: i64| {
             let all = self.protocol.as_str() == Some("all");
             match value {

@@ -14,6 +14,14 @@ const MAX_STEPS: usize = 64;
 /// Under this key a map holds an unknown that may have any other key: the flags of a container with an unknown argument.
 pub(crate) const REST: &str = "$rest";
 
+/// Under this key a block holds the unknown it hangs on whether it is there, and how often: a `dynamic` block over an unknown collection.
+pub(crate) const MAYBE: &str = "$maybe";
+
+/// What it hangs on whether a block is there; `None` for any other value.
+pub(crate) fn doubt(value: &Value) -> Option<&Value> {
+    value.as_map()?.get(MAYBE)
+}
+
 /// Where a path begins, and its steps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Path {
@@ -303,6 +311,10 @@ pub(crate) fn step(from: &Selected, step: &Step, decode: &mut dyn FnMut(&Value) 
             Some(entry) => {
                 let mut found = Selected::value(entry.value.clone(), step.on(&from.trail), from.at);
                 found.at = place_of(entry).or(from.at);
+                // Of a block that may not be there nothing is sure, but what is not in it is not there either way.
+                if let (Some(maybe), Some(_)) = (map.get(MAYBE), &found.value) {
+                    found.value = Some(vague(maybe));
+                }
                 vec![found]
             }
             None => match map.get(REST) {
@@ -335,8 +347,12 @@ fn place_of(entry: &probity_value::Entry) -> Span {
 }
 
 fn values(from: &Selected, map: &Map) -> Option<Vec<Selected>> {
+    if let Some(maybe) = map.get(MAYBE) {
+        return Some(vec![Selected::value(vague(maybe), from.trail.name("*"), from.at)]);
+    }
     let found: Vec<Selected> = map
         .iter()
+        .filter(|(key, _)| !key.starts_with('$'))
         .map(|(key, entry)| {
             Selected::value(entry.value.clone(), from.trail.then(TrailStep::Name(Arc::clone(key))), entry.key.or(from.at)).an_item()
         })

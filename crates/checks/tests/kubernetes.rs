@@ -1,4 +1,11 @@
 //! Workloads: pods of every kind, containers with their kinds, flags, and Terraform's resources in the Kubernetes shape.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test touches the world on purpose and fails by panicking"
+)]
 
 mod support;
 

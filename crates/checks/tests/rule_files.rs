@@ -1,4 +1,11 @@
 //! Reading rule files: what is refused, all at once, each with its place and the nearest known word.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test touches the world on purpose and fails by panicking"
+)]
 
 mod support;
 

@@ -1,4 +1,11 @@
 //! An unknown never hides an answer: what is judged definitely stays so whatever the unknown parts turn out to be. And nothing panics.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test touches the world on purpose and fails by panicking"
+)]
 
 mod support;
 
@@ -68,6 +75,9 @@ const TESTS: &[&str] = &[
     r#""allows": {"action": "s:*"}"#,
     r#""allows": {"action": "s:x", "resource": "r", "principal": "anyone"}"#,
 ];
+
+/// Names of blocks, which hold maps.
+const BLOCKS: &[&str] = &["ingress", "egress", "statement", "Statement"];
 
 /// A condition as JSON text.
 fn condition() -> impl Strategy<Value = String> {
@@ -172,6 +182,7 @@ fn tree(leaf: impl Strategy<Value = Value> + 'static) -> impl Strategy<Value = V
     leaf.prop_recursive(3, 16, 4, move |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(|items| Value::list(items, Span::NONE)),
+            prop::collection::vec((prop::sample::select(keys), inner.clone()), 0..5).prop_map(block_that_may_be),
             prop::collection::vec((prop::sample::select(keys), inner), 0..5).prop_map(map),
         ]
     })
@@ -191,14 +202,39 @@ fn value() -> impl Strategy<Value = Value> {
     prop::collection::vec((prop::sample::select(keys), inner()), 0..5).prop_map(map)
 }
 
+/// A list of one block of which it is not known whether it is there; what is in it is as unknown.
+fn block_that_may_be(entries: Vec<(&str, Value)>) -> Value {
+    let unknown = Value::unknown(UnknownKind::Variable, "u", Span::NONE);
+    let mut entries: Vec<(&str, Value)> =
+        entries.into_iter().map(|(key, value)| (key, if value.is_null() { value } else { unknown.clone() })).collect();
+    entries.push(("$maybe", unknown));
+    Value::list(vec![map(entries)], Span::NONE)
+}
+
 /// The same value with each unknown made something it may be.
 fn settle(value: &Value, blocks: bool, choices: &mut impl Iterator<Item = Value>) -> Value {
     match &value.data {
-        Data::List(items) => Value::list(items.iter().map(|item| settle(item, blocks, choices)).collect(), Span::NONE),
+        Data::List(items) => {
+            let mut settled = Vec::new();
+            for item in items.iter() {
+                let mut block = settle(item, blocks, choices);
+                if item.get("$maybe").is_some() {
+                    // It may be there several times, or not at all.
+                    let times = choices.next().and_then(|choice| choice.as_int()).unwrap_or(0).clamp(0, 2);
+                    for _ in 0..times {
+                        settled.push(block.clone());
+                        block = settle(item, blocks, choices);
+                    }
+                } else {
+                    settled.push(block);
+                }
+            }
+            Value::list(settled, Span::NONE)
+        }
         Data::Map(entries) => {
             let mut out = Map::new();
-            for (key, entry) in entries.iter() {
-                let blocks = ["ingress", "egress", "statement", "Statement"].contains(&&**key);
+            for (key, entry) in entries.iter().filter(|(key, _)| &***key != "$maybe") {
+                let blocks = BLOCKS.contains(&&**key);
                 out.insert(Arc::clone(key), Span::NONE, settle(&entry.value, blocks, choices));
             }
             Value::map(out, Span::NONE)
@@ -244,11 +280,22 @@ fn judge(check: &str, value: Value) -> Option<Status> {
     results.first().map(|result| result.status)
 }
 
+/// Whether text with a known beginning stands where only blocks can.
+fn odd(value: &Value, blocks: bool) -> bool {
+    match &value.data {
+        Data::List(items) => items.iter().any(|item| odd(item, blocks)),
+        Data::Map(map) => map.iter().any(|(key, entry)| odd(&entry.value, BLOCKS.contains(&&**key))),
+        Data::Unknown(unknown) => blocks && !unknown.prefix.is_empty(),
+        _ => false,
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3000))]
+    #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
     fn what_is_definite_stays(check in check(), value in value(), choices in prop::collection::vec(tree(known_leaf()), 12)) {
+        prop_assume!(!odd(&value, false));
         let before = judge(&check, value.clone());
         if before != Some(Status::Unknown) {
             let mut choices = choices.into_iter().cycle();
