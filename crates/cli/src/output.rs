@@ -67,7 +67,9 @@ fn render(
     style: Style,
 ) -> String {
     match format {
-        FormatName::Human => escape::log(&human::write(report, texts, human::Options { style, quiet: printing.quiet, observe })).into_owned(),
+        FormatName::Human => {
+            escape::log(&human::write(report, texts, human::Options { style, quiet: printing.quiet, observe })).into_owned()
+        }
         FormatName::Json => json::write(report, texts),
         FormatName::Sarif => sarif::write(report, texts, prefix),
         FormatName::Junit => junit::write(report, prefix),

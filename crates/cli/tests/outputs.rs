@@ -295,7 +295,7 @@ fn dead(markdown: &str) {
     use pulldown_cmark::{Event, Options, Parser, Tag};
     for event in Parser::new_ext(markdown, Options::all()) {
         match event {
-            Event::Html(html) | Event::InlineHtml(html) => assert!(!html.contains("script") && !html.contains("<b>"), "{html}"),
+            Event::Html(html) | Event::InlineHtml(html) => assert!(!html.contains("<script"), "{html}"),
             Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => assert!(!dest_url.contains("evil"), "{dest_url}"),
             _ => {}
         }

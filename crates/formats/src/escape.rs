@@ -46,6 +46,48 @@ pub fn line(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// Printed text in which no line is a command to the CI system that reads the log: GitHub takes one that begins with `::` (after
+/// space) for a command, and it and Azure Pipelines take `##[` and `##vso[` anywhere. A space is put between. Lines may begin so where
+/// a long text was wrapped.
+#[must_use]
+pub fn log(text: &str) -> Cow<'_, str> {
+    if !text.contains("::") && !text.contains("##") {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    for line in text.split_inclusive('\n') {
+        let indent = line.len() - line.trim_start().len();
+        match line.split_at_checked(indent) {
+            Some((space, rest)) if rest.starts_with("::") => {
+                out.push_str(space);
+                out.push_str(": :");
+                out.push_str(rest.strip_prefix("::").unwrap_or_default());
+            }
+            _ => out.push_str(line),
+        }
+    }
+    for (command, broken) in [("##[", "# #["), ("##v", "# #v"), ("##V", "# #V")] {
+        if out.contains(command) {
+            out = out.replace(command, broken);
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// A message of several lines for a log: as [`log`], and deceptive characters become visible.
+#[must_use]
+pub fn message(text: &str) -> Cow<'_, str> {
+    let hides = |letter: char| !matches!(letter, '\n' | '\t') && is_deceptive(letter);
+    if !text.chars().any(hides) {
+        return log(text);
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    for letter in text.chars() {
+        if hides(letter) { out.push_str(&picture(letter)) } else { out.push(letter) }
+    }
+    Cow::Owned(log(&out).into_owned())
+}
+
 /// The first `most` characters, with `…` as the last where something was cut off.
 #[must_use]
 pub fn cut(text: &str, most: usize) -> Cow<'_, str> {
@@ -58,7 +100,7 @@ pub fn cut(text: &str, most: usize) -> Cow<'_, str> {
 /// The message part of a GitHub workflow command.
 #[must_use]
 pub fn github_message(text: &str) -> String {
-    line(text).replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    log(&line(text)).replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
 /// The value of a property of a GitHub workflow command.
@@ -79,6 +121,8 @@ pub fn xml(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&apos;"),
+            // Two in a row begin a command to the CI system that reads the log ([`log`]).
+            '#' if out.ends_with('#') => out.push_str("&#35;"),
             '\t' => out.push_str("&#9;"),
             '\n' => out.push_str("&#10;"),
             '\r' => out.push_str("&#13;"),
@@ -211,12 +255,14 @@ pub fn sarif_message(text: &str) -> String {
 pub fn json_output(document: &str) -> Cow<'_, str> {
     let acts = |letter: char| letter != '\n' && is_deceptive(letter);
     let plain = |byte: &u8| matches!(byte, b'\n' | b' '..=b'~');
-    if document.as_bytes().iter().all(plain) || !document.chars().any(acts) {
+    let commands = document.contains("##");
+    if !commands && (document.as_bytes().iter().all(plain) || !document.chars().any(acts)) {
         return Cow::Borrowed(document);
     }
     let mut out = String::with_capacity(document.len() + 64);
+    let mut before = None;
     for letter in document.chars() {
-        if acts(letter) {
+        if acts(letter) || (letter == '#' && before == Some('#')) {
             let mut units = [0_u16; 2];
             for unit in letter.encode_utf16(&mut units) {
                 put!(out, "\\u{unit:04x}");
@@ -224,6 +270,7 @@ pub fn json_output(document: &str) -> Cow<'_, str> {
         } else {
             out.push(letter);
         }
+        before = Some(letter);
     }
     Cow::Owned(out)
 }
@@ -243,6 +290,19 @@ mod tests {
         check("file\u{202e}gnp.exe", "file\\u{202e}gnp.exe");
         check("a\u{200b}b\u{2066}c\u{feff}", "a\\u{200b}b\\u{2066}c\\u{feff}");
         check("\u{e0041}", "\\u{e0041}");
+    }
+
+    #[test]
+    fn no_line_of_a_log_is_a_command() {
+        let check = |given: &str, expected: &str| assert_eq!(log(given), expected, "{given:?}");
+        check("a::b\nc", "a::b\nc");
+        check("::error::x\n \t::add-mask::y\nz ::w", ": :error::x\n \t: :add-mask::y\nz ::w");
+        check("a ##[error]x ##vso[task]y ### z", "a # #[error]x # #vso[task]y ### z");
+        check("\r\n::x", "\r\n: :x");
+        check("###[x", "## #[x");
+        check("\u{2028}::x ####[y", "\u{2028}: :x ### #[y");
+        assert_eq!(message("a\x1b[2J\tb\n\r::x ##[y"), "a␛[2J\tb\n␍::x # #[y");
+        assert_eq!(message("plain\n"), "plain\n");
     }
 
     #[test]
