@@ -6,6 +6,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use probity_core::Level;
 use probity_value::{Data, Map, Number, Origin, Reference, Span, StepKind, Unknown, UnknownKind, Value};
 
 use super::block::block_name;
@@ -155,6 +156,12 @@ impl<'p> Evaluator<'p> {
     pub(super) fn referent_value(&self, found: Referent<'p>, span: Span) -> Outcome {
         match found {
             Referent::Value(value) => Ok(value),
+            // Terraform refuses these, but there is no doubt about what was meant, and it is judged by that.
+            Referent::Root(root) if &*root == "True" || &*root == "False" => {
+                let meant = root.to_ascii_lowercase();
+                self.report(Level::Warning, "misspelt-boolean", span, format!("`{root}` is no value of Terraform; it is read as `{meant}`"));
+                Ok(Value::bool(meant == "true", span))
+            }
             Referent::Root(root) => Err(EvalError::new(format!("`{root}` is not a value"), span)),
             Referent::ResourceInstance(instance) => Ok(handle(&instance, span)),
             Referent::Resource(block) => {
