@@ -24,7 +24,7 @@ pub(crate) fn folder(place: &EvidencePlace) -> Result<PathBuf> {
 }
 
 /// The log to read: a folder, or a `.tar` export.
-fn storage(path: &Path) -> Result<Arc<dyn Storage>> {
+pub(crate) fn storage(path: &Path) -> Result<Arc<dyn Storage>> {
     if path.is_file() {
         let bytes = std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
         return Ok(Arc::new(open_tar(&bytes).with_context(|| format!("`{}` is no export", path.display()))?));

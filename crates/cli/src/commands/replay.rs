@@ -72,8 +72,8 @@ fn unchanged(value: &Value, gone: &mut Vec<String>) -> Option<PathBuf> {
 }
 
 pub(crate) fn run(index: u64, path: &Path, place: &EvidencePlace) -> Result<u8> {
-    let storage = probity_ledger::FolderStorage::new(evidence::folder(place)?);
-    let reader = LogReader::open(&storage, None)?;
+    let storage = evidence::storage(&evidence::folder(place)?)?;
+    let reader = LogReader::open(&*storage, None)?;
     let record = evidence::entry(&reader, index)?;
     let statement = Statement::of_record(&record).context("the record cannot be read")?;
     let blobs = statement.blobs()?;
@@ -194,6 +194,12 @@ pub(crate) fn run(index: u64, path: &Path, place: &EvidencePlace) -> Result<u8> 
     differences.extend(missing.map(|one| format!("only recorded: {one}")));
     differences.extend(fresh.map(|one| format!("only replayed: {one}")));
     remarks.iter().for_each(|remark| output::talk(remark));
+    // Files that nobody read then may be read now. Where that changes nothing it is no matter.
+    let listing: String = tree.files().iter().map(|file| format!("{}\n", file.path)).collect();
+    let folder_differs = target_value["kind"] == "folder" && manifest["listing"].as_str() != Some(&sha256(listing.as_bytes()).to_string());
+    if folder_differs && !differences.is_empty() {
+        return lost(&["the list of files in the folder".to_owned()]);
+    }
     if differences.is_empty() {
         output::data(&format!("record {index} replays to the same verdict: {}\n", before["colour"].as_str().unwrap_or("undecided")))?;
         return Ok(0);
