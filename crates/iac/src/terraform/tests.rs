@@ -369,7 +369,15 @@ fn dynamic_blocks() {
             "main.tf",
             "variable \"r\" {}\nresource \"t\" \"r\" {\n dynamic \"a\" {\n  for_each = var.r\n  content {\n   p = a.value.port\n   c = \"0.0.0.0/0\"\n   n = null\n  }\n }\n}\n",
         )],
-        &["t.r {a=[{p=?Variable c=?Variable+ n=null}]}"],
+        &["t.r {a=[{p=?Variable c=\"0.0.0.0/0\" n=null $maybe=?Variable}]}"],
+    );
+}
+
+#[test]
+fn a_statement_that_may_not_be_there_is_rendered_as_unknown() {
+    check_value(
+        "variable \"r\" {}\ndata \"aws_iam_policy_document\" \"d\" {\n dynamic \"statement\" {\n  for_each = var.r\n  content {\n   actions = [\"s3:*\"]\n   resources = [\"*\"]\n  }\n }\n}\nresource \"t\" \"r\" {\n x = jsondecode(data.aws_iam_policy_document.d.json).Statement[0].Action\n}\n",
+        "?Variable+<data.aws_iam_policy_document.d.json>",
     );
 }
 

@@ -1,7 +1,7 @@
 //! Bodies to values: arguments, blocks and dynamic blocks of a resource, as rules see them.
 //!
 //! A block name holds a list of maps, even for a single block. A block with labels holds its content under the labels:
-//! `provisioner[0].local-exec[0].command`.
+//! `provisioner[0].local-exec[0].command`. A dynamic block over an unknown collection is one block with the reason under `$maybe`.
 
 use std::sync::Arc;
 
@@ -12,6 +12,9 @@ use super::{EvalError, Evaluator, Frame, Outcome, ResourceInstance, STEPS_PER_IT
 use crate::terraform::functions::with_marks;
 use crate::terraform::syntax::{Attribute, Block, Body, Expr, ExprKind};
 
+/// Under this key a block holds the unknown it hangs on whether it is there, and how often: a dynamic block over an unknown collection.
+/// No argument can have this name.
+pub(super) const MAYBE: &str = "$maybe";
 /// Nesting of blocks.
 const MAX_BLOCKS: u32 = 64;
 /// Parts one subject may have.
@@ -249,8 +252,11 @@ impl<'p> Evaluator<'p> {
             }
             Err(unknown) => {
                 let part = |set: bool| with_marks(derived(&unknown, set, attribute.expr.span), std::iter::once(&collection), false);
-                // Whether the block is there at all is not known, so nothing in it can be sure either.
-                out.push(doubted(&make(&part(true), &part(false)), &unknown));
+                let mut value = make(&part(true), &part(false));
+                if let Data::Map(map) = &mut value.data {
+                    Arc::make_mut(map).insert(MAYBE, attribute.name_span, part(false));
+                }
+                out.push(value);
             }
         }
         Ok(())
@@ -269,6 +275,31 @@ fn fits(value: &Value, left: &mut usize) -> bool {
     }
 }
 
+/// Whether blocks may not be there.
+pub(super) fn is_doubtful(value: &Value) -> bool {
+    value.as_list().is_some_and(|items| items.iter().any(|item| item.get(MAYBE).is_some()))
+}
+
+/// The value with everything unknown in blocks that may not be there, for those who do not know of such blocks.
+pub(super) fn settled(value: &Value) -> Value {
+    match &value.data {
+        Data::List(items) => Value { data: Data::List(Arc::new(items.iter().map(settled).collect())), ..value.clone() },
+        Data::Map(map) => {
+            let doubt = map.get(MAYBE).and_then(Value::as_unknown);
+            let mut copy = Map::new();
+            for (key, entry) in map.iter().filter(|(key, _)| &***key != MAYBE) {
+                let inner = match doubt {
+                    Some(unknown) => doubted(&entry.value, unknown),
+                    None => settled(&entry.value),
+                };
+                copy.insert(Arc::clone(key), entry.key, inner);
+            }
+            Value { data: Data::Map(Arc::new(copy)), ..value.clone() }
+        }
+        _ => value.clone(),
+    }
+}
+
 /// The value with every scalar in it unknown for that reason.
 fn doubted(value: &Value, unknown: &Unknown) -> Value {
     match &value.data {
@@ -277,7 +308,7 @@ fn doubted(value: &Value, unknown: &Unknown) -> Value {
         }
         Data::Map(map) => {
             let mut copy = Map::new();
-            for (key, entry) in map.iter() {
+            for (key, entry) in map.iter().filter(|(key, _)| &***key != MAYBE) {
                 copy.insert(Arc::clone(key), entry.key, doubted(&entry.value, unknown));
             }
             Value { data: Data::Map(Arc::new(copy)), ..value.clone() }

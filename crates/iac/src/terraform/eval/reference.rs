@@ -9,7 +9,7 @@ use std::sync::Arc;
 use probity_core::Level;
 use probity_value::{Data, Map, Number, Origin, Reference, Span, StepKind, Unknown, UnknownKind, Value};
 
-use super::block::block_name;
+use super::block::{block_name, is_doubtful, settled};
 use super::{
     CallInstances, EvalError, Evaluator, Instance, Key, Outcome, ResourceBlock, ResourceInstance, Scope, derived, inherit, through,
 };
@@ -159,7 +159,12 @@ impl<'p> Evaluator<'p> {
             // Terraform refuses these, but there is no doubt about what was meant, and it is judged by that.
             Referent::Root(root) if &*root == "True" || &*root == "False" => {
                 let meant = root.to_ascii_lowercase();
-                self.report(Level::Warning, "misspelt-boolean", span, format!("`{root}` is no value of Terraform; it is read as `{meant}`"));
+                self.report(
+                    Level::Warning,
+                    "misspelt-boolean",
+                    span,
+                    format!("`{root}` is no value of Terraform; it is read as `{meant}`"),
+                );
                 Ok(Value::bool(meant == "true", span))
             }
             Referent::Root(root) => Err(EvalError::new(format!("`{root}` is not a value"), span)),
@@ -285,6 +290,10 @@ impl<'p> Evaluator<'p> {
         if let Some(written) = self.member(instance, name).transpose()?
             && !written.is_null()
         {
+            if is_doubtful(&written) {
+                // Whether the blocks are there is not known; what they hold is known only after it is made.
+                return Ok(Value::reference(Arc::clone(address), name, span));
+            }
             let reference = Reference { subject: Arc::clone(address), attribute: name.into() };
             let place = written.span;
             return Ok(through(written, StepKind::Attribute, format!("{address}.{name}"), place, Some(reference)).at(span));
@@ -305,7 +314,7 @@ impl<'p> Evaluator<'p> {
     }
 
     fn policy_document(&self, instance: &ResourceInstance<'p>, span: Span) -> Outcome {
-        let value = self.whole(instance);
+        let value = settled(&self.whole(instance));
         let Some(map) = value.as_map() else { return Ok(value) };
         let rendered = crate::terraform::policy_document::render(map, span);
         let reference = Reference { subject: Arc::clone(&instance.address), attribute: "json".into() };

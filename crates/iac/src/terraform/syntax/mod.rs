@@ -3,10 +3,10 @@
 //! What lives here: the types, the native parser (`parse`), its templates (`template`) and the JSON form (`json`).
 //! What does not: what any of it means.
 
-pub(crate) mod json;
-pub(crate) mod parse;
 #[cfg(test)]
 mod differential;
+pub(crate) mod json;
+pub(crate) mod parse;
 mod template;
 #[cfg(test)]
 mod tests;
