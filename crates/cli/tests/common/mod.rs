@@ -77,9 +77,14 @@ pub fn bucket(name: &str, acl: &str) -> String {
     format!("resource \"aws_s3_bucket\" \"{name}\" {{\n  bucket = \"{name}\"\n  acl    = \"{acl}\"\n}}\n")
 }
 
-/// The day so many days from now, in UTC.
+/// The day so many days from now, in UTC. In the last minute of a day it waits for the next one, so that the program's today is the
+/// test's.
 pub fn day(from_now: i64) -> String {
-    let seconds = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap();
+    let now = || i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap();
+    while now() % 86_400 >= 86_340 {
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+    let seconds = now();
     Day::of(Timestamp { seconds: seconds + from_now * 86_400, nanoseconds: 0 }).to_string()
 }
 
