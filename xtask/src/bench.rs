@@ -70,6 +70,9 @@ pub fn gate(corpus: &Path) -> Result<()> {
     std::fs::write(empty.join("a.tf"), "locals {\n  a = 1\n}\n")?;
     let (one_line, _) = time(&format!("{} scan {}", program.display(), empty.display()), 3, 30)?;
     let mut table = String::new();
+    let runs = std::env::var("CHECKOV_RUNS").ok().and_then(|text| text.parse().ok()).unwrap_or(2);
+    // Checkov takes minutes on some trees.
+    let runs: u32 = std::env::var("CHECKOV_RUNS").ok().and_then(|text| text.parse().ok()).unwrap_or(2);
     for (name, frameworks) in TREES {
         let tree = corpus.join(name);
         if !tree.is_dir() {
@@ -106,7 +109,7 @@ pub fn gate(corpus: &Path) -> Result<()> {
     std::fs::remove_dir_all(&empty)?;
     let text = format!(
         "# Benchmarks\n\nWritten by `cargo xtask bench gate` ({ours}), which runs both programs in one go with hyperfine: ours 10 runs after 2 for warming up,\n\
-         Checkov {version} 2 runs with `--quiet --compact --skip-download --framework ... -o json`. {} cores, {processor}. Times are wall clock means.\n\n\
+         Checkov {version} {runs} with `--quiet --compact --skip-download --framework ... -o json`. {} cores, {processor}. Times are wall clock means.\n\n\
          Start-up: `--version` {}, `scan` of a one-line file {}.\n\n\
          | tree | scan | gate (with evidence) | gate, most memory | Checkov | Checkov, most memory | scan, times faster | gate, times faster |\n|---|---|---|---|---|---|---|---|\n{table}\n\
          To repeat: install hyperfine (Debian) and Checkov (PyPI, in a virtual environment of its own; name it in `CHECKOV`), then\n\
