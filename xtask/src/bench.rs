@@ -70,7 +70,6 @@ pub fn gate(corpus: &Path) -> Result<()> {
     std::fs::write(empty.join("a.tf"), "locals {\n  a = 1\n}\n")?;
     let (one_line, _) = time(&format!("{} scan {}", program.display(), empty.display()), 3, 30)?;
     let mut table = String::new();
-    let runs = std::env::var("CHECKOV_RUNS").ok().and_then(|text| text.parse().ok()).unwrap_or(2);
     // Checkov takes minutes on some trees.
     let runs: u32 = std::env::var("CHECKOV_RUNS").ok().and_then(|text| text.parse().ok()).unwrap_or(2);
     for (name, frameworks) in TREES {
