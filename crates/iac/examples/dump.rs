@@ -1,6 +1,5 @@
 //! Reads a folder as Terraform and prints what comes out: `cargo run -p probity-iac --example dump -- FOLDER [--values] [--repeat N]`.
 #![allow(clippy::disallowed_methods, reason = "a developer's tool")]
-
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, reason = "a program for people who work on this crate")]
 
 use std::path::Path;
