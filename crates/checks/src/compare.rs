@@ -259,7 +259,11 @@ fn contains(value: &Value, item: &Value, fold: bool) -> Tri {
 
 fn within(value: &Value, allowed: &Value, fold: bool) -> Tri {
     match &value.data {
-        Data::List(items) => Tri::all(items.iter().map(|item| among(item, allowed, fold))),
+        // A block that may not be there is not outside for sure.
+        Data::List(items) => Tri::all(items.iter().map(|item| match (among(item, allowed, fold), path::doubt(item)) {
+            (Tri::No, Some(maybe)) => Tri::Maybe(maybe.clone()),
+            (tri, _) => tri,
+        })),
         Data::Map(map) => Tri::all(map.keys().map(|key| among(&Value::string(Arc::clone(key), value.span), allowed, fold))),
         Data::Unknown(_) => Tri::Maybe(value.clone()),
         _ => among(value, allowed, fold),
