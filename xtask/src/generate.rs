@@ -21,7 +21,7 @@ fn print(program: &Path, name: &str) -> Result<String> {
 
 /// Writes the documents, or with `check` compares them.
 pub fn run(check: bool) -> Result<()> {
-    let program = shell::build(true)?;
+    let program = shell::build(false)?;
     for (name, place) in DOCUMENTS {
         let text = print(&program, name)?;
         let path = shell::root().join(place);
