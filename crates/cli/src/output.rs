@@ -36,6 +36,30 @@ pub(crate) fn talk(text: &str) {
     let _nobody_listens = out.write_all(escape::message(text).as_bytes()).and_then(|()| out.write_all(b"\n"));
 }
 
+/// A line on the terminal that says what is going on, and is gone when dropped. Nothing where standard error is no terminal.
+pub(crate) struct Progress(bool);
+
+impl Progress {
+    /// Shows the line.
+    pub(crate) fn new(what: &str) -> Progress {
+        let shown = std::io::stderr().is_terminal();
+        if shown {
+            let mut out = std::io::stderr().lock();
+            let _nobody_listens = write!(out, "{what} ...").and_then(|()| out.flush());
+        }
+        Progress(shown)
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.0 {
+            let mut out = std::io::stderr().lock();
+            let _nobody_listens = out.write_all(b"\r\x1b[2K").and_then(|()| out.flush());
+        }
+    }
+}
+
 /// The layout for standard output.
 pub(crate) fn style(when: When) -> Style {
     let terminal = std::io::stdout().is_terminal();

@@ -73,7 +73,10 @@ pub(crate) fn judged(
         signatures: &SshSignatures,
         digest: &sha256,
     };
-    judge(&input, texts).map_err(|error| {
+    let progress = output::Progress::new(&format!("judging {} files", tree.files().len()));
+    let judged = judge(&input, texts);
+    drop(progress);
+    judged.map_err(|error| {
         if let JudgeError::Configuration(diagnostics) = &error {
             output::diagnostics(diagnostics, texts);
         }
