@@ -579,6 +579,16 @@ fn files_that_cannot_be_read_are_said() {
 }
 
 #[test]
+fn the_same_thing_is_not_said_for_ever() {
+    let text: String = (0..120).map(|index| format!("nonsense \"n{index}\" {{}}\n")).collect();
+    let (collected, _) = collect(&[("main.tf", &text)]);
+    assert_eq!(collected.diagnostics.len(), 51);
+    assert_eq!(collected.diagnostics[50].message, "70 more of `unknown-block` in this file");
+    let call = |name: &str| format!("module \"{name}\" {{\n source = \"./m\"\n}}\n");
+    check_codes(&[("main.tf", &(call("a") + &call("b"))), ("m/main.tf", "resource \"t\" \"r\" {\n x = [][0]\n}")], &["invalid-expression"]);
+}
+
+#[test]
 fn override_files_take_the_place_of_what_they_name() {
     check(
         &[
