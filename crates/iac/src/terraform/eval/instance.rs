@@ -158,7 +158,8 @@ impl<'p> Evaluator<'p> {
 
     pub(super) fn variable(&self, instance: &Instance<'p>, name: &str, span: Span) -> Outcome {
         let Some((name, variable)) = instance.module.variables.get_key_value(name) else {
-            return Ok(Value::unknown(UnknownKind::Variable, format!("variable `{name}` is not declared"), span));
+            // Like a resource that is declared elsewhere: what it stands for is not here, and it was named to set something.
+            return Ok(undeclared(&format!("var.{name}"), span));
         };
         let label = format!("var.{name}");
         let outcome = self.once(&instance.variables, name, || {

@@ -573,7 +573,7 @@ fn computed(address: &Arc<str>, name: &str, span: Span) -> Value {
 
 /// Something nobody declares in what is read: a reference all the same, so that what it was meant for is seen, and set, as an attribute
 /// of what is declared elsewhere would be.
-fn undeclared(address: &str, span: Span) -> Value {
+pub(super) fn undeclared(address: &str, span: Span) -> Value {
     let reason = format!("`{address}` is not declared").into();
     let data = Unknown { kind: UnknownKind::Reference, reason, set: true, prefix: "".into(), decoded: None };
     let mut value = Value::new(Data::Unknown(Arc::new(data)), span);

@@ -1,12 +1,13 @@
 //! The tree of HCL: bodies, blocks, attributes, expressions, each with the bytes it was written as.
 //!
-//! What lives here: the types, the native parser (`parse`), its templates (`template`) and the JSON form (`json`).
+//! What lives here: the types, the native parser (`parse`), its templates (`template`), going on after problems (`recovery`) and the JSON form (`json`).
 //! What does not: what any of it means.
 
 #[cfg(test)]
 mod differential;
 pub(crate) mod json;
 pub(crate) mod parse;
+mod recovery;
 mod template;
 #[cfg(test)]
 mod tests;
