@@ -221,7 +221,7 @@ fn variables() {
     );
     check_value("variable \"v\" {\n type = number\n default = \"no\"\n}\nresource \"t\" \"r\" { x = var.v }", "?Invalid");
     check_value("variable \"v\" {\n type = \"list\"\n default = []\n}\nresource \"t\" \"r\" { x = var.v }", "[]");
-    check_value("resource \"t\" \"r\" { x = var.v }", "?Variable");
+    check_value("resource \"t\" \"r\" { x = var.v }", "?Reference+<var.v.>");
     let files = |last: &'static str| {
         [
             ("main.tf", "variable \"v\" {\n default = 0\n}\nresource \"t\" \"r\" { x = var.v }"),

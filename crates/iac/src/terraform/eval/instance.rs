@@ -8,7 +8,7 @@ use std::sync::Arc;
 use probity_core::Level;
 use probity_value::{Data, Number, Span, StepKind, Unknown, UnknownKind, Value};
 
-use super::reference::relative;
+use super::reference::{relative, undeclared};
 use super::{EvalError, Evaluator, Key, Outcome, Repetition, Scope, Slot, derived, through};
 use crate::terraform::functions::{describe, to_number};
 use crate::terraform::module::{Module, Resource};

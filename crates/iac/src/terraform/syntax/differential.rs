@@ -244,7 +244,7 @@ fn expression() -> impl Strategy<Value = String> {
         "\"[a-z $%\\\\n]{0,4}\"",
         Just("a.b[*].c".to_owned()),
         Just("a.*.c[0]".to_owned()),
-        Just("<<EOT\nx ${a.b} y\nEOT\n".to_owned()),
+        Just("(<<EOT\nx ${a.b} y\nEOT\n)".to_owned()),
     ];
     leaf.prop_recursive(4, 40, 4, |inner| {
         let operator = prop::sample::select(vec!["+", "-", "*", "/", "%", "==", "!=", "<", ">=", "&&", "||"]);
