@@ -59,6 +59,26 @@ impl Intervals {
         Intervals { ranges: common }
     }
 
+    /// The numbers that are not in `other`.
+    #[must_use]
+    pub fn difference(&self, other: &Intervals) -> Intervals {
+        let mut left = Vec::new();
+        for (start, end) in &self.ranges {
+            let mut from = Some(*start);
+            for (gone_from, gone_to) in other.ranges.iter().filter(|gone| gone.0 <= *end && gone.1 >= *start) {
+                let Some(at) = from else { break };
+                if *gone_from > at {
+                    left.push((at, gone_from - 1));
+                }
+                from = gone_to.checked_add(1);
+            }
+            if let Some(at) = from.filter(|at| at <= end) {
+                left.push((at, *end));
+            }
+        }
+        Intervals { ranges: left }
+    }
+
     /// Whether every number of `start..=end` is in it.
     #[must_use]
     pub fn covers(&self, start: u128, end: u128) -> bool {
@@ -156,6 +176,12 @@ impl Addresses {
         Addresses { v4: Intervals::of(ranges.0), v6: Intervals::of(ranges.1) }
     }
 
+    /// The addresses that are not in `other`.
+    #[must_use]
+    pub fn difference(&self, other: &Addresses) -> Addresses {
+        Addresses { v4: self.v4.difference(&other.v4), v6: self.v6.difference(&other.v6) }
+    }
+
     /// Whether it holds all of IPv4 or all of IPv6.
     #[must_use]
     pub fn is_world(&self) -> bool {
@@ -239,6 +265,8 @@ mod tests {
             prop_assert_eq!(members(left.intersection(&right).ranges()), both);
             prop_assert_eq!(left.contains(&right), in_b.iter().all(|n| in_a.contains(n)));
             if probe.0 <= probe.1 {
+                let without = left.difference(&right);
+                prop_assert_eq!(without.covers(probe.0, probe.1), (probe.0..=probe.1).all(|n| in_a.contains(&n) && !in_b.contains(&n)));
                 prop_assert_eq!(left.covers(probe.0, probe.1), (probe.0..=probe.1).all(|n| in_a.contains(&n)));
             }
             for pair in left.ranges().windows(2) {

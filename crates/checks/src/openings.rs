@@ -26,6 +26,8 @@ pub(crate) struct Entry {
     cidrs: Vec<Cidr>,
     /// Whether it lets through.
     allow: Tri,
+    /// Its rule number, where it is in a list that is gone through by number until one fits.
+    number: Option<i64>,
     /// The entry itself, where nothing of it is known.
     unknown: Option<Value>,
     /// Whether it stands for any number of entries: the list as a whole is unknown.
@@ -51,15 +53,24 @@ struct Names {
     cidrs: &'static [&'static str],
     /// The attribute that says `allow` or `deny`; where there is none, every entry allows.
     action: Option<&'static str>,
+    /// The attribute with the rule number, where entries are gone through by number.
+    number: Option<&'static str>,
 }
 
 const GROUP: Names =
-    Names { from: "from_port", to: "to_port", protocol: "protocol", cidrs: &["cidr_blocks", "ipv6_cidr_blocks"], action: None };
+    Names { from: "from_port", to: "to_port", protocol: "protocol", cidrs: &["cidr_blocks", "ipv6_cidr_blocks"], action: None, number: None };
 const VPC_RULE: Names =
-    Names { from: "from_port", to: "to_port", protocol: "ip_protocol", cidrs: &["cidr_ipv4", "cidr_ipv6"], action: None };
-const ACL: Names =
-    Names { from: "from_port", to: "to_port", protocol: "protocol", cidrs: &["cidr_block", "ipv6_cidr_block"], action: Some("action") };
-const ACL_RULE: Names = Names { action: Some("rule_action"), ..ACL };
+    Names { from: "from_port", to: "to_port", protocol: "ip_protocol", cidrs: &["cidr_ipv4", "cidr_ipv6"], action: None, number: None };
+const ACL: Names = Names {
+    from: "from_port",
+    to: "to_port",
+    protocol: "protocol",
+    cidrs: &["cidr_block", "ipv6_cidr_block"],
+    action: Some("action"),
+    number: Some("rule_no"),
+};
+// A rule resource is judged alone; what other resources of its list deny is not weighed.
+const ACL_RULE: Names = Names { action: Some("rule_action"), number: None, ..ACL };
 
 /// The entries of a subject in one direction; `None` where it is no network resource the engine knows.
 ///
@@ -124,6 +135,7 @@ fn blocks(value: &Value, name: &str, names: &Names) -> Vec<Entry> {
                         protocol: value.clone(),
                         cidrs: vec![Cidr { value: value.clone(), trail: trail.clone(), at: item.span }],
                         allow: Tri::Maybe(value.clone()),
+                        number: None,
                         unknown: Some(value),
                         many: list.is_unknown(),
                         maybe: None,
@@ -164,6 +176,7 @@ fn entry(map: &Map, trail: Trail, at: Span, names: &Names) -> Entry {
         protocol,
         cidrs,
         allow,
+        number: names.number.and_then(|key| number(&part(key)?)),
         unknown: None,
         many: false,
         maybe: map.get(MAYBE).map(vague),
@@ -385,12 +398,19 @@ fn find(entries: &[Entry], ask: &Opens, widest: bool, reached: &dyn Fn(&Addresse
     for (_, (from, to)) in &ranged {
         cuts.extend([*from, to + 1]);
     }
+    for (from, to) in entries.iter().filter(|entry| matches!(entry.allow, Tri::No)).filter_map(|entry| entry.ports(false)) {
+        cuts.extend([from, to + 1]);
+    }
     cuts.sort_unstable();
     cuts.dedup();
     let mut first = None;
     for port in cuts.into_iter().filter(|port| asked.covers(*port, *port)) {
-        let here: Vec<&(&Entry, Addresses)> =
-            ranged.iter().filter(|(_, (from, to))| *from <= port && port <= *to).map(|(pair, _)| *pair).collect();
+        let here: Vec<(&Entry, Addresses)> = ranged
+            .iter()
+            .filter(|(_, (from, to))| *from <= port && port <= *to)
+            .map(|((entry, addresses), _)| (*entry, addresses.difference(&denied_before(entries, entry, port, ask))))
+            .collect();
+        let here: Vec<&(&Entry, Addresses)> = here.iter().collect();
         let together = Addresses::union(here.iter().map(|(_, addresses)| addresses));
         match (reached(&together), ports) {
             (true, Ports::Ranges(_)) => return blame(&here, port, reached),
@@ -400,6 +420,22 @@ fn find(entries: &[Entry], ask: &Opens, widest: bool, reached: &dyn Fn(&Addresse
         }
     }
     first
+}
+
+/// What entries with a lower number surely keep out at a port before `entry` is asked.
+fn denied_before(entries: &[Entry], entry: &Entry, port: u128, ask: &Opens) -> Addresses {
+    let Some(number) = entry.number else { return Addresses::new() };
+    let denied: Vec<Addresses> = entries
+        .iter()
+        .filter(|other| matches!(other.allow, Tri::No) && other.maybe.is_none() && other.number.is_some_and(|before| before < number))
+        .filter(|other| {
+            let protocol = other.protocol.as_str();
+            protocol == Some("all") || (protocol.is_some() && (protocol == ask.protocol.as_deref() || protocol == entry.protocol.as_str()))
+        })
+        .filter(|other| other.ports(false).is_some_and(|(from, to)| from <= port && port <= to))
+        .map(|other| other.addresses(false))
+        .collect();
+    Addresses::union(&denied)
 }
 
 /// Which of the entries to point at: one that does it alone, else the first with an address.

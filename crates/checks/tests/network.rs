@@ -160,6 +160,15 @@ fn rules_and_lists() {
     check(acl, "{ingress: [{from_port: 22, to_port: 22, protocol: tcp, action: allow, cidr_block: 0.0.0.0/0}]}", "fail", "pass");
     check(acl, "{ingress: [{from_port: 22, to_port: 22, protocol: tcp, action: Deny, cidr_block: 0.0.0.0/0}]}", "pass", "pass");
     check(acl, "{ingress: [{from_port: 22, to_port: 22, protocol: tcp, action: ?v, cidr_block: 0.0.0.0/0}]}", "unknown", "pass");
+    let two = |deny: &str, allow: &str| {
+        format!(
+            "{{ingress: [{{rule_no: {deny}, from_port: 22, to_port: 22, protocol: tcp, action: deny, cidr_block: 0.0.0.0/0}}, \
+             {{rule_no: {allow}, from_port: 0, to_port: 65535, protocol: tcp, action: allow, cidr_block: 0.0.0.0/0}}]}}"
+        )
+    };
+    check(acl, &two("100", "200"), "pass", "pass");
+    check(acl, &two("200", "100"), "fail", "pass");
+    check(acl, &two("?v", "200"), "fail", "pass");
     check(
         "aws_default_network_acl",
         "{egress: [{from_port: 0, to_port: 0, protocol: -1, action: allow, ipv6_cidr_block: '::/0'}]}",
