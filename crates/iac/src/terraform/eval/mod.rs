@@ -277,11 +277,26 @@ impl<'p> Evaluator<'p> {
         }
     }
 
+    /// A key such as `example.com/name` that its author forgot to quote: Terraform refuses it, what was meant is plain.
+    fn bare_key(&self, key: &Expr) -> Option<Value> {
+        let text = self.program.sources.snippet(key.span)?;
+        let plain = text.starts_with(|letter: char| letter.is_ascii_alphabetic())
+            && text.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '/' | '-' | '_'));
+        if !plain {
+            return None;
+        }
+        self.report(Level::Warning, "unquoted-key", key.span, format!("the key `{text}` is no expression; it is read as text"));
+        Some(Value::string(text, key.span))
+    }
+
     fn object(&self, items: &[(Expr, Expr)], span: Span, scope: Scope<'_, 'p>) -> Outcome {
         let mut map = Map::new();
         let mut hidden: Option<Value> = None;
         for (key, value) in items {
-            let key_value = self.eval(key, scope)?;
+            let key_value = match self.eval(key, scope) {
+                Ok(value) => value,
+                Err(error) => self.bare_key(key).ok_or(error)?,
+            };
             let value = self.eval(value, scope)?;
             match (to_text(&key_value), &key_value.data) {
                 (Some(text), _) => {
