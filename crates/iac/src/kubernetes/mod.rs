@@ -81,7 +81,7 @@ fn sniff(path: &Arc<str>, scope: &Scope<'_>) -> Option<Sniffed> {
         bytes.windows(finder.len()).any(|window| window == finder)
     };
     match std::str::from_utf8(&bytes) {
-        Ok(text) if !text.contains('\0') => (text.contains("apiVersion") && text.contains("kind"))
+        Ok(text) if !text.contains('\0') => (text.contains("apiVersion") && text.contains("kind") || hides_words(text))
             .then(|| Sniffed { path: Arc::clone(path), content: Content::Text(text.into()) }),
         _ => {
             // In UTF-16 a zero stands beside each letter.
@@ -115,7 +115,7 @@ fn read(file: &Sniffed, id: FileId) -> Outcome {
             return outcome;
         }
     };
-    let options = yaml::ParseOptions { booleans_1_1: true, octal_1_1: true, line_breaks_1_1: true, cloudformation: false };
+    let options = yaml::ParseOptions { booleans_1_1: true, octal_1_1: true, line_breaks_1_1: true, kubectl: true, cloudformation: false };
     let (documents, problems) = yaml::parse_with(text, id, options);
     let mut template_keys: Vec<Span> =
         problems.iter().filter(|problem| is_template_key(text, problem)).map(|problem| problem.span).collect();
@@ -140,7 +140,7 @@ fn read(file: &Sniffed, id: FileId) -> Outcome {
         if outcome.objects.is_empty() && !looks_like_object(piece, json) {
             continue;
         }
-        if is_template(piece) {
+        if is_template(piece, options) {
             templates = true;
             continue;
         }
@@ -196,20 +196,91 @@ fn piece_around<'a>(text: &'a str, starts: &[usize], at: usize) -> &'a str {
     text.get(start..end).unwrap_or_default()
 }
 
-/// Whether broken text was meant to be an object.
-fn looks_like_object(text: &str, json: bool) -> bool {
-    ["apiVersion", "kind"].iter().all(|key| {
-        text.lines().any(|line| {
-            let line = if json { line.trim_start() } else { line.strip_prefix("- ").unwrap_or(line) };
-            let quoted = line.strip_prefix(['"', '\'']).unwrap_or(line);
-            quoted.strip_prefix(key).is_some_and(|rest| rest.trim_start_matches(['"', '\'']).trim_start().starts_with(':'))
+/// Whether letters may stand in a text as something else: escapes of ASCII letters, a broken line in quotes, coded text.
+fn hides_words(text: &str) -> bool {
+    text.contains("!!binary")
+        || text.contains("yaml.org,2002:binary")
+        || text.match_indices('\\').any(|(at, _)| {
+            let rest = text.as_bytes().get(at + 1..).unwrap_or_default();
+            match rest {
+                [b'x' | b'U' | b'\n' | b'\r', ..] => true,
+                [b'u', b'0', b'0', digit, ..] => matches!(digit, b'4'..=b'7'),
+                _ => false,
+            }
         })
-    })
 }
 
-/// Whether it is the text of a Go template.
-fn is_template(text: &str) -> bool {
-    text.lines().any(|line| line.contains("{{") && !line.trim_start().starts_with('#'))
+/// What other readers take for a line break.
+const LINE_BREAKS: [char; 5] = ['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'];
+
+/// Whether broken text was meant to be an object: it has both keys at its outermost level; anywhere where that is in brackets.
+fn looks_like_object(text: &str, json: bool) -> bool {
+    let lines = || text.split(LINE_BREAKS).map(|line| line.trim_start_matches('\u{feff}'));
+    let Some(first) = lines().map(|line| line.strip_prefix("---").unwrap_or(line)).find(|line| {
+        let line = line.trim();
+        !line.is_empty() && !line.starts_with(['#', '%'])
+    }) else {
+        return false;
+    };
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let outermost = indent(first);
+    let flow = json || first.trim_start().starts_with(['{', '[', '&', '!']);
+    let has = |key: &str| {
+        if flow {
+            return lines().any(|line| line.match_indices(key).any(|(at, _)| is_key(line, at, key)));
+        }
+        lines().filter(|line| indent(line) <= outermost).any(|line| {
+            let start = line.find(|letter: char| !matches!(letter, ' ' | '-' | '?' | '"' | '\''));
+            start.is_some_and(|at| line.get(at..).is_some_and(|rest| rest.starts_with(key)) && is_key(line, at, key))
+        })
+    };
+    hides_words(text) || (has("apiVersion") && has("kind"))
+}
+
+/// Whether `key`, which stands at `at`, is a key there.
+fn is_key(line: &str, at: usize, key: &str) -> bool {
+    let before = line.get(..at).and_then(|before| before.chars().next_back());
+    let after = line.get(at + key.len()..).unwrap_or_default();
+    let explicit = line.trim_start().starts_with('?') && after.trim_matches(['"', '\'', ' ']).is_empty();
+    before.is_none_or(|letter| !letter.is_alphanumeric() && !matches!(letter, '_' | '.' | '/'))
+        && (explicit || after.trim_start_matches(['"', '\'']).trim_start().starts_with(':'))
+}
+
+/// Whether it is the text of a Go or Jinja template: there are actions in it, and it can be read when they are taken out. What cannot be
+/// read without them either is broken, whatever else stands in it.
+fn is_template(text: &str, options: yaml::ParseOptions) -> bool {
+    let Some(bare) = without_actions(text) else { return false };
+    let (_, problems) = yaml::parse_with(&bare, FileId::NONE, options);
+    !problems.iter().any(|problem| problem.fatal)
+}
+
+/// The text with `x` for each `{{ }}` and nothing for those that stand alone on a line, and for `{% %}` and `{# #}`; `None` where it has
+/// none of them.
+fn without_actions(text: &str) -> Option<String> {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    let mut found = false;
+    while let Some(at) = rest.find('{') {
+        let (before, from) = rest.split_at(at);
+        out.push_str(before);
+        let end = [("{{", "}}"), ("{%", "%}"), ("{#", "#}")]
+            .iter()
+            .find_map(|(start, end)| from.strip_prefix(start).and_then(|inside| Some(inside.find(end)? + start.len() + end.len())));
+        let Some((action, behind)) = end.and_then(|end| from.split_at_checked(end)) else {
+            out.push('{');
+            rest = from.get(1..).unwrap_or_default();
+            continue;
+        };
+        found = true;
+        let alone = out.rsplit('\n').next().is_none_or(|line| line.trim().is_empty())
+            && behind.split('\n').next().is_none_or(|line| line.trim().is_empty() || line.trim_start().starts_with("{{"));
+        if action.starts_with("{{") && !alone {
+            out.push('x');
+        }
+        rest = behind;
+    }
+    out.push_str(rest);
+    found.then_some(out)
 }
 
 fn take(collected: &mut Collected, ids: &mut object::Ids, path: &Arc<str>, outcome: Outcome) {

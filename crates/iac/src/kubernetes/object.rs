@@ -76,21 +76,23 @@ pub(super) fn flatten(value: &Value, out: &mut Vec<Object>, diagnostics: &mut Ve
     while let Some(value) = waiting.pop() {
         let Some(map) = value.as_map() else { continue };
         let (Some(kind), Some(version)) = (map.get("kind").and_then(Value::as_str), map.get("apiVersion")) else { continue };
-        let items = map.get("items").and_then(Value::as_list).filter(|_| kind.ends_with("List") && !map.contains_key("spec"));
-        let Some(items) = items else {
-            out.push(Object { kind: kind.into(), span: from_first_key(&value), value });
-            continue;
-        };
+        // kubectl takes whatever has `items` for a list of them, a `spec` beside it or not; what has other content is judged itself as well.
+        let list = kind.ends_with("List") && !map.contains_key("spec");
+        let items = map.get("items").and_then(Value::as_list);
+        if !list || items.is_none() {
+            out.push(Object { kind: kind.into(), span: from_first_key(&value), value: value.clone() });
+        }
         // The items of a `PodList` need not say that they are pods.
         let item_kind = kind.strip_suffix("List").filter(|kind| !kind.is_empty());
         let mut taken = Vec::new();
-        for item in items {
+        for item in items.unwrap_or_default() {
             match filled(item, item_kind, version) {
                 Some(item) if is_object(&item) => taken.push(item),
-                _ => {
+                _ if list => {
                     let message = "an item of the list has no `apiVersion` and `kind`, so it is not judged";
                     diagnostics.push(Diagnostic::new(Level::Warning, "kubernetes-no-object", Arc::clone(path), item.span, message));
                 }
+                _ => {}
             }
         }
         waiting.extend(taken.into_iter().rev());

@@ -87,7 +87,7 @@ const POD: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n";
 #[test]
 fn objects_and_their_ids() {
     check(POD, &["d:Pod/default/a 1-3"]);
-    check("# c\n---\n\napiVersion: v1\nkind: Pod\nmetadata:\n  name: a\n  namespace: n\n\n# end\n", &["d:Pod/n/a 4-8"]);
+    check("# c\n---\n\napiVersion: v1\nkind: Pod\nmetadata:\n  name: a\n  namespace: ns\n\n# end\n", &["d:Pod/ns/a 4-8"]);
     check("apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: r, namespace: n}\n", &["d:ClusterRole/r 1-3"]);
     check(
         "apiVersion: v1\nkind: Pod\n---\napiVersion: v1\nkind: Pod\nmetadata: {generateName: b-}\n",
@@ -184,4 +184,56 @@ fn suppressions() {
     );
     check(&format!("{POD}# kics-scan disable=q\n"), &["d:Pod/default/a 1-3", "allow kics q file 1-5"]);
     check(&format!("# trivy:ignore:A:ws:prod\n{POD}"), &["d:Pod/default/a 2-4", "Warning suppression-condition 1-1"]);
+}
+
+/// Whether a file fails closed, or what it is taken for.
+fn ends(path: &str, text: &str, expected: &[&str]) {
+    assert_eq!(shown(&[(path, text)]).into_iter().filter(|line| !line.contains("no-object")).collect::<Vec<_>>(), expected, "for {text:?}");
+}
+
+#[test]
+fn what_kubectl_reads_is_not_passed_over() {
+    let broken = |path: &str| format!("skipped {path}: not valid YAML fails");
+    let last = |path: &str, text: &str| {
+        let lines = shown(&[(path, text)]);
+        assert_eq!(lines.last(), Some(&broken(path)), "for {text:?}: {lines:?}");
+    };
+    let deep = format!("{}{}", "[".repeat(300), "]".repeat(300));
+    last("a.json", &format!(r#"{{"apiVersion":"v1","kind":"Pod","x":{deep}}}"#));
+    last("a.yaml", &format!("{{apiVersion: v1, kind: Pod, x: {deep}}}\n"));
+    last("a.yaml", &format!("  apiVersion: v1\n  kind: Pod\n  x: {deep}\n"));
+    last("a.yaml", &format!("? apiVersion\n: v1\n? kind\n: Pod\n? x\n: {deep}\n"));
+    last("a.json", "{\"apiVersion\":\"v1\",\"kind\":\"Pod\"}\n{\"apiVersion\":\"v1\",\"kind\":\"Pod\"}");
+    last("a.yaml", "apiVersion: v1\u{85}kind: Pod\u{85}");
+    last("a.yaml", "apiVersion: v1\n!!binary a2luZA==: Pod\n");
+    // A template is what can be read without its actions; a word in braces is no way past the reader.
+    last("a.yaml", &format!("{POD}y: 'a {{{{ b }}}}'\nx: {deep}\n"));
+    last("a.yaml", &format!("{POD}y: a {{{{ b }}}}\nz: [\n"));
+    ends("a.yaml", &format!("{POD}y: {{{{ b }}}}\nz: {{{{ c }}}}-{{{{ d }}}}\n"), &["skipped a.yaml: template, not rendered"]);
+    ends("a.yaml", &format!("{{{{- if .x }}}}\n{POD}{{{{ else }}}}{{{{ end }}}}\n"), &["skipped a.yaml: template, not rendered"]);
+    ends("a.yaml", &format!("{POD}{{% if x %}}\ny: {{{{ x }}}}-y\n{{% endif %}}\n"), &["skipped a.yaml: template, not rendered"]);
+}
+
+#[test]
+fn words_written_with_escapes() {
+    ends("a.json", r#"{"api\u0056ersion":"v1","k\u0069nd":"Pod","metadata":{"name":"a"}}"#, &[":Pod/default/a 1-1"]);
+    ends("a.yaml", "apiVersion: v1\n\"\\x6bind\": Pod\nmetadata: {name: a}\n", &[":Pod/default/a 1-3"]);
+    ends("a.json", r#"{"a":"\u003c"}"#, &[]);
+}
+
+#[test]
+fn items_count_whatever_stands_beside_them() {
+    let item = "{apiVersion: v1, kind: Pod, metadata: {name: a}}";
+    ends("a.yaml", &format!("apiVersion: v1\nkind: List\nspec: {{}}\nitems: [{item}]\n"), &[":List/default/#1 1-4", ":Pod/default/a 4-4"]);
+    ends(
+        "a.yaml",
+        &format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: c}}\nitems: [{item}]\n"),
+        &[":ConfigMap/default/c 1-4", ":Pod/default/a 4-4"],
+    );
+    ends(
+        "a.yaml",
+        "apiVersion: v1\nkind: PodList\nspec: {}\nitems: [{metadata: {name: a}}]\n",
+        &[":PodList/default/#1 1-4", ":Pod/default/a 4-4"],
+    );
+    ends("a.yaml", "apiVersion: v1\nkind: X\nmetadata: {name: c}\nitems: [{key: a}]\n", &[":X/default/c 1-4"]);
 }

@@ -85,6 +85,7 @@ fn read_once(
         anchors: HashMap::new(),
         open_anchors: HashSet::new(),
         breaks,
+        disputed: None,
     };
     let mut parser = Parser::new_from_str(&mended.text);
     while let Some(event) = parser.next_event() {
@@ -147,6 +148,8 @@ struct Builder<'a> {
     open_anchors: HashSet<usize>,
     /// Odd line breaks that stood in no quoted scalar so far.
     breaks: &'a mut BTreeSet<usize>,
+    /// Why the document at hand is another one for other readers.
+    disputed: Option<Problem>,
 }
 
 type Step = Result<(), Problem>;
@@ -169,6 +172,9 @@ impl Builder<'_> {
                 Ok(())
             }
             Event::DocumentEnd => {
+                if let Some(problem) = self.disputed.take() {
+                    return Err(problem);
+                }
                 if let Some(value) = self.root.take() {
                     documents.push(Document { span: value.span, value });
                 }
@@ -182,9 +188,14 @@ impl Builder<'_> {
                 let text = self.whole(text, style, &range);
                 let range = if implied { self.implied(range) } else { self.trimmed(style, range) };
                 let tag = tag.map(Cow::into_owned);
-                let data = match &tag {
-                    Some(tag) if tag.is_yaml_core_schema() => scalar::tagged(&tag.suffix, &text, self.options),
-                    Some(tag) if tag.handle.is_empty() && tag.suffix == "!" => Data::String(Arc::from(&*text)),
+                let core = tag.as_ref().and_then(core_suffix);
+                if core == Some("binary") && self.options.kubectl {
+                    let message = "text under `!!binary` is not read, and other readers do";
+                    return Err(Problem::fatal("yaml-binary", self.piece.span(range), message));
+                }
+                let data = match (&tag, core) {
+                    (_, Some(suffix)) => scalar::tagged(suffix, &text, self.options),
+                    (Some(tag), None) if tag.handle.is_empty() && tag.suffix == "!" => Data::String(Arc::from(&*text)),
                     _ if style == ScalarStyle::Plain => scalar::plain(&text, self.options),
                     _ => Data::String(Arc::from(&*text)),
                 };
@@ -192,7 +203,11 @@ impl Builder<'_> {
                 let span = self.piece.span(range.clone());
                 let node = Node { value: Value::new(data, span), size: 1, height: 0 };
                 if self.awaits_key() {
-                    let merge = style == ScalarStyle::Plain && tag.is_none() && &*text == "<<";
+                    let merge = &*text == "<<"
+                        && match &tag {
+                            None => style == ScalarStyle::Plain,
+                            Some(tag) => core == Some("merge") || self.options.kubectl && tag.handle.is_empty() && tag.suffix == "!",
+                        };
                     if anchor > 0 {
                         self.anchors.insert(anchor, node);
                     }
@@ -379,6 +394,9 @@ impl Builder<'_> {
             Frame::List { items } => items.push(node.value),
             Frame::Map { map, key, merged } => {
                 let Some(key) = key.take() else { return };
+                if key.merge && self.options.kubectl && self.disputed.is_none() {
+                    self.disputed = disputed(map, &key, &node.value);
+                }
                 if key.merge && merge(map, merged, &key, &node.value) {
                     return;
                 }
@@ -440,6 +458,23 @@ fn merge(map: &mut Map, merged: &mut HashSet<Arc<str>>, key: &Key, value: &Value
         }
     }
     true
+}
+
+/// The name of a tag of the core schema, however it is written.
+fn core_suffix(tag: &Tag) -> Option<&str> {
+    if tag.is_yaml_core_schema() {
+        return Some(&tag.suffix);
+    }
+    if tag.handle.is_empty() { tag.suffix.strip_prefix("tag:yaml.org,2002:") } else { None }
+}
+
+/// The problem of a merge below keys it has too, with other values: for YAML the keys written out count, for kubectl what comes last.
+fn disputed(map: &Map, key: &Key, value: &Value) -> Option<Problem> {
+    let sources = value.as_list().unwrap_or_else(|| std::slice::from_ref(value));
+    let names = sources.iter().filter_map(Value::as_map).flat_map(Map::iter);
+    let (name, _) = names.into_iter().find(|(name, entry)| map.get(name).is_some_and(|written| *written != entry.value))?;
+    let message = format!("some readers take `{name}` from this merge, others what is written above it; put the merge first");
+    Some(Problem::fatal("yaml-merge-order", key.span, message))
 }
 
 /// Bytes up to the quote that ends a quoted scalar, with the anchor and tag before it; all where there is none.

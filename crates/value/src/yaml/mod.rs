@@ -31,6 +31,10 @@ pub struct ParseOptions {
     /// The characters NEL, LS and PS outside quotes are a fatal problem (`yaml-line-break`): readers of YAML 1.1, kubectl among them,
     /// take them for line breaks and would see another document.
     pub line_breaks_1_1: bool,
+    /// What kubectl's reader does that neither schema says: `y` and `n` are booleans, numbers may have `_` in them and be written `0b1`
+    /// or `-0x1`, `! "<<"` merges. Where it takes a merged key for what others take the written one (`yaml-merge-order`), and at
+    /// `!!binary` (`yaml-binary`), the document is left out: it would be another one there.
+    pub kubectl: bool,
     /// The short tags of CloudFormation become maps with one key: `!Ref x` is `{"Ref": x}`, `!GetAtt a.b` is
     /// `{"Fn::GetAtt": ["a", "b"]}`. Other tags, and all where this is false, are passed over.
     pub cloudformation: bool,

@@ -13,7 +13,13 @@ pub(super) fn plain(text: &str, options: ParseOptions) -> Data {
         "false" | "False" | "FALSE" => return Data::Bool(false),
         "yes" | "Yes" | "YES" | "on" | "On" | "ON" if options.booleans_1_1 => return Data::Bool(true),
         "no" | "No" | "NO" | "off" | "Off" | "OFF" if options.booleans_1_1 => return Data::Bool(false),
+        "y" | "Y" if options.kubectl => return Data::Bool(true),
+        "n" | "N" if options.kubectl => return Data::Bool(false),
         _ => {}
+    }
+    if options.kubectl && text.contains('_') && text.starts_with(|first: char| first.is_ascii_digit() || matches!(first, '+' | '-')) {
+        let bare = text.replace('_', "");
+        return number(&bare, options).map_or_else(|| Data::String(Arc::from(text)), Data::Number);
     }
     number(text, options).map_or_else(|| Data::String(Arc::from(text)), Data::Number)
 }
@@ -42,6 +48,12 @@ fn number(text: &str, options: ParseOptions) -> Option<Number> {
     }
     if !first.is_ascii_digit() && first != b'.' {
         return None;
+    }
+    if options.kubectl
+        && let Some((prefix, digits)) = unsigned.split_at_checked(2)
+        && let Some(base) = [("0x", 16), ("0o", 8), ("0b", 2)].iter().find(|(name, _)| name.eq_ignore_ascii_case(prefix))
+    {
+        return radix(digits, base.1, negative);
     }
     let signed = unsigned.len() == text.len();
     if let Some(digits) = unsigned.strip_prefix("0x").filter(|_| signed) {
@@ -140,6 +152,27 @@ mod tests {
         check("0644", "Number(Int(644)) Number(Int(420))");
         same("0", "Number(Int(0))");
         same("089", "Number(Int(89))");
+    }
+
+    #[test]
+    fn numbers_and_booleans_of_kubectl() {
+        let options = ParseOptions { booleans_1_1: true, octal_1_1: true, kubectl: true, ..ParseOptions::default() };
+        let check = |text: &str, expected: &str| assert_eq!(format!("{:?}", plain(text, options)), expected, "for {text:?}");
+        check("y", "Bool(true)");
+        check("N", "Bool(false)");
+        check("0_0", "Number(Int(0))");
+        check("1_000", "Number(Int(1000))");
+        check("0_0.0", "Number(Int(0))");
+        check("_0", r#"String("_0")"#);
+        check("1_a", r#"String("1_a")"#);
+        check("0b0", "Number(Int(0))");
+        check("-0b11", "Number(Int(-3))");
+        check("0x_1F", "Number(Int(31))");
+        check("+0X0", "Number(Int(0))");
+        check("0O17", "Number(Int(15))");
+        check("0b2", r#"String("0b2")"#);
+        check("0644", "Number(Int(420))");
+        check("08", "Number(Int(8))");
     }
 
     #[test]

@@ -124,6 +124,24 @@ fn characters_that_some_take_for_line_breaks() {
 }
 
 #[test]
+fn what_kubectl_reads_otherwise() {
+    let options = ParseOptions { kubectl: true, ..ParseOptions::default() };
+    let check = |text: &str, expected: &str| assert_eq!(shown(text, options), expected, "for {text:?}");
+    check("a: y\nb: 0_0\nc: 'y'\n", "{\"a\":true,\"b\":0,\"c\":\"y\"}\n");
+    check("a: {!!merge <<: {b: 1}, c: 2}\n", "{\"a\":{\"b\":1,\"c\":2}}\n");
+    check("a: {! \"<<\": {b: 1}}\n", "{\"a\":{\"b\":1}}\n");
+    check("a: {\"<<\": {b: 1}}\n", "{\"a\":{\"<<\":{\"b\":1}}}\n");
+    check("<<: {b: 1}\nb: 2\n", "{\"b\":2}\n");
+    check("b: 1\n<<: {b: 1, c: 2}\n", "{\"b\":1,\"c\":2}\n");
+    check("b: 2\n<<: [{c: 1}, {b: 1}]\n---\nd: 3\n", "{\"d\":3}\n!yaml-merge-order@5 \"<<\"\n");
+    check(
+        "a: !!binary eA==\n---\n!<tag:yaml.org,2002:binary> eA==: 1\n",
+        "!yaml-binary@3 \"!!binary eA==\"\n!yaml-binary@21 \"!<tag:yaml.org,2002:binary> eA==\"\n",
+    );
+    assert_eq!(shown("b: 2\n<<: {b: 1}\n", ParseOptions::default()), "{\"b\":2}\n");
+}
+
+#[test]
 fn old_booleans() {
     let options = ParseOptions { booleans_1_1: true, octal_1_1: true, ..ParseOptions::default() };
     assert_eq!(shown("on: yes\na: 'no'\nm: 0644\n", options), "{\"a\":\"no\",\"m\":420,\"on\":true}\n");
