@@ -27,6 +27,14 @@ pub enum GitError {
         /// Whether the clone is shallow, so that the commit may only be missing here.
         shallow: bool,
     },
+    /// A tag and a branch have that name and are not the same commit. Whoever may push one could choose what a change is compared with.
+    #[error("`{name}` names more than one commit: {}", refs.join(", "))]
+    Ambiguous {
+        /// The name as given.
+        name: String,
+        /// Full names of what it may mean.
+        refs: Vec<String>,
+    },
     /// The repository is damaged or of a kind that cannot be read.
     #[error("the repository cannot be read: {0}")]
     Broken(String),
@@ -70,7 +78,8 @@ impl Repository {
         if !path.ancestors().any(|folder| folder.join(".git").exists()) {
             return Ok(None);
         }
-        let options = gix::open::Options::isolated();
+        // Replacements live in refs of the clone: with them a commit would not be what its id says. A stored graph may say anything too.
+        let options = gix::open::Options::isolated().config_overrides(["core.useReplaceRefs=false", "core.commitGraph=false"]);
         let trust = gix::sec::trust::Mapping { full: options.clone(), reduced: options };
         let inner = gix::ThreadSafeRepository::discover_opts(&path, gix::discover::upwards::Options::default(), trust).map_err(broken)?;
         let Some(work_dir) = inner.to_thread_local().workdir().map(Path::to_path_buf) else { return Ok(None) };
@@ -113,9 +122,30 @@ impl Repository {
     /// The commit a name means: a branch, tag, id or expression such as `HEAD~1`.
     ///
     /// # Errors
-    /// [`GitError::NoSuchRevision`], which says whether a shallow clone is the likely cause.
+    /// [`GitError::NoSuchRevision`], which says whether a shallow clone is the likely cause; [`GitError::Ambiguous`].
     pub fn resolve(&self, name: &str) -> Result<Commit, GitError> {
         let repository = self.inner.to_thread_local();
+        let stem = name.split(['~', '^', '@', ':']).next().unwrap_or_default();
+        let mut meanings = BTreeMap::new();
+        for full in ["tags", "heads", "remotes"].map(|kind| format!("refs/{kind}/{stem}")) {
+            if let Ok(Some(mut reference)) = repository.try_find_reference(full.as_str())
+                && reference.name().as_bstr() == full.as_str()
+                && let Ok(id) = reference.peel_to_id()
+            {
+                meanings.insert(full, id.detach());
+            }
+        }
+        // Digits that begin an id and are a name as well mean the one here and the other there.
+        if stem.len() >= 4
+            && !meanings.is_empty()
+            && let Ok(prefix) = gix::hash::Prefix::from_hex(stem)
+            && let Ok(Some(Ok(id))) = repository.objects.lookup_prefix(prefix, None)
+        {
+            meanings.insert(format!("the object {id}"), id);
+        }
+        if meanings.values().collect::<BTreeSet<_>>().len() > 1 {
+            return Err(GitError::Ambiguous { name: name.to_owned(), refs: meanings.into_keys().collect() });
+        }
         let missing = || GitError::NoSuchRevision { name: name.to_owned(), shallow: repository.is_shallow().unwrap_or(false) };
         let id = repository.rev_parse_single(name).map_err(|_| missing())?;
         let commit = id.object().map_err(|_| missing())?.peel_to_commit().map_err(|_| missing())?;

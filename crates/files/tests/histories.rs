@@ -1,5 +1,11 @@
 //! Real git histories, made by the git program in the test, read back by the library.
-#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test touches the world on purpose and fails by panicking")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test touches the world on purpose and fails by panicking"
+)]
 
 use std::path::Path;
 use std::process::Command;
@@ -137,4 +143,39 @@ fn broken_repositories_are_errors_not_panics() {
     assert!(Repository::discover(plain.path()).unwrap().is_none());
     git(plain.path(), &["init", "-q"]);
     assert!(Repository::discover(plain.path()).unwrap().unwrap().head().unwrap().is_none());
+}
+
+#[test]
+fn replacements_do_not_count() {
+    let top = history();
+    let before = Repository::discover(top.path()).unwrap().unwrap();
+    let first = before.resolve("HEAD~1").unwrap();
+    git(top.path(), &["replace", "-f", "HEAD~1", "HEAD"]);
+    let repository = Repository::discover(top.path()).unwrap().unwrap();
+    assert_eq!(repository.resolve(&first.id).unwrap(), first);
+    assert!(repository.tree(&first, "live", 1 << 20).unwrap().read("a.tf").is_ok());
+    git(top.path(), &["replace", "-f", &first.tree, "HEAD^{tree}"]);
+    let repository = Repository::discover(top.path()).unwrap().unwrap();
+    assert!(repository.tree(&first, "live", 1 << 20).unwrap().read("a.tf").is_ok());
+}
+
+#[test]
+fn a_name_with_two_meanings_is_refused() {
+    let top = history();
+    let resolve = |name: &str| Repository::discover(top.path()).unwrap().unwrap().resolve(name);
+    git(top.path(), &["branch", "base", "HEAD~1"]);
+    let first = resolve("base").unwrap();
+    git(top.path(), &["tag", "base", "HEAD~1"]);
+    assert_eq!(resolve("base").unwrap(), first);
+    git(top.path(), &["tag", "-f", "base", "HEAD"]);
+    let refs = ["refs/heads/base".to_owned(), "refs/tags/base".to_owned()];
+    assert!(matches!(resolve("base"), Err(GitError::Ambiguous { refs: found, .. }) if found == refs));
+    assert!(matches!(resolve("base~0"), Err(GitError::Ambiguous { .. })));
+    assert_eq!(resolve("refs/heads/base").unwrap(), first);
+    git(top.path(), &["update-ref", "refs/remotes/origin/main", "HEAD~1"]);
+    assert_eq!(resolve("origin/main").unwrap(), first);
+    git(top.path(), &["tag", "origin/main", "HEAD"]);
+    assert!(matches!(resolve("origin/main"), Err(GitError::Ambiguous { .. })));
+    git(top.path(), &["update-ref", &format!("refs/tags/{}", &first.id[..8]), "HEAD"]);
+    assert!(matches!(resolve(&first.id[..8]), Err(GitError::Ambiguous { .. })));
 }
