@@ -26,7 +26,10 @@ impl Joined {
         let kept = self.text.trim_end_matches([' ', '\t']).len();
         let space = kept < self.text.len() || rest.len() < text.len();
         self.text.truncate(kept);
-        self.pieces.retain(|(start, _)| *start < kept || *start == 0);
+        // The pieces ascend, so only the last ones can go: a look at all of them for each line would never end.
+        while self.pieces.last().is_some_and(|(start, _)| *start >= kept && *start > 0) {
+            self.pieces.pop();
+        }
         if space && kept > 0 && !rest.is_empty() {
             self.push(" ", at);
         }
@@ -332,6 +335,15 @@ mod tests {
         check("RUN a \\", &["0-7: RUN a"]);
         check("# x\nFROM a\n# y\n", &["4-10: FROM a", "# 0-3 before 0", "# 11-14 before 1"]);
         check("\u{feff}FROM a", &["3-9: FROM a"]);
+    }
+
+    #[test]
+    fn places_of_a_long_continuation() {
+        let text = format!("RUN a{}\n", " \\\n  b".repeat(200_000));
+        let scanned = scan(&text, FileId(0));
+        let joined = &scanned.lines[0].joined;
+        let last = joined.span(FileId(0), joined.text.len() - 1..joined.text.len());
+        assert_eq!((joined.text.len(), last.end as usize), ("RUN a".len() + 2 * 200_000, text.len() - 1));
     }
 
     #[test]
