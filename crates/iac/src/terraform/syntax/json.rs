@@ -60,11 +60,11 @@ impl<'s> Reader<'s> {
         let (value, problems) = probity_value::json::parse(text, file);
         let problems = problems
             .into_iter()
-            .map(|problem| Problem {
-                span: problem.span,
-                message: problem.message,
-                fatal: problem.fatal,
-                code: if problem.code == "json-duplicate-key" { "hcl-duplicate-attribute" } else { "hcl-syntax" },
+            .map(|problem| {
+                // Terraform takes the blocks under both keys, or refuses the file; only one of them is read here.
+                let twice = problem.code == "json-duplicate-key";
+                let code = if twice { "hcl-duplicate-attribute" } else { "hcl-syntax" };
+                Problem { span: problem.span, message: problem.message, fatal: problem.fatal || twice, code }
             })
             .collect();
         (Reader { text, problems }, value)

@@ -211,6 +211,9 @@ fn json_form() {
     let broken = json::parse_body("{\"resource\": 1}", FileId(0));
     assert_eq!(broken.problems.len(), 1);
     assert_eq!(json::parse_body("{", FileId(0)).problems.len(), 1);
+    // Terraform has both, so what is read here is not all of it.
+    let twice = json::parse_body(r#"{"resource": {"a": {"b": {}}}, "resource": {"c": {"d": {}}}}"#, FileId(0));
+    assert!(matches!(twice.problems.as_slice(), [problem] if problem.fatal && problem.code == "hcl-duplicate-attribute"));
 }
 
 proptest::proptest! {
