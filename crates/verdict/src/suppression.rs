@@ -40,7 +40,7 @@ impl fmt::Display for Refusal {
             Refusal::BadUntil(text) => write!(f, "its `until={text}` is not a day written as `YYYY-MM-DD`"),
             Refusal::Forbidden(severity) => write!(f, "the configuration allows no comments for `{severity}` findings"),
             Refusal::NotWaivable(rule) => write!(f, "nothing can waive `{rule}`"),
-            Refusal::NamesNoRule => f.write_str("a `probity:allow` comment must name a rule"),
+            Refusal::NamesNoRule => f.write_str("the comment must name a rule, without `*`"),
             Refusal::NotAtBase => f.write_str("it was not there at the base revision"),
         }
     }
@@ -112,7 +112,8 @@ impl<'a> Located<'a> {
     /// What speaks against it whatever else: its end and its shape.
     fn fault(&self, now: Timestamp) -> Option<Refusal> {
         let suppression = self.suppression;
-        if suppression.style == SuppressionStyle::Probity && suppression.id.contains('*') {
+        // Checkov knows no such patterns in comments, and ours names what it silences.
+        if matches!(suppression.style, SuppressionStyle::Probity | SuppressionStyle::Checkov) && suppression.id.contains('*') {
             return Some(Refusal::NamesNoRule);
         }
         let until = suppression.until.as_ref()?;

@@ -350,6 +350,8 @@ fn comments_cover_what_they_reach() {
     check(comment(SuppressionStyle::Checkov, "CKV_AWS_19", None, subject), [false, false]);
     check(comment(SuppressionStyle::Kics, "*", None, subject), [true, false]);
     check(comment(SuppressionStyle::Probity, "*", None, subject), [false, false]);
+    check(comment(SuppressionStyle::Checkov, "*", None, subject), [false, false]);
+    check(comment(SuppressionStyle::Checkov, "CKV_AWS_*", None, subject), [false, false]);
     check(comment(SuppressionStyle::Probity, "aws-s3-bucket-unlogged", Some("2026-11-23"), subject), [true, false]);
     check(comment(SuppressionStyle::Probity, "aws-s3-bucket-unlogged", Some("2026-11-22"), subject), [false, false]);
     check(comment(SuppressionStyle::Probity, "aws-s3-bucket-unlogged", Some("soon"), subject), [false, false]);
