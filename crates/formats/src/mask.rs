@@ -47,10 +47,15 @@ const CREDENTIAL_WORDS: &[&str] = &[
     "database_url",
     "webhook_url",
     "mnemonic",
+    // Scripts of machines: whatever stands in them.
+    "user_data",
+    "custom_data",
 ];
 
 /// Names that hold a credential word but no secret: settings about credentials.
 const HARMLESS_ENDINGS: &[&str] = &[
+    // The service, as actions name it: `secretsmanager:GetSecretValue`.
+    "secretsmanager",
     "_length",
     "_enabled",
     "_arn",
@@ -163,7 +168,7 @@ fn may_hold_token(text: &str) -> bool {
 }
 
 /// A message with every text hidden that looks like a well-known token, and the value of a credential it tells:
-/// ``` `password` is `hunter2` ```.
+/// ``` `password` is `hunter2` ```, ``` `script` is `export PASSWORD=hunter2` ```.
 #[must_use]
 pub fn text(message: &str) -> Cow<'_, str> {
     match told_values(message) {
@@ -174,18 +179,54 @@ pub fn text(message: &str) -> Cow<'_, str> {
 
 /// The message with values hidden that it tells of names that sound like credentials; `None` where it tells none.
 fn told_values(message: &str) -> Option<String> {
-    let mut parts: Vec<&str> = message.split('`').collect();
+    let mut parts: Vec<Cow<'_, str>> = message.split('`').map(Cow::Borrowed).collect();
     let mut told = false;
     // Every second part stands in backticks; one without a partner is no such part.
     for index in (1..parts.len().saturating_sub(3)).step_by(2) {
         let [name, between, value, _] = parts.get(index..index + 4)? else { break };
-        let plain = matches!(*value, "true" | "false" | "null" | "" | HIDDEN) || value.parse::<f64>().is_ok();
-        if is_credential_name(name) && (between.starts_with(" is ") || between.starts_with(" has ")) && !plain {
+        if !between.starts_with(" is ") && !between.starts_with(" has ") {
+            continue;
+        }
+        let plain = matches!(&**value, "true" | "false" | "null" | "" | HIDDEN) || value.parse::<f64>().is_ok();
+        let shown = if plain {
+            None
+        } else if is_credential_name(name) {
+            Some(HIDDEN.to_owned())
+        } else {
+            without_assignments(value)
+        };
+        if let Some(shown) = shown {
             told = true;
-            *parts.get_mut(index + 2)? = HIDDEN;
+            *parts.get_mut(index + 2)? = Cow::Owned(shown);
         }
     }
     told.then(|| parts.join("`"))
+}
+
+/// A value with what it assigns to credentials hidden, line by line, as in an excerpt; `None` where there is nothing.
+fn without_assignments(value: &str) -> Option<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut found = false;
+    for line in value.split('\n') {
+        let letters: Vec<char> = line.chars().collect();
+        let ranges = hidden(line, &[]);
+        found |= !ranges.is_empty();
+        lines.push(cut(&letters, ranges));
+    }
+    found.then(|| lines.join("\n"))
+}
+
+/// The letters with [`HIDDEN`] in place of each range.
+fn cut(letters: &[char], ranges: Vec<Range<usize>>) -> String {
+    let mut out = String::with_capacity(letters.len());
+    let mut at = 0;
+    for range in ranges {
+        out.extend(letters.get(at..range.start).unwrap_or_default());
+        out.push_str(HIDDEN);
+        at = range.end;
+    }
+    out.extend(letters.get(at..).unwrap_or_default());
+    out
 }
 
 fn without_tokens(message: &str) -> Cow<'_, str> {
@@ -197,15 +238,7 @@ fn without_tokens(message: &str) -> Cow<'_, str> {
     if ranges.is_empty() {
         return Cow::Borrowed(message);
     }
-    let mut out = String::with_capacity(message.len());
-    let mut at = 0;
-    for range in ranges {
-        out.extend(letters.get(at..range.start).unwrap_or_default());
-        out.push_str(HIDDEN);
-        at = range.end;
-    }
-    out.extend(letters.get(at..).unwrap_or_default());
-    Cow::Owned(out)
+    Cow::Owned(cut(&letters, ranges))
 }
 
 fn merge(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
@@ -268,10 +301,36 @@ fn credential_end(letters: &[char]) -> Option<usize> {
     })
 }
 
-/// `--password x` on a command line: the position after the space.
+/// `--password x` on a command line, `"--password", "x"` in a list: the position after the space or comma.
 fn flag_value(letters: &[char], name: Range<usize>) -> Option<usize> {
-    let dashed = letters.get(name.start..name.start + 1) == Some(&['-']);
-    (dashed && letters.get(name.end) == Some(&' ')).then_some(name.end + 1)
+    if letters.get(name.start..name.start + 1) != Some(&['-']) {
+        return None;
+    }
+    match letters.get(name.end)? {
+        ' ' => Some(name.end + 1),
+        '"' | '\'' => {
+            let rest = letters.get(name.end + 1..)?;
+            let comma = rest.iter().position(|letter| !letter.is_whitespace())?;
+            (rest.get(comma) == Some(&',')).then_some(name.end + 1 + comma + 1)
+        }
+        _ => None,
+    }
+}
+
+/// The quote a position stands in, if any.
+fn open_quote(letters: &[char], at: usize) -> Option<char> {
+    let mut open = None;
+    let mut escaped = false;
+    for letter in letters.get(..at).unwrap_or_default() {
+        match open {
+            _ if escaped => escaped = false,
+            Some(_) if *letter == '\\' => escaped = true,
+            Some(quote) if quote == *letter => open = None,
+            None if matches!(letter, '"' | '\'') => open = Some(*letter),
+            _ => {}
+        }
+    }
+    open
 }
 
 /// The position after the separator of a carrier key (`value:`), where the line begins with one.
@@ -313,6 +372,12 @@ fn values_after(letters: &[char], from: usize) -> Vec<Range<usize>> {
     let mut out = Vec::new();
     let mut at = from;
     let mut bare: Option<usize> = None;
+    if let Some(quote) = open_quote(letters, from) {
+        // `"--password=x"`: the value ends with the text it stands in.
+        let length = letters.get(from..).unwrap_or_default().iter().take_while(|letter| **letter != quote).count();
+        out.push(from..from + length);
+        at = from + length + 1;
+    }
     while let Some(letter) = letters.get(at) {
         if matches!(letter, '"' | '\'' | '`') {
             let mut end = at + 1;
@@ -452,6 +517,16 @@ mod tests {
     }
 
     #[test]
+    fn values_inside_a_quoted_text() {
+        let check = |line: &str, expected: &str| assert_eq!(shown(line, &[]), expected, "{line}");
+        check("args: [\"--password=hunter2\", \"-v\"]", "args: [\"--password=••••\", \"••••\"]");
+        check("args: ['--token','hunter2']", "args: ['--token','••••']");
+        check("command: [\"sh\", \"-c\", \"PGPASSWORD=hunter2 psql\"]", "command: [\"sh\", \"-c\", \"PGPASSWORD=••••\"]");
+        check("RUN x --password \"hunter2\"", "RUN x --password \"••••\"");
+        check("it's password = \"hunter2\"", "it's password =••••");
+    }
+
+    #[test]
     fn well_known_tokens() {
         let check = |line: &str, expected: &str| assert_eq!(shown(line, &[]), expected, "{line}");
         check(&format!("id = \"AKIA{}\"", "A1".repeat(8)), "id = \"••••\"");
@@ -471,6 +546,11 @@ mod tests {
         check("`minimum_password_length` is `8`", "`minimum_password_length` is `8`");
         check("`password` is `", "`password` is `");
         check("`storage` is `gp2`", "`storage` is `gp2`");
+        check("`script` is `export DB_PASSWORD=hunter2\nls -l\nexpo…`", "`script` is `export DB_PASSWORD=••••\nls -l\nexpo…`");
+        check("`command` is `[\"--password=hunter2\", \"-v\"]`", "`command` is `[\"--password=••••\", \"••••\"]`");
+        check("`args` is `[\"--token\", \"hunter2\"]`", "`args` is `[\"--token\", \"••••\"]`");
+        check("`user_data` is `mysql -phunter2`", "`user_data` is `••••`");
+        check("`policy` is `{\"Action\": \"secretsmanager:*\"}`", "`policy` is `{\"Action\": \"secretsmanager:*\"}`");
     }
 
     #[test]
