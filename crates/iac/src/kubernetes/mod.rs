@@ -140,7 +140,8 @@ fn read(file: &Sniffed, id: FileId) -> Outcome {
         if outcome.objects.is_empty() && !looks_like_object(piece, json) {
             continue;
         }
-        if is_template(piece, options) {
+        // An action can only break the syntax; depth, merges or line breaks are no template's fault.
+        if problem.code == "yaml-syntax" && is_template(piece, options) {
             templates = true;
             continue;
         }
@@ -266,14 +267,17 @@ fn without_actions(text: &str) -> Option<String> {
         let end = [("{{", "}}"), ("{%", "%}"), ("{#", "#}")]
             .iter()
             .find_map(|(start, end)| from.strip_prefix(start).and_then(|inside| Some(inside.find(end)? + start.len() + end.len())));
-        let Some((action, behind)) = end.and_then(|end| from.split_at_checked(end)) else {
+        // What stands between braces in two quoted texts is no action: one is on one line, or begins its line, and has no tab, which
+        // kubectl reads where this reader does not.
+        let begins = out.rsplit('\n').next().is_none_or(|line| line.trim().is_empty());
+        let is_action = |(action, _): &(&str, &str)| !action.contains('\t') && (begins || !action.contains('\n'));
+        let Some((action, behind)) = end.and_then(|end| from.split_at_checked(end)).filter(is_action) else {
             out.push('{');
             rest = from.get(1..).unwrap_or_default();
             continue;
         };
         found = true;
-        let alone = out.rsplit('\n').next().is_none_or(|line| line.trim().is_empty())
-            && behind.split('\n').next().is_none_or(|line| line.trim().is_empty() || line.trim_start().starts_with("{{"));
+        let alone = begins && behind.split('\n').next().is_none_or(|line| line.trim().is_empty() || line.trim_start().starts_with("{{"));
         if action.starts_with("{{") && !alone {
             out.push('x');
         }

@@ -209,6 +209,9 @@ fn what_kubectl_reads_is_not_passed_over() {
     // A template is what can be read without its actions; a word in braces is no way past the reader.
     last("a.yaml", &format!("{POD}y: 'a {{{{ b }}}}'\nx: {deep}\n"));
     last("a.yaml", &format!("{POD}y: a {{{{ b }}}}\nz: [\n"));
+    last("a.yaml", &format!("{POD}y: '{{{{'\nx: {deep}\nz: '}}}}'\n"));
+    last("a.yaml", &format!("{POD}y: '{{{{'\nx:\tb\nz: '}}}}'\n"));
+    last("a.yaml", &format!("{POD}y: '\n  {{{{'\nx:\tb\nz: '\n  }}}}'\n"));
     ends("a.yaml", &format!("{POD}y: {{{{ b }}}}\nz: {{{{ c }}}}-{{{{ d }}}}\n"), &["skipped a.yaml: template, not rendered"]);
     ends("a.yaml", &format!("{{{{- if .x }}}}\n{POD}{{{{ else }}}}{{{{ end }}}}\n"), &["skipped a.yaml: template, not rendered"]);
     ends("a.yaml", &format!("{POD}{{% if x %}}\ny: {{{{ x }}}}-y\n{{% endif %}}\n"), &["skipped a.yaml: template, not rendered"]);
