@@ -82,17 +82,22 @@ pub fn gate(corpus: &Path) -> Result<()> {
         let scan = time(&format!("{} scan {}", program.display(), tree.display()), 2, 10)?;
         let gate = time(&format!("{} gate {} --evidence {}", program.display(), tree.display(), evidence.display()), 2, 10)?;
         let most = memory(&program, &["gate", &tree.display().to_string(), "--evidence", &evidence.display().to_string()])?;
+        // GNU time gives the memory of the same run.
+        let most_of_peer = empty.join("peer");
         let peer = time(
-            &format!("{} --quiet --compact --skip-download --framework {frameworks} -o json -d {}", checkov.display(), tree.display()),
+            &format!(
+                "/usr/bin/time -o {} -f %M {} --quiet --compact --skip-download --framework {frameworks} -o json -d {}",
+                most_of_peer.display(),
+                checkov.display(),
+                tree.display()
+            ),
             0,
-            2,
+            runs,
         )?;
-        let arguments = ["--quiet", "--compact", "--skip-download", "--framework"];
-        let tree_text = tree.display().to_string();
-        let mut words: Vec<&str> = arguments.to_vec();
-        words.extend(frameworks.split(' '));
-        words.extend(["-o", "json", "-d", &tree_text]);
-        let peer_memory = memory(&checkov, &words)?;
+        let kilobytes = std::fs::read_to_string(&most_of_peer).context("GNU time (Debian package `time`) is not installed")?;
+        let kilobytes: f64 = kilobytes.lines().last().unwrap_or_default().trim().parse()?;
+        let peer_memory = kilobytes / 1024.0;
+        eprintln!("  scan {}, gate {}, Checkov {}", seconds(scan.0), seconds(gate.0), seconds(peer.0));
         writeln!(
             table,
             "| {name} | {} | {} | {:.0} MB | {} | {:.0} MB | {:.0} | {:.0} |",
