@@ -1,5 +1,11 @@
 //! Everything under `policies/`: every file is sound, ids follow paths, controls are known, and every rule's own tests hold.
-#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test touches the world on purpose and fails by panicking")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test touches the world on purpose and fails by panicking"
+)]
 
 mod support;
 

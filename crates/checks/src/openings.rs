@@ -57,8 +57,14 @@ struct Names {
     number: Option<&'static str>,
 }
 
-const GROUP: Names =
-    Names { from: "from_port", to: "to_port", protocol: "protocol", cidrs: &["cidr_blocks", "ipv6_cidr_blocks"], action: None, number: None };
+const GROUP: Names = Names {
+    from: "from_port",
+    to: "to_port",
+    protocol: "protocol",
+    cidrs: &["cidr_blocks", "ipv6_cidr_blocks"],
+    action: None,
+    number: None,
+};
 const VPC_RULE: Names =
     Names { from: "from_port", to: "to_port", protocol: "ip_protocol", cidrs: &["cidr_ipv4", "cidr_ipv6"], action: None, number: None };
 const ACL: Names = Names {

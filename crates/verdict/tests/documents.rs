@@ -1,4 +1,11 @@
 //! The samples in the documents are files that this crate reads without a complaint.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test touches the world on purpose and fails by panicking"
+)]
 
 use probity_value::FileId;
 use probity_verdict::Config;
