@@ -126,12 +126,3 @@ pub fn gate(corpus: &Path) -> Result<()> {
     std::fs::write(shell::root().join(PLACE), text)?;
     Ok(())
 }
-
-/// The table is there and names all trees.
-pub fn check_table() -> Result<()> {
-    let text = std::fs::read_to_string(shell::root().join(PLACE)).with_context(|| format!("{PLACE} is missing"))?;
-    match TREES.iter().find(|(name, _)| !text.contains(&format!("| {name} |"))) {
-        Some((name, _)) => bail!("{PLACE} has no row for {name}"),
-        None => Ok(()),
-    }
-}

@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{bench, checkov, generate, graph, shell};
+use crate::{checkov, generate, graph, shell};
 
 /// Runs all tests and, where they are, the conformance suites. Ends with the number of tests that ran.
 pub fn test(fast: bool) -> Result<()> {
@@ -65,7 +65,6 @@ pub fn ci() -> Result<()> {
         println!("skipped: cargo-deny is not installed, licences and sources are not checked");
     }
     graph::run(true)?;
-    bench::check_table()?;
     let status = shell::command("cargo", &["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings").status()?;
     if !status.success() {
         bail!("the documentation does not build");
