@@ -1,6 +1,6 @@
 //! A folder on disk as a tree.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -40,7 +40,7 @@ impl FolderTree {
         if !top.is_dir() {
             return Err(cannot(std::io::Error::new(std::io::ErrorKind::NotADirectory, "it is not a folder")));
         }
-        let tracked: BTreeSet<String> = repository.map(|repository| repository.tracked_below(&top)).unwrap_or_default();
+        let tracked = repository.map(|repository| repository.tracked_below(&top)).transpose()?.unwrap_or_default();
         let walked = walk(&top, &tracked, FILE_BUDGET)?;
         Ok(FolderTree { top, files: walked.files, problems: walked.problems, digests: Mutex::default(), max_file_size })
     }

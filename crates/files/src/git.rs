@@ -103,20 +103,26 @@ impl Repository {
         path.strip_prefix(&self.work_dir).ok().and_then(Path::to_str).map(str::to_owned).ok_or_else(outside)
     }
 
-    /// Paths that the index tracks below a folder (canonical), relative to that folder.
-    pub(crate) fn tracked_below(&self, top: &Path) -> BTreeSet<String> {
+    /// Paths below a folder (canonical), relative to it, that the index or the commit checked out has: what is in either is tracked,
+    /// so that taking a file out of the index hides nothing.
+    ///
+    /// # Errors
+    /// [`GitError::Broken`] where index or commit cannot be read.
+    pub(crate) fn tracked_below(&self, top: &Path) -> Result<BTreeSet<String>, GitError> {
         let repository = self.inner.to_thread_local();
         let Ok(prefix) = top.strip_prefix(&self.work_dir).map(|prefix| prefix.to_string_lossy().into_owned()) else {
-            return BTreeSet::new();
+            return Ok(BTreeSet::new());
         };
-        let Ok(index) = repository.index_or_empty() else { return BTreeSet::new() };
-        index
-            .entries()
-            .iter()
-            .filter_map(|entry| entry.path(&index).to_str().ok())
-            .filter_map(|path| if prefix.is_empty() { Some(path) } else { path.strip_prefix(&prefix)?.strip_prefix('/') })
-            .map(str::to_owned)
-            .collect()
+        let below = |path: &str| {
+            if prefix.is_empty() { Some(path.to_owned()) } else { path.strip_prefix(&prefix)?.strip_prefix('/').map(str::to_owned) }
+        };
+        let index = repository.index_or_empty().map_err(broken)?;
+        let mut tracked: BTreeSet<String> =
+            index.entries().iter().filter_map(|entry| entry.path(&index).to_str().ok()).filter_map(below).collect();
+        if let Some(head) = self.head()? {
+            tracked.extend(self.entries(&head)?.keys().filter_map(|path| below(path)));
+        }
+        Ok(tracked)
     }
 
     /// The commit a name means: a branch, tag, id or expression such as `HEAD~1`.

@@ -18,6 +18,9 @@ pub enum WalkError {
         /// What the operating system said.
         source: std::io::Error,
     },
+    /// What its repository tracks cannot be found out.
+    #[error(transparent)]
+    Git(#[from] crate::GitError),
     /// More files than the budget.
     #[error("`{path}` has more than {budget} files")]
     TooMany {

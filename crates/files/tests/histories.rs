@@ -179,3 +179,16 @@ fn a_name_with_two_meanings_is_refused() {
     git(top.path(), &["update-ref", &format!("refs/tags/{}", &first.id[..8]), "HEAD"]);
     assert!(matches!(resolve(&first.id[..8]), Err(GitError::Ambiguous { .. })));
 }
+
+#[test]
+fn a_broken_index_is_said_and_one_without_a_file_hides_nothing() {
+    let top = history();
+    write(top.path(), ".gitignore", "*\n");
+    git(top.path(), &["rm", "-q", "--cached", "prod/a.tf"]);
+    let open = || FolderTree::open(&top.path().join("prod"), Repository::discover(top.path()).unwrap().as_ref(), 1 << 20);
+    assert!(open().unwrap().contains("a.tf"));
+    std::fs::remove_file(top.path().join(".git/index")).unwrap();
+    assert!(open().unwrap().contains("a.tf"));
+    std::fs::write(top.path().join(".git/index"), b"DIRC broken").unwrap();
+    assert!(open().is_err());
+}

@@ -394,6 +394,16 @@ pub fn judge(input: &JudgeInput<'_>, texts: &SourceMap) -> Result<Judged, JudgeE
         fingerprint(rule, subject, root, judged.map(canonical).as_deref(), input.digest)
     };
     let mut head = revision(input, input.tree, texts, &rules, input.keep_all, &name);
+    // What a module that is not here would have made is not judged: said in the coverage too, not only beside it.
+    for one in head.collection.diagnostics.iter().filter(|one| one.code == "module-not-here") {
+        head.collection.coverage.skipped.push(SkippedFile {
+            file: Arc::clone(&one.file),
+            source: "terraform",
+            why: one.message.clone(),
+            fails: false,
+            partly: true,
+        });
+    }
     for (path, why, fails) in input.unlisted {
         head.collection.coverage.skipped.push(SkippedFile {
             file: Arc::clone(path),

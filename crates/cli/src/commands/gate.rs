@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use probity_attest::sha256;
 use probity_core::{Colour, Digest, Tree as _};
 use probity_ledger::{FolderStorage, Ledger, load_key, load_or_create_key};
@@ -96,14 +96,44 @@ pub(crate) fn place_of(place: &EvidencePlace, settings: &EvidenceSettings, top: 
     match (&place.evidence, &settings.directory) {
         (Some(word), _) if word == "none" => Ok(None),
         (Some(folder), _) => Ok(Some(folder.into())),
+        // A judged repository writes nowhere but below itself.
+        (None, Some(folder)) if !is_below(folder) => Err(Wrong::hint(
+            format!("`evidence.directory` names `{folder}`, which leads out of the judged folder"),
+            Some("name it with `--evidence DIR`"),
+        )
+        .into()),
         (None, Some(folder)) => Ok(Some(top.join(&**folder))),
         (None, None) => Ok(Some(state::folder()?.join("evidence"))),
     }
 }
 
+/// Whether a configured path stays below the judged folder.
+fn is_below(path: &str) -> bool {
+    probity_files::normalise(path).is_some()
+}
+
+/// What may lie in the folder of a log; anything else is somebody else's folder.
+const OF_A_LOG: &[&str] = &["checkpoint", "log.vkey", "lock", "tmp", "tile", "cas"];
+
+fn check_folder(folder: &Path) -> Result<()> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Ok(()) };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        if !OF_A_LOG.iter().any(|known| name == *known) {
+            bail!("`{}` holds `{}` and is no evidence log; name an empty folder or a log", folder.display(), name.to_string_lossy());
+        }
+    }
+    Ok(())
+}
+
 impl Evidence {
     pub(crate) fn open(place: &EvidencePlace, settings: &EvidenceSettings, top: &Path) -> Result<Option<Evidence>> {
         let Some(folder) = place_of(place, settings, top)? else { return Ok(None) };
+        check_folder(&folder)?;
+        if let (None, Some(key)) = (&place.evidence_key, settings.key.as_deref().filter(|key| !is_below(key))) {
+            let message = format!("`evidence.key` names `{key}`, which leads out of the judged folder");
+            return Err(Wrong::hint(message, Some("name it with `--evidence-key FILE`")).into());
+        }
         let given = place.evidence_key.clone().or_else(|| settings.key.as_deref().map(|file| top.join(file)));
         let key = match &given {
             Some(file) => {
