@@ -100,15 +100,18 @@ fn a_given_key_and_place_are_anchored() {
     let log = repo.outside("log");
     let place = ["--evidence", &log, "--evidence-key", &key];
     assert_eq!(repo.recorded(1, &place).0["evidence"]["anchored"], true);
-    // By configuration, relative to the folder.
+    // By configuration, relative to the folder and below it; a judged repository writes nowhere else.
     repo.write("probity.yaml", "evidence: { directory: ../log, key: ../key.pem }\n");
+    assert!(repo.gate(&[]).code(2).err.contains("leads out of the judged folder"));
+    repo.write("probity.yaml", "evidence: { directory: .evidence, key: key.pem }\n");
+    repo.write("key.pem", &std::fs::read_to_string(&key).unwrap());
     assert_eq!(repo.recorded(1, &[]).0["evidence"]["anchored"], true);
-    assert_eq!(list(&repo, &["--evidence", &log])["size"], 2);
+    assert_eq!(list(&repo, &["--evidence", &log])["size"], 1);
     // Another key cannot write to it.
     let other = Repo::new();
     other.write("a.yaml", &map("a", ""));
     other.gate(&["--evidence", &log]).code(3);
-    assert_eq!(list(&repo, &["--evidence", &log])["size"], 2);
+    assert_eq!(list(&repo, &["--evidence", &log])["size"], 1);
 }
 
 #[test]
