@@ -58,7 +58,7 @@ pub fn gate(corpus: &Path) -> Result<()> {
     let checkov = std::env::var_os("CHECKOV").map_or_else(|| PathBuf::from("checkov"), PathBuf::from);
     let version = Command::new(&checkov).arg("--version").output().context("Checkov is not there: put it on PATH or name it in CHECKOV")?;
     let version = String::from_utf8_lossy(&version.stdout).trim().to_owned();
-    let ours = shell::output("git", &["describe", "--always", "--dirty"]).unwrap_or_default();
+    let ours = shell::output("git", &["describe", "--always", "--dirty"]).unwrap_or_default().trim().to_owned();
     let processor = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let processor = processor
         .lines()
@@ -113,7 +113,7 @@ pub fn gate(corpus: &Path) -> Result<()> {
     std::fs::remove_dir_all(&empty)?;
     let text = format!(
         "# Benchmarks\n\nWritten by `cargo xtask bench gate` ({ours}), which runs both programs in one go with hyperfine: ours 10 runs after 2 for warming up,\n\
-         Checkov {version} {runs} with `--quiet --compact --skip-download --framework ... -o json`. {} cores, {processor}. Times are wall clock means.\n\n\
+         Checkov {version} with {runs} run(s) of `--quiet --compact --skip-download --framework ... -o json`. {} cores, {processor}. Times are wall clock means.\n\n\
          Start-up: `--version` {}, `scan` of a one-line file {}.\n\n\
          | tree | scan | gate (with evidence) | gate, most memory | Checkov | Checkov, most memory | scan, times faster | gate, times faster |\n|---|---|---|---|---|---|---|---|\n{table}\n\
          To repeat: install hyperfine (Debian) and Checkov (PyPI, in a virtual environment of its own; name it in `CHECKOV`), then\n\
