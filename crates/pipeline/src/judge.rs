@@ -159,6 +159,9 @@ pub enum JudgeError {
         /// Why.
         source: floor::FloorError,
     },
+    /// There is nothing to judge by, so nothing may pass.
+    #[error("there are no rules to judge by; the program is damaged")]
+    NoRules,
     /// A rule that was asked for is none.
     #[error("no rule answers to `{id}`{}", nearest.as_ref().map(|id| format!("; did you mean `{id}`?")).unwrap_or_default())]
     NoSuchRule {
@@ -362,6 +365,9 @@ pub fn judge(input: &JudgeInput<'_>, texts: &SourceMap) -> Result<Judged, JudgeE
     }
     let programs: Vec<&dyn Program> = compiled.programs.iter().map(|program| &**program).collect();
     let mut all: Vec<Arc<RuleMeta>> = programs.iter().flat_map(|program| program.rules()).collect();
+    if all.is_empty() {
+        return Err(JudgeError::NoRules);
+    }
     all.extend(own::rules());
     let mut own_findings = Vec::new();
     if let Some(floor) = &floor {
