@@ -100,7 +100,7 @@ pub type MakeWorld<'a> = dyn Fn(TestSource, &str) -> Option<(World, Vec<Diagnost
 #[must_use]
 pub fn run_tests(rule: &RuleFile, judge: &MakeWorld<'_>) -> Vec<Diagnostic> {
     let meta = Arc::new(rule.document.meta.clone());
-    let check = Arc::new(LazyCheck::ready(rule.document.check.clone()));
+    let check = Arc::new(LazyCheck::ready(rule.document.variants.clone()));
     let program = CheckProgram::new(vec![Rule { meta, check }]);
     let mut diagnostics = Vec::new();
     for test in &rule.document.tests {

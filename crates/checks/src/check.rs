@@ -23,6 +23,15 @@ pub struct Check {
     pub message: Option<String>,
 }
 
+/// How a rule judges subjects of some types. A rule has several where the same fault looks different in several languages.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Variant {
+    /// The types, and groups of types.
+    pub applies_to: Vec<Arc<str>>,
+    /// The judgement of them.
+    pub check: Check,
+}
+
 /// What a comparison that finds nothing means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Absent {

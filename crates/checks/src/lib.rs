@@ -23,7 +23,7 @@ mod views;
 
 pub use check::{
     Absent, Argument, Ask, Check, Comparison, Condition, Direction, Fixed, Items, Literal, Matching, Opens, Operator, Order, Ports,
-    Quantifier, Related, Test, ValueType, Who,
+    Quantifier, Related, Test, ValueType, Variant, Who,
 };
 pub use document::{Expectation, RuleDocument, RuleTest, TestSource};
 pub use kubernetes::{WORKLOAD_KINDS, WORKLOAD_RESOURCES};

@@ -20,6 +20,9 @@ pub fn text(rule: &RuleMeta, style: Style) -> String {
     };
     row("why", &rule.why);
     row("fix", &rule.fix);
+    for (types, fix) in &rule.other_fixes {
+        row("", &format!("{}: {fix}", types.join(", ")));
+    }
     row("applies to", &rule.applies_to.join(", "));
     row("controls", &rule.controls.join(", "));
     row("also known", &rule.aliases.join(", "));
@@ -51,6 +54,10 @@ pub fn markdown(rule: &RuleMeta) -> String {
     }
     if !rule.fix.trim().is_empty() {
         put!(out, "**Fix:** {}\n\n", escape::markdown_message(&rule.fix));
+    }
+    for (types, fix) in &rule.other_fixes {
+        let types = types.iter().map(|name| escape::code_span(name)).collect::<Vec<_>>().join(", ");
+        put!(out, "**Fix for {types}:** {}\n\n", escape::markdown_message(fix));
     }
     let codes = |items: &[std::sync::Arc<str>]| items.iter().map(|item| escape::code_span(item)).collect::<Vec<_>>().join(", ");
     put!(out, "- Severity: {}, confidence: {}\n", rule.severity, rule.confidence);

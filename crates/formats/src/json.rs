@@ -165,7 +165,7 @@ impl<'a> JsonResult<'a> {
             confidence: rule.confidence.as_str(),
             message: mask::text(&finding.message),
             why: &rule.why,
-            fix: &rule.fix,
+            fix: rule.fix_for(&subject.type_name),
             subject: Subject {
                 kind: subject.kind.as_str(),
                 id: &subject.id,

@@ -7,3 +7,9 @@ pub mod dockerfile;
 pub mod kubernetes;
 pub mod suppress;
 pub mod terraform;
+
+use probity_core::Source;
+
+/// All sources, in the order in which they claim files.
+pub const SOURCES: &[&dyn Source] =
+    &[&chart::ChartSource, &terraform::TerraformSource, &dockerfile::DockerfileSource, &kubernetes::KubernetesSource];

@@ -32,6 +32,7 @@ fn engine_failed() -> Arc<RuleMeta> {
         aliases: Vec::new(),
         why: "What could not be judged may hide anything.".into(),
         fix: "Report the subject to the maintainers of Probity.".into(),
+        other_fixes: Vec::new(),
         waivable: false,
     })
 }

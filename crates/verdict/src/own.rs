@@ -102,6 +102,7 @@ pub fn rules() -> Vec<Arc<RuleMeta>> {
                 aliases: Vec::new(),
                 why: own.why.into(),
                 fix: own.fix.into(),
+                other_fixes: Vec::new(),
                 waivable: true,
             })
         })
@@ -148,6 +149,7 @@ fn unknown_rule(id: &str) -> Arc<RuleMeta> {
         aliases: Vec::new(),
         why: "".into(),
         fix: "".into(),
+        other_fixes: Vec::new(),
         waivable: true,
     })
 }

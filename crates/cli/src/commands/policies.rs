@@ -7,17 +7,14 @@ use std::sync::Arc;
 use anyhow::Result;
 use probity_catalog::{lint as lint_folder, run_tests, unknown_controls};
 use probity_checks::TestSource;
-use probity_core::{CollectOptions, Diagnostic, Digest, Level, RuleMeta, Scope, Source, Tree, TreeError, TreeFile, World};
+use probity_core::{CollectOptions, Diagnostic, Digest, Level, RuleMeta, Tree, TreeError, TreeFile, World};
 use probity_files::FolderTree;
 use probity_formats::{explain, json};
-use probity_iac::dockerfile::DockerfileSource;
-use probity_iac::kubernetes::KubernetesSource;
-use probity_iac::terraform::TerraformSource;
-
+use probity_pipeline::collect;
 use probity_value::SourceMap;
 use probity_verdict::{ids, own};
 
-use crate::adapters::Rules;
+use crate::adapters::{Rules, SOURCES};
 use crate::arguments::{CompareFormat, ExplainArguments, ExplainFormat, When};
 use crate::{Wrong, output};
 
@@ -85,16 +82,10 @@ impl Tree for OneFile {
 
 /// The subjects of a test's text.
 fn world(source: TestSource, text: &str) -> Option<(World, Vec<Diagnostic>)> {
-    let (path, reader): (&str, &dyn Source) = match source {
-        TestSource::Terraform => ("main.tf", &TerraformSource),
-        TestSource::Kubernetes => ("manifest.yaml", &KubernetesSource),
-        TestSource::Dockerfile => ("Dockerfile", &DockerfileSource),
-    };
+    let path = source.file();
     let tree = OneFile { files: vec![TreeFile { path: path.into(), size: text.len() as u64 }], bytes: text.as_bytes().into() };
-    let texts = SourceMap::new();
-    let unclaimed = [Arc::from(path)];
-    let found = reader.collect(&Scope { tree: &tree, sources: &texts, unclaimed: &unclaimed, options: &CollectOptions::default() });
-    Some((World::new(found.subjects), found.diagnostics))
+    let found = collect(&tree, &SourceMap::new(), SOURCES, &CollectOptions::default(), &|_| true);
+    Some((found.world, found.diagnostics))
 }
 
 pub(crate) fn lint(path: &Path) -> Result<u8> {
