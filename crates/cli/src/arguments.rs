@@ -251,6 +251,13 @@ pub(crate) enum ExplainFormat {
     Markdown,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MatrixFormat {
+    Human,
+    Markdown,
+    Json,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum PoliciesCommand {
     /// List the rules
@@ -261,6 +268,24 @@ pub(crate) enum PoliciesCommand {
         /// How to print
         #[arg(long, value_enum, default_value_t = CompareFormat::Human)]
         format: CompareFormat,
+        /// With --format json: also the examples of each rule that is built in
+        #[arg(long)]
+        examples: bool,
+    },
+    /// Show which rules speak for which requirements of a framework
+    Matrix {
+        /// Id of the framework, like pci-dss-4.0.1; left out, the frameworks are listed
+        #[arg(long, value_name = "ID")]
+        framework: Option<String>,
+        /// Also name the rules
+        #[arg(long)]
+        rules: bool,
+        /// Folder of more rules; may be given several times
+        #[arg(long, value_name = "DIR")]
+        policies: Vec<PathBuf>,
+        /// How to print
+        #[arg(long, value_enum, default_value_t = MatrixFormat::Human)]
+        format: MatrixFormat,
     },
     /// Check a folder of rules and run the tests inside them
     Lint {

@@ -5,6 +5,7 @@ pub(crate) mod baseline;
 pub(crate) mod compare;
 pub(crate) mod evidence;
 pub(crate) mod gate;
+pub(crate) mod matrix;
 pub(crate) mod policies;
 pub(crate) mod reference;
 pub(crate) mod replay;
