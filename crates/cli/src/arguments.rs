@@ -29,6 +29,8 @@ pub(crate) enum Command {
     Compare(CompareArguments),
     /// Say what a rule looks for, why, and what to do
     Explain(ExplainArguments),
+    /// Mend findings in the source, and keep only edits that hold
+    Fix(FixArguments),
     /// List or check the rules
     Policies {
         #[command(subcommand)]
@@ -231,6 +233,21 @@ pub(crate) struct CompareArguments {
 pub(crate) enum CompareFormat {
     Human,
     Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FixArguments {
+    /// What to look at
+    #[arg(default_value = ".")]
+    pub(crate) path: PathBuf,
+    /// Show the edits as a unified diff and write nothing
+    #[arg(long, conflicts_with = "yes")]
+    pub(crate) diff: bool,
+    /// Write without asking
+    #[arg(long, short = 'y')]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) reading: ReadingArguments,
 }
 
 #[derive(Debug, Args)]

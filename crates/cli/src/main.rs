@@ -85,6 +85,7 @@ fn dispatch(command: Command) -> anyhow::Result<u8> {
         Command::Scan(arguments) => commands::scan::run(&arguments),
         Command::Baseline(arguments) => commands::baseline::run(&arguments),
         Command::Compare(arguments) => commands::compare::run(&arguments),
+        Command::Fix(arguments) => commands::fix::run(&arguments),
         Command::Explain(arguments) => commands::policies::explain(&arguments),
         Command::Policies { command: PoliciesCommand::List { policies, format, examples } } => {
             commands::policies::list(policies, format, examples)

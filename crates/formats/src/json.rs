@@ -392,6 +392,7 @@ struct JsonRule<'a> {
     why: &'a str,
     fix: &'a str,
     waivable: bool,
+    mends: bool,
 }
 
 impl<'a> JsonRule<'a> {
@@ -410,6 +411,7 @@ impl<'a> JsonRule<'a> {
             why: &rule.why,
             fix: &rule.fix,
             waivable: rule.waivable,
+            mends: rule.mends,
         }
     }
 }

@@ -4,6 +4,7 @@
 
 pub mod chart;
 pub mod dockerfile;
+pub mod edit;
 pub mod kubernetes;
 pub mod suppress;
 pub mod terraform;

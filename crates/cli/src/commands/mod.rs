@@ -4,6 +4,7 @@ pub(crate) mod accept;
 pub(crate) mod baseline;
 pub(crate) mod compare;
 pub(crate) mod evidence;
+pub(crate) mod fix;
 pub(crate) mod gate;
 pub(crate) mod matrix;
 pub(crate) mod policies;
