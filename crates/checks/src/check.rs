@@ -184,7 +184,7 @@ pub enum Test {
     Length(Order, u64),
     Type(ValueType),
     CidrWorld(bool),
-    CidrWithin(Vec<String>),
+    CidrWithin(Argument),
     Allows(Ask),
 }
 
