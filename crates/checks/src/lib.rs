@@ -3,7 +3,6 @@
 //! **Invariant:** pure. Nothing here reads a file, and an unknown value that decides gives `unknown`, never a pass.
 #![warn(clippy::indexing_slicing, clippy::string_slice)]
 
-mod azure_network;
 mod check;
 mod compare;
 mod document;

@@ -1,11 +1,12 @@
 //! What network resources let in and out: each kind of resource becomes the same entries, and questions are asked of those.
 
+mod azure;
+
 use std::sync::Arc;
 
 use probity_core::Subject;
 use probity_value::{Data, Map, Span, UnknownKind, Value};
 
-use crate::azure_network;
 use crate::check::{Opens, Ports};
 use crate::compare::as_text;
 use crate::network::{Addresses, Intervals};
@@ -19,32 +20,32 @@ const LAST_PORT: u128 = 65535;
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     /// First and last port (for ICMP, type and code); an unknown value where not known; `None` for every port.
-    pub(crate) from: Option<Value>,
-    pub(crate) to: Option<Value>,
+    from: Option<Value>,
+    to: Option<Value>,
     /// In lower case, numbers made names: `tcp`, `udp`, `icmp`, `icmpv6`, `all`; an unknown value where not known.
-    pub(crate) protocol: Value,
+    protocol: Value,
     /// Whether the ports count where the protocol is `all`.
-    pub(crate) all_with_ports: bool,
+    all_with_ports: bool,
     /// Each CIDR with the attribute it stands in.
-    pub(crate) cidrs: Vec<Cidr>,
+    cidrs: Vec<Cidr>,
     /// Whether it lets through.
-    pub(crate) allow: Tri,
+    allow: Tri,
     /// Whether it keeps out all that it is about, so that no later entry of its list is asked.
-    pub(crate) deny: Tri,
-    pub(crate) order: Order,
+    deny: Tri,
+    order: Order,
     /// The entry itself, where nothing of it is known.
-    pub(crate) unknown: Option<Value>,
+    unknown: Option<Value>,
     /// Whether it stands for any number of entries: the list as a whole is unknown.
-    pub(crate) many: bool,
+    many: bool,
     /// What it hangs on whether the entry is there.
-    pub(crate) maybe: Option<Value>,
-    pub(crate) trail: Trail,
-    pub(crate) at: Span,
+    maybe: Option<Value>,
+    trail: Trail,
+    at: Span,
 }
 
 /// Where an entry stands in its list.
 #[derive(Clone, Debug)]
-pub(crate) enum Order {
+enum Order {
     /// In a list without order, or judged alone: all entries count.
     Free,
     /// In a list that is gone through by number until one fits.
@@ -55,7 +56,7 @@ pub(crate) enum Order {
 
 impl Order {
     /// The order a rule number gives.
-    pub(crate) fn of(value: Option<&Value>) -> Order {
+    fn of(value: Option<&Value>) -> Order {
         match value {
             Some(value) if value.is_unknown() => Order::Unknown(value.clone()),
             value => value.and_then(number).map_or(Order::Free, Order::At),
@@ -74,7 +75,7 @@ impl Order {
 
 /// The other side of an entry: a CIDR, or a word for one.
 #[derive(Clone, Debug)]
-pub(crate) struct Cidr {
+struct Cidr {
     value: Value,
     /// What the text means; nothing where it is not known or no CIDR.
     addresses: Option<Addresses>,
@@ -83,7 +84,7 @@ pub(crate) struct Cidr {
 }
 
 impl Cidr {
-    pub(crate) fn new(value: Value, addresses: Option<Addresses>, trail: Trail, at: Span) -> Cidr {
+    fn new(value: Value, addresses: Option<Addresses>, trail: Trail, at: Span) -> Cidr {
         Cidr { value, addresses, trail, at }
     }
 
@@ -136,8 +137,8 @@ pub(crate) fn entries(subject: &Subject, egress: bool) -> Option<Vec<Entry>> {
     Some(match &*subject.type_name {
         "aws_security_group" | "aws_default_security_group" => named_blocks(value, direction, &GROUP),
         "aws_network_acl" | "aws_default_network_acl" => named_blocks(value, direction, &ACL),
-        "azurerm_network_security_group" => blocks(value, "security_rule", &|map, trail, at| azure_network::rule(map, &trail, at, egress)),
-        "azurerm_network_security_rule" => azure_network::alone(value, egress),
+        "azurerm_network_security_group" => blocks(value, "security_rule", &|map, trail, at| azure::rule(map, &trail, at, egress)),
+        "azurerm_network_security_rule" => azure::alone(value, egress),
         "aws_security_group_rule" => {
             let kind = value.get("type").cloned().unwrap_or_else(|| Value::null(value.span));
             let this = match &kind.data {
@@ -246,7 +247,7 @@ fn entry(map: &Map, trail: Trail, at: Span, names: &Names) -> Entry {
 }
 
 /// Whether an entry lets through and whether it keeps out: by its action, where its kind has one, and by what hangs on whether it is there.
-pub(crate) fn action(action: Option<Option<Value>>, maybe: Option<&Value>) -> (Tri, Tri) {
+fn action(action: Option<Option<Value>>, maybe: Option<&Value>) -> (Tri, Tri) {
     let (allow, deny) = match action {
         None => (Tri::Yes, Tri::No),
         Some(Some(action)) if action.is_unknown() => (Tri::Maybe(action.clone()), Tri::Maybe(action)),
@@ -260,7 +261,7 @@ pub(crate) fn action(action: Option<Option<Value>>, maybe: Option<&Value>) -> (T
     (Tri::all([allow, there()]), Tri::all([deny, there()]))
 }
 
-pub(crate) fn normal_protocol(value: &Value) -> Value {
+fn normal_protocol(value: &Value) -> Value {
     let Some(text) = as_text(value) else { return value.clone() };
     let name = match text.trim().to_lowercase().as_str() {
         "-1" | "all" | "any" | "*" => "all",
@@ -391,7 +392,7 @@ impl Entry {
     }
 }
 
-pub(crate) fn number(value: &Value) -> Option<i64> {
+fn number(value: &Value) -> Option<i64> {
     value.as_int().or_else(|| value.as_str()?.trim().parse().ok())
 }
 

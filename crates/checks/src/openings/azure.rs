@@ -2,9 +2,9 @@
 
 use probity_value::{Data, Map, Span, UnknownKind, Value};
 
+use super::{Cidr, Entry, Order, action, normal_protocol, number};
 use crate::network::Addresses;
-use crate::openings::{Cidr, Entry, Order, action, normal_protocol, number};
-use crate::path::MAYBE;
+use crate::path::{MAYBE, vague};
 use crate::truth::{Trail, Tri};
 
 /// The attributes with the ports; source ports are whatever the caller likes.
@@ -16,7 +16,7 @@ const DESTINATION_GROUPS: &str = "destination_application_security_group_ids";
 const SOURCE_GROUPS: &str = "source_application_security_group_ids";
 
 /// An `azurerm_network_security_rule`: its group's other rules are not weighed.
-pub(crate) fn alone(value: &Value, egress: bool) -> Vec<Entry> {
+pub(super) fn alone(value: &Value, egress: bool) -> Vec<Entry> {
     let Some(map) = value.as_map() else { return Vec::new() };
     let mut entries = rule(map, &Trail::default(), Span::NONE, egress);
     for entry in &mut entries {
@@ -26,7 +26,7 @@ pub(crate) fn alone(value: &Value, egress: bool) -> Vec<Entry> {
 }
 
 /// One security rule: an entry for each of its port ranges, none where it is of the other direction.
-pub(crate) fn rule(map: &Map, trail: &Trail, at: Span, egress: bool) -> Vec<Entry> {
+pub(super) fn rule(map: &Map, trail: &Trail, at: Span, egress: bool) -> Vec<Entry> {
     let part = |key: &str| map.get(key).filter(|value| !value.is_null());
     let this = match part("direction") {
         Some(direction) if direction.is_unknown() => Tri::Maybe(direction.clone()),
@@ -64,7 +64,7 @@ pub(crate) fn rule(map: &Map, trail: &Trail, at: Span, egress: bool) -> Vec<Entr
         order: Order::of(part("priority")),
         unknown: None,
         many: false,
-        maybe: map.get(MAYBE).map(crate::path::vague),
+        maybe: map.get(MAYBE).map(vague),
         trail: trail.clone(),
         at,
     };

@@ -9,6 +9,7 @@
 
 mod support;
 
+use proptest::prelude::*;
 use support::{judge, shown, status};
 
 const SSH: &str = "{ ports: [22], protocol: tcp, to: world }";
@@ -188,4 +189,111 @@ fn other_shapes() {
     view("{ path: '$ingress[0].world', equals: true }", "pass: `security_rule[0].world` is `true`");
     view("{ path: '$egress[0].action', equals: deny }", "pass: `security_rule[1].action` is `deny`");
     view("{ path: '$egress[0].to', equals: 65535 }", "pass: `security_rule[1].to` is `65535`");
+}
+
+/// One rule as it is written: priority, action, direction, protocol, ports and sources, each of which may be unknown (`?v`).
+type Written = (u16, &'static str, &'static str, &'static str, &'static str, &'static str);
+
+const PRIORITIES: &[u16] = &[100, 200, 300, 400];
+const ACTIONS: &[&str] = &["Allow", "Deny"];
+const DIRECTIONS: &[&str] = &["Inbound", "Inbound", "Inbound", "Outbound"];
+const PROTOCOLS: &[&str] = &["Tcp", "Udp", "*", "Icmp"];
+const RANGES: &[&str] = &["22", "80", "*", "20-30", "22-80", "0-21"];
+const SOURCES: &[&str] = &["*", "0.0.0.0/0", "0.0.0.0/1", "128.0.0.0/1", "10.0.0.0/8", "VirtualNetwork", "::/0", "Internet"];
+
+fn group(rules: &[Written]) -> String {
+    let written: Vec<String> = rules
+        .iter()
+        .map(|(priority, action, direction, protocol, ports, source)| {
+            let priority = if *priority == 0 { "'?v'".to_owned() } else { priority.to_string() };
+            format!(
+                "{{priority: {priority}, access: {action}, direction: '{direction}', protocol: '{protocol}', \
+                 destination_port_range: '{ports}', source_address_prefix: '{source}'}}"
+            )
+        })
+        .collect();
+    format!("{{security_rule: [{}]}}", written.join(", "))
+}
+
+fn judged(rules: &[Written]) -> String {
+    let result = judge(&format!("fail_if: {{ opens: {SSH} }}"), &[("azurerm_network_security_group.x", &group(rules))]);
+    status(result)
+}
+
+/// Whether the world reaches port 22, by going through the rules for one address of each part of the world.
+fn reached(rules: &[Written]) -> bool {
+    let mut rules = rules.to_vec();
+    rules.sort_by_key(|rule| rule.0);
+    let let_in = |from: &str| {
+        let fits = |(_, _, direction, protocol, ports, source): &&Written| {
+            *direction == "Inbound"
+                && matches!(*protocol, "Tcp" | "*")
+                && matches!(*ports, "22" | "*" | "20-30" | "22-80")
+                && match *source {
+                    "*" | "Internet" => true,
+                    "0.0.0.0/0" => from != "v6",
+                    "0.0.0.0/1" => matches!(from, "low" | "ten"),
+                    "128.0.0.0/1" => from == "high",
+                    "10.0.0.0/8" => from == "ten",
+                    "::/0" => from == "v6",
+                    _ => false,
+                }
+        };
+        rules.iter().find(fits).is_some_and(|rule| rule.1 == "Allow")
+    };
+    ["low", "ten", "high"].into_iter().all(let_in) || let_in("v6")
+}
+
+fn written(unknown: bool) -> impl Strategy<Value = Vec<Written>> {
+    let of = move |known: &'static [&'static str]| {
+        let one = prop::sample::select(known);
+        if unknown { prop_oneof![5 => one, 1 => Just("?v")].boxed() } else { one.boxed() }
+    };
+    let rule = (of(ACTIONS), of(DIRECTIONS), of(PROTOCOLS), of(RANGES), of(SOURCES), if unknown { 0..6_u8 } else { 1..2_u8 });
+    (Just(PRIORITIES.to_vec()).prop_shuffle(), prop::collection::vec(rule, 0..4)).prop_map(|(priorities, rules)| {
+        rules
+            .into_iter()
+            .zip(priorities)
+            .map(|((action, direction, protocol, ports, source, known), priority)| {
+                (if known == 0 { 0 } else { priority }, action, direction, protocol, ports, source)
+            })
+            .collect()
+    })
+}
+
+/// The same rules with each unknown part made something it may be.
+fn settled(rules: &[Written], choices: &[usize]) -> Vec<Written> {
+    let mut choices = choices.iter().copied().cycle();
+    let mut free: Vec<u16> = (0..9).map(|step| 90 + step * 50).collect();
+    let mut choose = |word: &'static str, known: &'static [&'static str]| {
+        let at = choices.next().unwrap_or(0);
+        if word == "?v" { known[at % known.len()] } else { word }
+    };
+    rules
+        .iter()
+        .map(|(priority, action, direction, protocol, ports, source)| {
+            let action = choose(action, ACTIONS);
+            let at = PROTOCOLS.iter().position(|one| *one == choose(protocol, PROTOCOLS)).unwrap_or(0);
+            let priority = if *priority == 0 { free.remove((at * 3) % free.len()) } else { *priority };
+            (priority, action, choose(direction, DIRECTIONS), PROTOCOLS[at], choose(ports, RANGES), choose(source, SOURCES))
+        })
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn groups_agree_with_going_through_their_rules(rules in written(false)) {
+        prop_assert_eq!(judged(&rules), if reached(&rules) { "fail" } else { "pass" }, "{:?}", rules);
+    }
+
+    #[test]
+    fn what_is_definite_stays(rules in written(true), choices in prop::collection::vec(0..100_usize, 12)) {
+        let before = judged(&rules);
+        if before != "unknown" {
+            let settled = settled(&rules, &choices);
+            prop_assert_eq!(before, judged(&settled), "{:?}\n{:?}", rules, settled);
+        }
+    }
 }
