@@ -209,7 +209,7 @@ pub enum Test {
     Length(Order, u64),
     Type(ValueType),
     CidrWorld(bool),
-    CidrWithin(Vec<String>),
+    CidrWithin(Argument),
     Allows(Ask),
 }
 
