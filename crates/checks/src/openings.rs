@@ -1,5 +1,7 @@
 //! What network resources let in and out: each kind of resource becomes the same entries, and questions are asked of those.
 
+mod google;
+
 use std::sync::Arc;
 
 use probity_core::Subject;
@@ -105,7 +107,7 @@ pub(crate) fn entries(subject: &Subject, egress: bool) -> Option<Vec<Entry>> {
             };
             whole(value, this, &ACL_RULE)
         }
-        _ => return None,
+        _ => return google::entries(subject, egress),
     })
 }
 
@@ -330,8 +332,10 @@ fn may_be_world(value: &Value) -> bool {
         return ["0.0.0.0/", "::/", "128.0.0.0/1", "8000::/1"].iter().any(|world| world.starts_with(prefix) || prefix.starts_with(world));
     }
     let ranges = ["aws_vpc", "aws_default_vpc", "aws_subnet", "aws_default_subnet", "aws_vpc_ipv4_cidr_block_association"];
-    let own_range =
-        |subject: &str, attribute: &str| attribute.contains("cidr_block") && subject.split('.').any(|word| ranges.contains(&word));
+    let own_range = |subject: &str, attribute: &str| match attribute {
+        "ip_cidr_range" => subject.split('.').any(|word| word == "google_compute_subnetwork"),
+        _ => attribute.contains("cidr_block") && subject.split('.').any(|word| ranges.contains(&word)),
+    };
     let references = value.references();
     !(matches!(unknown.kind, UnknownKind::Reference | UnknownKind::DataSource)
         && !references.is_empty()
