@@ -120,7 +120,7 @@ fn address(framework: &str, subject: &Value, fixture: &str) -> Vec<String> {
     match framework {
         "terraform" => {
             // data sources without `data.`, module calls and providers by name alone
-            let mut out = vec![id.replace("data.", "")];
+            let mut out = vec![format!(".{id}").replace(".data.", ".").trim_start_matches('.').to_owned()];
             if let Some(name) = id.strip_prefix("module.")
                 && !name.contains('.')
             {

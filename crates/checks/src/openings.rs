@@ -1,6 +1,7 @@
 //! What network resources let in and out: each kind of resource becomes the same entries, and questions are asked of those.
 
 mod azure;
+mod google;
 
 use std::sync::Arc;
 
@@ -157,7 +158,7 @@ pub(crate) fn entries(subject: &Subject, egress: bool) -> Option<Vec<Entry>> {
             };
             whole(value, this, &ACL_RULE)
         }
-        _ => return None,
+        _ => return google::entries(subject, egress),
     })
 }
 
@@ -412,6 +413,7 @@ fn may_be_world(value: &Value) -> bool {
             "azurerm_subnet" => attribute.contains("address_prefix"),
             "azurerm_public_ip" => attribute.contains("ip_address"),
             "azurerm_network_interface" => attribute.contains("private_ip_address"),
+            "google_compute_subnetwork" => attribute == "ip_cidr_range",
             _ => false,
         })
     };
