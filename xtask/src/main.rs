@@ -8,6 +8,7 @@ mod ci;
 mod fuzz;
 mod generate;
 mod graph;
+mod semantics;
 mod shell;
 
 use std::path::PathBuf;
@@ -21,6 +22,8 @@ cargo xtask COMMAND
   ci                              test, and formatting, clippy, licences, docs, generated files
   conformance checkov [DIR] [--framework NAME] [--check ID] [--verbose]
                                   run another tool's suite as it is; DIR defaults to ../shared/conformance/checkov
+  conformance semantics [--checkov PROGRAM]
+                                  our own programs with known truth, beside an installed Checkov's answers
   bench gate [DIR]                the program beside Checkov on real trees; DIR defaults to ../shared/corpus
   fuzz [--seconds N] [TARGET]     run fuzz targets from the committed seeds
   graph [--check]                 write (or compare) the list of arrows between crates
@@ -36,13 +39,14 @@ fn main() -> Result<()> {
         Some("test") => ci::test(flag("--fast")),
         Some("ci") => ci::ci(),
         Some("conformance") => {
-            let plain: Vec<&str> = plain_words(&rest, &["--framework", "--check"]);
+            let plain: Vec<&str> = plain_words(&rest, &["--framework", "--check", "--checkov"]);
             match plain.first() {
                 Some(&"checkov") => {
                     let folder = plain.get(1).map_or_else(|| shell::root().join("../shared/conformance/checkov"), PathBuf::from);
                     checkov::run(&folder, option("--framework").as_deref(), option("--check").as_deref(), flag("--verbose"))
                 }
-                _ => bail!("name a suite: checkov\n\n{HELP}"),
+                Some(&"semantics") => semantics::run(option("--checkov").map(PathBuf::from).as_deref()),
+                _ => bail!("name a suite: checkov, semantics\n\n{HELP}"),
             }
         }
         Some("bench") => match rest.first() {
