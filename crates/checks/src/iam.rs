@@ -373,6 +373,9 @@ impl Statement {
 
     /// Whether, as a Deny, it takes away all that the `allow` gives of the ask.
     fn denies(&self, allow: &Statement, action: &str, ask: &Ask) -> Tri {
+        if self.source.is_unknown() {
+            return Tri::Maybe(self.source.clone());
+        }
         let resource = match &ask.resource {
             Some(resource) => self.covers_resource(resource),
             None => match &allow.resources {
@@ -475,7 +478,10 @@ pub(crate) fn allows(value: &Value, ask: &Ask) -> Tri {
             allow.covers_action(action),
             ask.resource.as_ref().map_or(Tri::Yes, |resource| allow.covers_resource(resource)),
             principal,
-            Tri::known(!ask.unconditional || allow.conditions.is_empty()),
+            match &allow.source {
+                source if source.is_unknown() => Tri::Maybe(source.clone()),
+                _ => Tri::known(!ask.unconditional || allow.conditions.is_empty()),
+            },
         ]);
         if matches!(gives, Tri::No) {
             return Tri::No;
