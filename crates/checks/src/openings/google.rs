@@ -4,7 +4,7 @@
 use probity_core::Subject;
 use probity_value::{Data, Map, Span, UnknownKind, Value};
 
-use super::{Cidr, Entry, normal_protocol};
+use super::{Cidr, Entry, Order, normal_protocol};
 use crate::compare::as_text;
 use crate::path::{MAYBE, vague};
 use crate::truth::{Trail, TrailStep, Tri};
@@ -121,7 +121,9 @@ fn networks_below(out: &mut Vec<Entry>, map: &Map, way: &[&str], cidr: &str, tra
             protocol: Value::string("tcp", item.at),
             cidrs: addresses(inner, cidr, &item.trail, item.at),
             allow: maybe.map_or(Tri::Yes, |maybe| Tri::Maybe(maybe.clone())),
-            number: None,
+            all_with_ports: false,
+            deny: Tri::No,
+            order: Order::Free,
             unknown: None,
             many: false,
             maybe: maybe.cloned(),
@@ -173,7 +175,9 @@ fn layer(out: &mut Vec<Entry>, item: &Item, protocol: &str, cidrs: &[Cidr], allo
             protocol: protocol.clone(),
             cidrs: cidrs.to_vec(),
             allow: allow.clone(),
-            number: None,
+            all_with_ports: false,
+            deny: Tri::No,
+            order: Order::Free,
             unknown: None,
             many: false,
             maybe: maybe.clone(),
@@ -218,11 +222,11 @@ fn addresses(map: &Map, name: &str, trail: &Trail, at: Span) -> Vec<Cidr> {
     let Some(found) = map.entry(name) else { return Vec::new() };
     let list = found.value.as_list().unwrap_or(std::slice::from_ref(&found.value));
     let cidrs = list.iter().filter(|item| !item.is_null() && item.as_str() != Some(""));
-    cidrs.map(|item| Cidr { value: item.clone(), trail: trail.name(name), at: found.key.join(found.value.span).or(at) }).collect()
+    cidrs.map(|item| Cidr::plain(item.clone(), trail.name(name), found.key.join(found.value.span).or(at))).collect()
 }
 
 fn world(trail: &Trail, at: Span) -> Cidr {
-    Cidr { value: Value::string("0.0.0.0/0", at), trail: trail.clone(), at }
+    Cidr::plain(Value::string("0.0.0.0/0", at), trail.clone(), at)
 }
 
 /// An entry of which nothing is known.
@@ -232,9 +236,11 @@ fn unknown(item: &Item, many: bool) -> Entry {
         from: Some(value.clone()),
         to: Some(value.clone()),
         protocol: value.clone(),
-        cidrs: vec![Cidr { value: value.clone(), trail: item.trail.clone(), at: item.at }],
+        cidrs: vec![Cidr::plain(value.clone(), item.trail.clone(), item.at)],
         allow: Tri::Maybe(value.clone()),
-        number: None,
+        all_with_ports: false,
+        deny: Tri::No,
+        order: Order::Free,
         unknown: Some(value),
         many,
         maybe: None,
