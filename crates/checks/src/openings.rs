@@ -1,5 +1,7 @@
 //! What network resources let in and out: each kind of resource becomes the same entries, and questions are asked of those.
 
+mod cloudformation;
+
 use std::sync::Arc;
 
 use probity_core::Subject;
@@ -105,6 +107,7 @@ pub(crate) fn entries(subject: &Subject, egress: bool) -> Option<Vec<Entry>> {
             };
             whole(value, this, &ACL_RULE)
         }
+        name if name.starts_with("AWS::") => return cloudformation::entries(subject, egress),
         _ => return None,
     })
 }
@@ -123,13 +126,18 @@ fn whole(value: &Value, this: Tri, names: &Names) -> Vec<Entry> {
 
 /// A resource with a block, or a list of objects, for each entry.
 fn blocks(value: &Value, name: &str, names: &Names) -> Vec<Entry> {
-    let Some(list) = value.get(name).filter(|list| !list.is_null()) else { return Vec::new() };
+    let list = value.get(name).filter(|list| !list.is_null());
+    list.map(|list| items_of(list, &Trail::default().name(name), names)).unwrap_or_default()
+}
+
+/// The entries of a list of maps, or of a single one.
+fn items_of(list: &Value, trail: &Trail, names: &Names) -> Vec<Entry> {
     let items = list.as_list().unwrap_or(std::slice::from_ref(list));
     items
         .iter()
         .enumerate()
         .filter_map(|(index, item)| {
-            let trail = Trail::default().name(name);
+            let trail = trail.clone();
             let trail = if items.len() > 1 { trail.then(TrailStep::Index(index)) } else { trail };
             match &item.data {
                 Data::Map(map) => Some(entry(map, trail, item.span, names)),
@@ -330,8 +338,9 @@ fn may_be_world(value: &Value) -> bool {
         return ["0.0.0.0/", "::/", "128.0.0.0/1", "8000::/1"].iter().any(|world| world.starts_with(prefix) || prefix.starts_with(world));
     }
     let ranges = ["aws_vpc", "aws_default_vpc", "aws_subnet", "aws_default_subnet", "aws_vpc_ipv4_cidr_block_association"];
-    let own_range =
-        |subject: &str, attribute: &str| attribute.contains("cidr_block") && subject.split('.').any(|word| ranges.contains(&word));
+    let own_range = |subject: &str, attribute: &str| {
+        attribute.contains("cidr_block") && subject.split('.').any(|word| ranges.contains(&word)) || cloudformation::is_own_range(attribute)
+    };
     let references = value.references();
     !(matches!(unknown.kind, UnknownKind::Reference | UnknownKind::DataSource)
         && !references.is_empty()

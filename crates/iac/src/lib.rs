@@ -3,6 +3,7 @@
 #![warn(clippy::indexing_slicing, clippy::string_slice)]
 
 pub mod chart;
+pub mod cloudformation;
 pub mod dockerfile;
 pub mod kubernetes;
 pub mod suppress;
@@ -11,5 +12,10 @@ pub mod terraform;
 use probity_core::Source;
 
 /// All sources, in the order in which they claim files.
-pub const SOURCES: &[&dyn Source] =
-    &[&chart::ChartSource, &terraform::TerraformSource, &dockerfile::DockerfileSource, &kubernetes::KubernetesSource];
+pub const SOURCES: &[&dyn Source] = &[
+    &chart::ChartSource,
+    &terraform::TerraformSource,
+    &dockerfile::DockerfileSource,
+    &cloudformation::CloudFormationSource,
+    &kubernetes::KubernetesSource,
+];

@@ -9,8 +9,8 @@
 //! values in `eval`, `types` and `functions`, roots in `root`, suppression comments in `comments`.
 
 mod comments;
-mod eval;
-mod functions;
+pub(crate) mod eval;
+pub(crate) mod functions;
 mod module;
 mod path;
 mod policy_document;
