@@ -6,6 +6,7 @@ pub mod chart;
 pub mod cloudformation;
 pub mod dockerfile;
 pub mod kubernetes;
+pub mod serverless;
 pub mod suppress;
 pub mod terraform;
 
@@ -16,6 +17,7 @@ pub const SOURCES: &[&dyn Source] = &[
     &chart::ChartSource,
     &terraform::TerraformSource,
     &dockerfile::DockerfileSource,
+    &serverless::ServerlessSource,
     &cloudformation::CloudFormationSource,
     &kubernetes::KubernetesSource,
 ];

@@ -12,7 +12,7 @@ mod comments;
 pub(crate) mod eval;
 pub(crate) mod functions;
 mod module;
-mod path;
+pub(crate) mod path;
 mod policy_document;
 mod root;
 mod syntax;
