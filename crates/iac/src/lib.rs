@@ -2,6 +2,8 @@
 
 #![warn(clippy::indexing_slicing, clippy::string_slice)]
 
+pub mod arm;
+mod azure;
 pub mod chart;
 pub mod dockerfile;
 pub mod kubernetes;
@@ -12,4 +14,4 @@ use probity_core::Source;
 
 /// All sources, in the order in which they claim files.
 pub const SOURCES: &[&dyn Source] =
-    &[&chart::ChartSource, &terraform::TerraformSource, &dockerfile::DockerfileSource, &kubernetes::KubernetesSource];
+    &[&chart::ChartSource, &terraform::TerraformSource, &dockerfile::DockerfileSource, &arm::ArmSource, &kubernetes::KubernetesSource];
