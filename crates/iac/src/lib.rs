@@ -2,6 +2,8 @@
 
 #![warn(clippy::indexing_slicing, clippy::string_slice)]
 
+pub mod arm;
+mod azure;
 pub mod chart;
 pub mod cloudformation;
 pub mod dockerfile;
@@ -20,5 +22,6 @@ pub const SOURCES: &[&dyn Source] = &[
     &dockerfile::DockerfileSource,
     &serverless::ServerlessSource,
     &cloudformation::CloudFormationSource,
+    &arm::ArmSource,
     &kubernetes::KubernetesSource,
 ];
