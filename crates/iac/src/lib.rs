@@ -3,13 +3,21 @@
 #![warn(clippy::indexing_slicing, clippy::string_slice)]
 
 pub mod chart;
+mod ci;
 pub mod dockerfile;
+pub mod github_actions;
 pub mod kubernetes;
+mod shell;
 pub mod suppress;
 pub mod terraform;
 
 use probity_core::Source;
 
 /// All sources, in the order in which they claim files.
-pub const SOURCES: &[&dyn Source] =
-    &[&chart::ChartSource, &terraform::TerraformSource, &dockerfile::DockerfileSource, &kubernetes::KubernetesSource];
+pub const SOURCES: &[&dyn Source] = &[
+    &chart::ChartSource,
+    &terraform::TerraformSource,
+    &dockerfile::DockerfileSource,
+    &github_actions::GithubActionsSource,
+    &kubernetes::KubernetesSource,
+];

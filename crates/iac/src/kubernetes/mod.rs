@@ -4,7 +4,7 @@
 //! what the objects mean.
 
 mod object;
-mod suppression;
+pub(crate) mod suppression;
 
 use std::sync::Arc;
 
