@@ -5,11 +5,14 @@
 pub mod arm;
 mod azure;
 pub mod chart;
+mod ci;
 pub mod cloudformation;
 pub mod dockerfile;
 pub mod edit;
+pub mod github_actions;
 pub mod kubernetes;
 pub mod serverless;
+mod shell;
 pub mod suppress;
 pub mod terraform;
 
@@ -20,6 +23,7 @@ pub const SOURCES: &[&dyn Source] = &[
     &chart::ChartSource,
     &terraform::TerraformSource,
     &dockerfile::DockerfileSource,
+    &github_actions::GithubActionsSource,
     &serverless::ServerlessSource,
     &cloudformation::CloudFormationSource,
     &arm::ArmSource,
