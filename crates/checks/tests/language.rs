@@ -335,7 +335,7 @@ fn messages_say_what_decided() {
 #[test]
 fn the_rule_may_give_the_message() {
     let mut document = rule("t", "fail_unless: { path: a, equals: 1 }");
-    document.check.message = Some("said by the rule".to_owned());
+    document.variants[0].check.message = Some("said by the rule".to_owned());
     let program = program(document);
     let check = |text: &str, expected: &str| {
         let world = World::new(vec![subject(SubjectKind::Terraform, "t", "t.x", value(text))]);
@@ -344,6 +344,27 @@ fn the_rule_may_give_the_message() {
     };
     check("{a: 2}", "said by the rule");
     check("{a: ?v}", "`a` cannot be known: variable `v` has no value; give it a value in a variable file");
+}
+
+#[test]
+fn each_type_is_judged_by_its_own_check() {
+    let mut document = rule("t", "fail_if: { path: a, equals: 1 }");
+    let other = rule("u, objects", "fail_if: { path: b, equals: 1 }");
+    document.meta.applies_to.extend(other.meta.applies_to);
+    document.variants.extend(other.variants);
+    let program = program(document);
+    let check = |kind: SubjectKind, type_name: &str, text: &str, expected: &str| {
+        let world = World::new(vec![subject(kind, type_name, "x", value(text))]);
+        let results = program.evaluate(SubjectIndex(0), &world, &EvalContext::default());
+        let said: Vec<&str> = results.iter().map(|result| result.status.as_str()).collect();
+        assert_eq!(said.join(" "), expected, "{type_name} {text}");
+    };
+    check(SubjectKind::Terraform, "t", "{a: 1, b: 2}", "fail");
+    check(SubjectKind::Terraform, "t", "{a: 2, b: 1}", "pass");
+    check(SubjectKind::CloudFormation, "u", "{a: 1, b: 2}", "pass");
+    check(SubjectKind::CloudFormation, "u", "{a: 2, b: 1}", "fail");
+    check(SubjectKind::Kubernetes, "ConfigMap", "{a: 2, b: 1}", "fail");
+    check(SubjectKind::Terraform, "v", "{a: 1, b: 1}", "");
 }
 
 #[test]

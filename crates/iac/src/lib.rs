@@ -4,6 +4,13 @@
 
 pub mod chart;
 pub mod dockerfile;
+pub mod edit;
 pub mod kubernetes;
 pub mod suppress;
 pub mod terraform;
+
+use probity_core::Source;
+
+/// All sources, in the order in which they claim files.
+pub const SOURCES: &[&dyn Source] =
+    &[&chart::ChartSource, &terraform::TerraformSource, &dockerfile::DockerfileSource, &kubernetes::KubernetesSource];

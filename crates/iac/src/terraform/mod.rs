@@ -15,7 +15,7 @@ mod module;
 mod path;
 mod policy_document;
 mod root;
-mod syntax;
+pub(crate) mod syntax;
 #[cfg(test)]
 mod tests;
 mod types;
