@@ -402,3 +402,19 @@ fn rules_apply_by_type_only() {
     assert!(program.evaluate(SubjectIndex(0), &world, &EvalContext::default()).is_empty());
     assert!(program.evaluate(SubjectIndex(7), &world, &EvalContext::default()).is_empty());
 }
+
+#[test]
+fn a_block_that_may_not_be_there_decides_only_against() {
+    let check = |quantifier: &str, block: &str, expected: &str| {
+        let rule = format!("fail_unless: {{ {quantifier}: b, is: {{ path: x, equals: 1 }} }}");
+        assert_eq!(one(&rule, &format!("{{b: [{block}]}}")), expected, "{quantifier} {block}");
+    };
+    // Whether there is one or none, none is as asked.
+    check("some", "{x: 2, $maybe: ?v}", "fail");
+    check("some", "{x: 1, $maybe: ?v}", "unknown");
+    check("some", "{x: 1}, {x: 2, $maybe: ?v}", "pass");
+    check("every", "{x: 1, $maybe: ?v}", "pass");
+    check("every", "{x: 2, $maybe: ?v}", "unknown");
+    check("none", "{x: 2, $maybe: ?v}", "pass");
+    check("none", "{x: 1, $maybe: ?v}", "unknown");
+}

@@ -9,10 +9,10 @@
 //! values in `eval`, `types` and `functions`, roots in `root`, suppression comments in `comments`.
 
 mod comments;
-mod eval;
-mod functions;
+pub(crate) mod eval;
+pub(crate) mod functions;
 mod module;
-mod path;
+pub(crate) mod path;
 mod policy_document;
 mod root;
 pub(crate) mod syntax;
