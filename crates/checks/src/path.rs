@@ -22,6 +22,13 @@ pub(crate) fn doubt(value: &Value) -> Option<&Value> {
     value.as_map()?.get(MAYBE)
 }
 
+/// The block as it is where it is there; `None` for what is no block in doubt.
+pub(crate) fn present(value: &Value) -> Option<Value> {
+    let mut map = value.as_map().filter(|map| map.contains_key(MAYBE))?.clone();
+    map.remove(MAYBE);
+    Some(Value { data: Value::map(map, value.span).data, ..value.clone() })
+}
+
 /// Where a path begins, and its steps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Path {
