@@ -1,6 +1,8 @@
 //! What network resources let in and out: each kind of resource becomes the same entries, and questions are asked of those.
 
 mod azure;
+mod cloudformation;
+mod google;
 
 use std::sync::Arc;
 
@@ -157,7 +159,8 @@ pub(crate) fn entries(subject: &Subject, egress: bool) -> Option<Vec<Entry>> {
             };
             whole(value, this, &ACL_RULE)
         }
-        _ => return None,
+        name if name.starts_with("AWS::") => return cloudformation::entries(subject, egress),
+        _ => return google::entries(subject, egress),
     })
 }
 
@@ -180,13 +183,22 @@ fn named_blocks(value: &Value, name: &str, names: &Names) -> Vec<Entry> {
 
 /// A resource with a block, or a list of objects, which `read` makes entries.
 fn blocks(value: &Value, name: &str, read: &dyn Fn(&Map, Trail, Span) -> Vec<Entry>) -> Vec<Entry> {
-    let Some(list) = value.get(name).filter(|list| !list.is_null()) else { return Vec::new() };
+    let list = value.get(name).filter(|list| !list.is_null());
+    list.map(|list| items_read(list, &Trail::default().name(name), read)).unwrap_or_default()
+}
+
+/// The entries of a list of maps, or of a single one.
+fn items_of(list: &Value, trail: &Trail, names: &Names) -> Vec<Entry> {
+    items_read(list, trail, &|map, trail, at| vec![entry(map, trail, at, names)])
+}
+
+fn items_read(list: &Value, trail: &Trail, read: &dyn Fn(&Map, Trail, Span) -> Vec<Entry>) -> Vec<Entry> {
     let items = list.as_list().unwrap_or(std::slice::from_ref(list));
     items
         .iter()
         .enumerate()
         .flat_map(|(index, item)| {
-            let trail = Trail::default().name(name);
+            let trail = trail.clone();
             let trail = if items.len() > 1 { trail.then(TrailStep::Index(index)) } else { trail };
             match &item.data {
                 Data::Map(map) => read(map, trail, item.span),
@@ -404,16 +416,18 @@ fn may_be_world(value: &Value) -> bool {
         return ["0.0.0.0/", "::/", "128.0.0.0/1", "8000::/1"].iter().any(|world| world.starts_with(prefix) || prefix.starts_with(world));
     }
     let own_range = |subject: &str, attribute: &str| {
-        subject.split('.').any(|word| match word {
-            "aws_vpc" | "aws_default_vpc" | "aws_subnet" | "aws_default_subnet" | "aws_vpc_ipv4_cidr_block_association" => {
-                attribute.contains("cidr_block")
-            }
-            "azurerm_virtual_network" => attribute.contains("address_space"),
-            "azurerm_subnet" => attribute.contains("address_prefix"),
-            "azurerm_public_ip" => attribute.contains("ip_address"),
-            "azurerm_network_interface" => attribute.contains("private_ip_address"),
-            _ => false,
-        })
+        cloudformation::is_own_range(attribute)
+            || subject.split('.').any(|word| match word {
+                "aws_vpc" | "aws_default_vpc" | "aws_subnet" | "aws_default_subnet" | "aws_vpc_ipv4_cidr_block_association" => {
+                    attribute.contains("cidr_block")
+                }
+                "azurerm_virtual_network" => attribute.contains("address_space"),
+                "azurerm_subnet" => attribute.contains("address_prefix"),
+                "azurerm_public_ip" => attribute.contains("ip_address"),
+                "azurerm_network_interface" => attribute.contains("private_ip_address"),
+                "google_compute_subnetwork" => attribute == "ip_cidr_range",
+                _ => false,
+            })
     };
     let references = value.references();
     !(matches!(unknown.kind, UnknownKind::Reference | UnknownKind::DataSource)

@@ -22,13 +22,6 @@ pub(crate) fn doubt(value: &Value) -> Option<&Value> {
     value.as_map()?.get(MAYBE)
 }
 
-/// The block as it is where it is there; `None` for what is no block in doubt.
-pub(crate) fn present(value: &Value) -> Option<Value> {
-    let mut map = value.as_map().filter(|map| map.contains_key(MAYBE))?.clone();
-    map.remove(MAYBE);
-    Some(Value { data: Value::map(map, value.span).data, ..value.clone() })
-}
-
 /// Where a path begins, and its steps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Path {
@@ -248,6 +241,16 @@ impl Selected {
 
     pub(crate) fn absent(trail: Trail, at: Span) -> Selected {
         Selected { value: None, trail, at, labels: None, item: false }
+    }
+
+    /// A block that may not be there, as if it were.
+    pub(crate) fn settled(mut self) -> Selected {
+        if let Some(value) = &mut self.value
+            && let Data::Map(map) = &mut value.data
+        {
+            Arc::make_mut(map).remove(MAYBE);
+        }
+        self
     }
 
     fn an_item(mut self) -> Selected {

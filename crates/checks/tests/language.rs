@@ -343,7 +343,7 @@ fn messages_say_what_decided() {
 #[test]
 fn the_rule_may_give_the_message() {
     let mut document = rule("t", "fail_unless: { path: a, equals: 1 }");
-    document.check.message = Some("said by the rule".to_owned());
+    document.variants[0].check.message = Some("said by the rule".to_owned());
     let program = program(document);
     let check = |text: &str, expected: &str| {
         let world = World::new(vec![subject(SubjectKind::Terraform, "t", "t.x", value(text))]);
@@ -352,6 +352,27 @@ fn the_rule_may_give_the_message() {
     };
     check("{a: 2}", "said by the rule");
     check("{a: ?v}", "`a` cannot be known: variable `v` has no value; give it a value in a variable file");
+}
+
+#[test]
+fn each_type_is_judged_by_its_own_check() {
+    let mut document = rule("t", "fail_if: { path: a, equals: 1 }");
+    let other = rule("u, objects", "fail_if: { path: b, equals: 1 }");
+    document.meta.applies_to.extend(other.meta.applies_to);
+    document.variants.extend(other.variants);
+    let program = program(document);
+    let check = |kind: SubjectKind, type_name: &str, text: &str, expected: &str| {
+        let world = World::new(vec![subject(kind, type_name, "x", value(text))]);
+        let results = program.evaluate(SubjectIndex(0), &world, &EvalContext::default());
+        let said: Vec<&str> = results.iter().map(|result| result.status.as_str()).collect();
+        assert_eq!(said.join(" "), expected, "{type_name} {text}");
+    };
+    check(SubjectKind::Terraform, "t", "{a: 1, b: 2}", "fail");
+    check(SubjectKind::Terraform, "t", "{a: 2, b: 1}", "pass");
+    check(SubjectKind::CloudFormation, "u", "{a: 1, b: 2}", "pass");
+    check(SubjectKind::CloudFormation, "u", "{a: 2, b: 1}", "fail");
+    check(SubjectKind::Kubernetes, "ConfigMap", "{a: 2, b: 1}", "fail");
+    check(SubjectKind::Terraform, "v", "{a: 1, b: 1}", "");
 }
 
 #[test]
@@ -388,4 +409,20 @@ fn rules_apply_by_type_only() {
     let world = World::new(vec![subject(SubjectKind::Terraform, "t", "t.x", value("{}"))]);
     assert!(program.evaluate(SubjectIndex(0), &world, &EvalContext::default()).is_empty());
     assert!(program.evaluate(SubjectIndex(7), &world, &EvalContext::default()).is_empty());
+}
+
+#[test]
+fn a_block_that_may_not_be_there_decides_only_against() {
+    let check = |quantifier: &str, block: &str, expected: &str| {
+        let rule = format!("fail_unless: {{ {quantifier}: b, is: {{ path: x, equals: 1 }} }}");
+        assert_eq!(one(&rule, &format!("{{b: [{block}]}}")), expected, "{quantifier} {block}");
+    };
+    // Whether there is one or none, none is as asked.
+    check("some", "{x: 2, $maybe: ?v}", "fail");
+    check("some", "{x: 1, $maybe: ?v}", "unknown");
+    check("some", "{x: 1}, {x: 2, $maybe: ?v}", "pass");
+    check("every", "{x: 1, $maybe: ?v}", "pass");
+    check("every", "{x: 2, $maybe: ?v}", "unknown");
+    check("none", "{x: 2, $maybe: ?v}", "pass");
+    check("none", "{x: 1, $maybe: ?v}", "unknown");
 }

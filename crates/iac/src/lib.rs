@@ -2,8 +2,26 @@
 
 #![warn(clippy::indexing_slicing, clippy::string_slice)]
 
+pub mod arm;
+mod azure;
 pub mod chart;
+pub mod cloudformation;
 pub mod dockerfile;
+pub mod edit;
 pub mod kubernetes;
+pub mod serverless;
 pub mod suppress;
 pub mod terraform;
+
+use probity_core::Source;
+
+/// All sources, in the order in which they claim files.
+pub const SOURCES: &[&dyn Source] = &[
+    &chart::ChartSource,
+    &terraform::TerraformSource,
+    &dockerfile::DockerfileSource,
+    &serverless::ServerlessSource,
+    &cloudformation::CloudFormationSource,
+    &arm::ArmSource,
+    &kubernetes::KubernetesSource,
+];

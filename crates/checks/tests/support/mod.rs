@@ -32,7 +32,7 @@ pub fn faults(check: &str) -> Vec<String> {
 
 /// A program of one rule.
 pub fn program(document: RuleDocument) -> CheckProgram {
-    CheckProgram::new(vec![Rule { meta: Arc::new(document.meta), check: Arc::new(LazyCheck::ready(document.check)) }])
+    CheckProgram::new(vec![Rule { meta: Arc::new(document.meta), check: Arc::new(LazyCheck::ready(document.variants)) }])
 }
 
 /// A value from JSON or YAML, where a text that begins with `?` is unknown:

@@ -80,16 +80,16 @@ fn suppression(parsed: &ParsedSuppression, reach: SuppressionReach, target: Span
 
 /// Where things stand in a file.
 #[derive(Default)]
-struct Places {
+pub(crate) struct Places {
     /// Start and end of all keys and scalars.
-    scalars: Vec<(u32, u32)>,
+    pub(crate) scalars: Vec<(u32, u32)>,
     /// By the byte it begins at, the whole of a key with its value, or of an item of a list.
     begins: BTreeMap<u32, Span>,
 }
 
 impl Places {
     /// Adds a value and all in it. The reader limits how deep values are nested.
-    fn add(&mut self, value: &Value, file: FileId) {
+    pub(crate) fn add(&mut self, value: &Value, file: FileId) {
         match &value.data {
             Data::Map(map) => {
                 for (_, entry) in map.iter() {
@@ -123,7 +123,7 @@ impl Places {
 }
 
 /// Byte ranges of the comments: a `#` at the start of a line or after space, in no key and no scalar, to the end of the line.
-fn comments(text: &str, scalars: &[(u32, u32)]) -> Vec<Range<usize>> {
+pub(crate) fn comments(text: &str, scalars: &[(u32, u32)]) -> Vec<Range<usize>> {
     let bytes = text.as_bytes();
     let mut out = Vec::new();
     let mut at = 0;
