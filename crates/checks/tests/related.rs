@@ -164,6 +164,21 @@ fn messages() {
 }
 
 #[test]
+fn by_the_item_of_a_quantifier() {
+    let ask = "{ some: keys, is: { related: { types: [aws_kms_key], direction: out, ours: '@' } } }";
+    let key = ("aws_kms_key.k", "{}");
+    check(ask, "{keys: [other, '?ref:aws_kms_key.k.arn']}", &[key], "pass");
+    check(ask, "{keys: [other, '?ref:aws_x.y.arn']}", &[key], "fail");
+    check(ask, "{keys: [other], more: '?ref:aws_kms_key.k.arn'}", &[key], "fail");
+    let every = "{ every: keys, is: { related: { types: [aws_kms_key], direction: out, ours: '@' } } }";
+    check(every, "{keys: [other, '?ref:aws_kms_key.k.arn']}", &[key], "fail");
+    check(every, "{keys: ['?ref:aws_kms_key.k.arn', ?v]}", &[key], "unknown");
+    // Any other path starts at the subject.
+    let subject = "{ some: keys, is: { related: { types: [aws_kms_key], direction: out, ours: more } } }";
+    check(subject, "{keys: [other], more: '?ref:aws_kms_key.k.arn'}", &[key], "pass");
+}
+
+#[test]
 fn other_roots_are_other_worlds() {
     let mut other = subject(SubjectKind::Terraform, "block", "block.p", support::value("{bucket: logs}"));
     other.root = "test".into();
