@@ -211,7 +211,18 @@ fn relation<'w>(evaluator: &Evaluator<'w>, ask: &Related, scope: &Scope<'w>, the
     let open = |value: &&Value| value.as_unknown().is_some_and(|unknown| unknown.kind != UnknownKind::Reference);
     if ask.theirs.is_empty() || ask.ours.is_empty() {
         let holders = if ask.theirs.is_empty() { ours.iter() } else { theirs.iter() };
-        return Ok(holders.into_iter().find(open).map_or(Tri::No, |value| Tri::Maybe(value.clone())));
+        // What another data source gives is not what this one gives.
+        let of_another = |value: &&Value| {
+            let mut references = value.references().iter().peekable();
+            value.as_unknown().is_some_and(|unknown| unknown.kind == UnknownKind::DataSource)
+                && references.peek().is_some()
+                && references.all(|reference| {
+                    let found = world.resolve(us.subject.kind, &us.subject.root, &reference.subject);
+                    found.iter().any(|index| world.subject(*index).is_some_and(|other| other.type_name == them.subject.type_name))
+                })
+        };
+        let maybe = holders.into_iter().find(|value| open(value) && !of_another(value));
+        return Ok(maybe.map_or(Tri::No, |value| Tri::Maybe(value.clone())));
     }
     let is_reference = |value: &Value| value.as_unknown().is_some_and(|unknown| unknown.kind == UnknownKind::Reference);
     Ok(Tri::any(theirs.iter().flat_map(|left| ours.iter().map(move |right| (left, right))).map(|(left, right)| {

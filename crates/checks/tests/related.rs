@@ -41,6 +41,19 @@ fn by_reference() {
 }
 
 #[test]
+fn by_data_source() {
+    let out = "{ related: { types: [policy], direction: out, ours: policy } }";
+    let (one, two) = (("policy.one", "{}"), ("policy.two", "{}"));
+    check(out, "{policy: '?dataref:policy.one.text'}", &[one, two], "pass");
+    let is = "{ related: { types: [policy], direction: out, ours: policy }, is: { path: a, equals: 1 } }";
+    check(is, "{policy: '?dataref:policy.one.text'}", &[("policy.one", "{a: 2}"), ("policy.two", "{a: 1}")], "fail");
+    check(is, "{policy: '?dataref:policy.one.text'}", &[("policy.one", "{a: 1}"), ("policy.two", "{a: 2}")], "pass");
+    // What is read of another kind may be anything.
+    check(is, "{policy: '?dataref:other.one.text'}", &[("policy.two", "{a: 1}"), ("other.one", "{}")], "unknown");
+    check(is, "{policy: ?data}", &[("policy.two", "{a: 1}")], "unknown");
+}
+
+#[test]
 fn by_equal_text() {
     let ask = "{ related: { types: [aws_s3_bucket_public_access_block], theirs: bucket, ours: [bucket, id] } }";
     check(ask, "{bucket: logs}", &[(BLOCK, "{bucket: logs}")], "pass");
