@@ -79,6 +79,8 @@ fn policy_rules() {
     check(SSH, &format!("{{action: goto_next, direction: INGRESS, match: [{{src_ip_ranges: [0.0.0.0/0], {ssh}}}]}}"), "pass");
     check(SSH, &format!("{{action: allow, direction: INGRESS, match: [{{src_ip_ranges: [10.0.0.0/8], {ssh}}}]}}"), "pass");
     check(SSH, &format!("{{action: allow, direction: INGRESS, match: [{{src_region_codes: [DE], {ssh}}}]}}"), "pass");
+    check(SSH, &format!("{{action: allow, match: [{{src_network_scope: INTRA_VPC, {ssh}}}]}}"), "pass");
+    check(SSH, &format!("{{action: allow, match: [{{src_network_scope: INTERNET, {ssh}}}]}}"), "fail: `match` opens port 22 to the world");
     check(SSH, &format!("{{action: allow, direction: EGRESS, match: [{{src_ip_ranges: [0.0.0.0/0], {ssh}}}]}}"), "pass");
     check(SSH, &format!("{{action: allow, disabled: true, match: [{{src_ip_ranges: [0.0.0.0/0], {ssh}}}]}}"), "pass");
     check(

@@ -71,18 +71,27 @@ fn policy_rule(map: &Map, egress: bool) -> Vec<Entry> {
             (Tri::Yes, Some(maybe)) => Tri::Maybe(vague(maybe)),
             (allow, _) => allow.clone(),
         };
-        // Where a rule narrows its peers by name, place, list or tag instead, it is not for the world.
-        let (peers, others) = if egress {
+        let (peers, others, scope): (_, &[&str], [&str; 2]) = if egress {
             (
                 "dest_ip_ranges",
-                ["dest_fqdns", "dest_region_codes", "dest_threat_intelligences", "dest_address_groups", "dest_network_scope"],
+                &["dest_fqdns", "dest_region_codes", "dest_threat_intelligences", "dest_address_groups"],
+                ["dest_network_scope", "dest_network_type"],
             )
         } else {
-            ("src_ip_ranges", ["src_fqdns", "src_region_codes", "src_threat_intelligences", "src_address_groups", "src_secure_tags"])
+            (
+                "src_ip_ranges",
+                &["src_fqdns", "src_region_codes", "src_threat_intelligences", "src_address_groups", "src_secure_tags", "src_networks"],
+                ["src_network_scope", "src_network_type"],
+            )
         };
         let mut cidrs = addresses(inner, peers, &found.trail, found.at);
+        // Where a rule narrows its peers by name, place, list or tag instead, it is not for the world.
         if !set(inner, peers) && !others.iter().any(|other| set(inner, other)) {
-            cidrs.push(world(&found.trail, found.at));
+            match scope.iter().find_map(|name| part(inner, name)) {
+                Some(scope) if scope.is_unknown() => cidrs.push(Cidr { value: vague(&scope), trail: found.trail.clone(), at: found.at }),
+                Some(scope) if scope.as_str() != Some("INTERNET") => {}
+                _ => cidrs.push(world(&found.trail, found.at)),
+            }
         }
         for item in items(inner, "layer4_configs", &found.trail) {
             layer(&mut out, &item, "ip_protocol", &cidrs, &allow);

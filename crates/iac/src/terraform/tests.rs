@@ -333,6 +333,18 @@ fn references() {
             "data.d.d {}",
         ],
     );
+    // What is known of how an attribute will begin.
+    check(
+        &[(
+            "main.tf",
+            "resource \"google_service_account\" \"a\" {\n account_id = \"app\"\n}\nresource \"t\" \"r\" {\n a = google_service_account.a.email\n b = \"serviceAccount:${google_service_account.a.email}\"\n c = data.google_service_account.d.member\n}\ndata \"google_service_account\" \"d\" {\n account_id = \"x\"\n}\n",
+        )],
+        &[
+            "google_service_account.a {account_id=\"app\"}",
+            "t.r {a=?Reference+\"app@\"<google_service_account.a.email> b=?Reference+\"serviceAccount:app@\"<google_service_account.a.email> c=?DataSource+\"serviceAccount:\"<data.google_service_account.d.member>}",
+            "data.google_service_account.d {account_id=\"x\"}",
+        ],
+    );
     // A reference in a circle ends.
     check(
         &[("main.tf", "resource \"t\" \"a\" {\n x = t.b.x\n}\nresource \"t\" \"b\" {\n x = t.a.x\n}\n")],
