@@ -88,7 +88,7 @@ fn policy_rule(map: &Map, egress: bool) -> Vec<Entry> {
         // Where a rule narrows its peers by name, place, list or tag instead, it is not for the world.
         if !set(inner, peers) && !others.iter().any(|other| set(inner, other)) {
             match scope.iter().find_map(|name| part(inner, name)) {
-                Some(scope) if scope.is_unknown() => cidrs.push(Cidr { value: vague(&scope), trail: found.trail.clone(), at: found.at }),
+                Some(scope) if scope.is_unknown() => cidrs.push(Cidr::plain(vague(&scope), found.trail.clone(), found.at)),
                 Some(scope) if scope.as_str() != Some("INTERNET") => {}
                 _ => cidrs.push(world(&found.trail, found.at)),
             }
