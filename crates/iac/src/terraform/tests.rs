@@ -591,6 +591,17 @@ fn files_that_cannot_be_read_are_said() {
 }
 
 #[test]
+fn a_link_written_as_text_is_what_it_points_at() {
+    let common = ("shared/common.tf", "variable \"on\" {\n  default = true\n}\n");
+    let main = ("env/main.tf", "resource \"t\" \"r\" {\n  on = var.on\n}\n");
+    check_codes(&[common, main, ("env/common.tf", "../shared/common.tf")], &["link-as-text"]);
+    let (collected, _) = collect(&[common, main, ("env/common.tf", "../shared/common.tf")]);
+    assert_eq!(shown(&collected), ["env:t.r {on=true}"]);
+    check_codes(&[common, main, ("env/common.tf", "../shared/other.tf")], &["hcl-syntax"]);
+    check_codes(&[common, main, ("env/common.tf", "../../shared/common.tf")], &["hcl-syntax"]);
+}
+
+#[test]
 fn the_same_thing_is_not_said_for_ever() {
     let text: String = (0..120).map(|index| format!("nonsense \"n{index}\" {{}}\n")).collect();
     let (collected, _) = collect(&[("main.tf", &text)]);
