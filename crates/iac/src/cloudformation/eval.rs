@@ -320,7 +320,7 @@ impl Evaluator {
             return None;
         }
         if name.starts_with("AWS::") {
-            return Some(known_later(format!("`{name}` is known only where the stack is made"), UnknownKind::DataSource, span));
+            return Some(known_later(format!("`{name}` is known only where the stack is made"), UnknownKind::Reference, span));
         }
         if let Some(value) = self.parameters.get(name) {
             return Some(value.clone().at(span));
@@ -333,7 +333,10 @@ impl Evaluator {
         if self.open || self.resources.borrow().contains(name) {
             return Value::reference(name, attribute, span);
         }
-        self.invalid(format!("`{name}` is neither a parameter nor a resource of the template"), span)
+        let message = format!("`{name}` is neither a parameter nor a resource of the template");
+        self.say(Level::Warning, "cloudformation-invalid", span, message);
+        // Whatever was meant, something is set.
+        Value::reference(name, attribute, span)
     }
 
     /// `Fn::GetAtt`: a list of resource and attribute, or both in one text.

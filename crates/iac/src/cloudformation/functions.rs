@@ -29,11 +29,11 @@ impl Evaluator {
             "Fn::Cidr" => self.cidr(argument, span, scope),
             "Fn::Length" => self.length(argument, span, scope),
             "Fn::ToJsonString" => self.to_json(argument, span, scope),
-            "Fn::GetAZs" => known_later("the availability zones are known only where the stack is made", UnknownKind::DataSource, span),
+            "Fn::GetAZs" => known_later("the availability zones are known only where the stack is made", UnknownKind::Reference, span),
             "Fn::ImportValue" => {
                 let export = self.argument(argument, scope);
                 let name = to_text(&export).map_or_else(String::new, |name| format!(" `{name}`"));
-                known_later(format!("the export{name} of another stack is read when the stack is made"), UnknownKind::DataSource, span)
+                known_later(format!("the export{name} of another stack is read when the stack is made"), UnknownKind::Reference, span)
             }
             "Fn::Transform" => {
                 let name = argument.get("Name").and_then(Value::as_str).unwrap_or("a macro");
@@ -86,7 +86,7 @@ impl Evaluator {
             if let Some((inside, behind)) = from.strip_prefix("{{resolve:").and_then(|from| from.split_once("}}")) {
                 let service = inside.split(':').next().unwrap_or_default();
                 let reason = format!("the dynamic reference to `{service}` is read when the stack is made");
-                out.push_unknown(known_later(reason, UnknownKind::DataSource, span));
+                out.push_unknown(known_later(reason, UnknownKind::Reference, span));
                 rest = behind;
                 continue;
             }

@@ -152,7 +152,7 @@ fn parameter(name: &Arc<str>, entry: &Entry) -> Value {
     let mut value = match default {
         _ if kind.starts_with("AWS::SSM::Parameter") => {
             let names = default.and_then(to_text).map_or_else(String::new, |path| format!(" `{path}`"));
-            known_later(format!("the SSM parameter{names} is read when the stack is made"), UnknownKind::DataSource, entry.key)
+            known_later(format!("the SSM parameter{names} is read when the stack is made"), UnknownKind::Reference, entry.key)
         }
         Some(default) if kind == "CommaDelimitedList" || kind.starts_with("List<") => from_default(name, listed(default)),
         Some(default) => from_default(name, default.clone()),

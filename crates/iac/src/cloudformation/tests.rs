@@ -102,13 +102,13 @@ fn names() {
     check("!Ref AWS::Region", "?!");
     check("!Ref AWS::NoValue", "nothing");
     check("[1, !Ref AWS::NoValue, 2]", "[1, 2]");
-    check("!Ref Nobody", "?");
+    check("!Ref Nobody", "?!(Nobody.Ref)");
     check("!GetAtt Other.Arn", "?!(Other.Arn)");
     check("!GetAtt Other.Outputs.Name", "?!(Other.Outputs.Name)");
     check("{'Fn::GetAtt': [Other, Arn]}", "?!(Other.Arn)");
     check("{'Fn::GetAtt': Other.Arn}", "?!(Other.Arn)");
     check("!GetAtt [Other, !Ref Open]", "?!(Other.*)");
-    check("!GetAtt Nobody.Arn", "?");
+    check("!GetAtt Nobody.Arn", "?!(Nobody.Arn)");
     check("!ImportValue x", "?!");
     check("!GetAZs ''", "?!");
     check("!Select [0, !GetAZs '']", "?!");
