@@ -121,7 +121,7 @@ fn texts() {
     check("!Sub 'a-${Other}-${Other.Arn}'", r#"?!"a-"(Other.Ref, Other.Arn)"#);
     check("!Sub '${!Literal} ${Given}'", r#""${Literal} dev""#);
     check("!Sub ['${A}/${Given}', {A: !Ref Given}]", r#""dev/dev""#);
-    check("!Sub ['${A}']", "?!");
+    check("!Sub ['${A}']", "?!(A.Ref)");
     check("!Sub 'arn:${AWS::Partition}:s3:::b'", r#"?!"arn:""#);
     check("!Sub 'open ${ end'", r#""open ${ end""#);
     check("!Join ['-', [a, !Ref Given, 1]]", r#""a-dev-1""#);
