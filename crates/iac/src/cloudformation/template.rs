@@ -1,6 +1,6 @@
 //! One template to subjects: its parameters, its conditions, its resources.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use probity_core::{Diagnostic, Level, Subject, SubjectKind};
@@ -51,11 +51,13 @@ pub(crate) fn judge(template: &Map, path: &Arc<str>, max_steps: u64, open: bool)
     };
     // Names first: a resource may name one that stands below it.
     let mut found: Vec<(Arc<str>, Entry, Scope)> = Vec::new();
-    let mut names = BTreeSet::new();
+    let mut names = BTreeMap::new();
     evaluator.entries(resources, &Scope::default(), &mut |name, entry, scope| {
         if &*name == "Fn::Transform" {
             judged.unread.get_or_insert_with(|| "resources that `Fn::Transform` adds are not read".to_owned());
-        } else if names.insert(Arc::clone(&name)) {
+        } else if !names.contains_key(&name) {
+            let kind = entry.value.get("Type").and_then(Value::as_str).unwrap_or_default();
+            names.insert(Arc::clone(&name), kind.into());
             found.push((name, entry.clone(), scope.clone()));
         } else {
             let message = format!("there is more than one resource `{name}`; the first counts");

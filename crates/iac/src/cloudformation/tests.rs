@@ -83,7 +83,7 @@ Conditions:
 /// The value of property `X` of a resource, written as `expression`.
 fn check(expression: &str, expected: &str) {
     let template = format!(
-        "{HEAD}Resources:\n  Other: {{Type: 'AWS::S3::Bucket'}}\n  R:\n    Type: AWS::X::Y\n    Properties:\n      X: {expression}\n"
+        "{HEAD}Resources:\n  Other: {{Type: 'AWS::S3::Bucket'}}\n  Topic: {{Type: 'AWS::SNS::Topic'}}\n  R:\n    Type: AWS::X::Y\n    Properties:\n      X: {expression}\n"
     );
     let (collected, _) = collect(&[("t.yaml", &template)]);
     let subject = collected.subjects.iter().find(|subject| &*subject.id == "R").expect("a resource");
@@ -103,12 +103,13 @@ fn names() {
     check("!Ref AWS::NoValue", "nothing");
     check("[1, !Ref AWS::NoValue, 2]", "[1, 2]");
     check("!Ref Nobody", "?!(Nobody.Ref)");
-    check("!GetAtt Other.Arn", "?!(Other.Arn)");
+    check("!GetAtt Other.Arn", r#"?!"arn:"(Other.Arn)"#);
     check("!GetAtt Other.Outputs.Name", "?!(Other.Outputs.Name)");
-    check("{'Fn::GetAtt': [Other, Arn]}", "?!(Other.Arn)");
-    check("{'Fn::GetAtt': Other.Arn}", "?!(Other.Arn)");
+    check("{'Fn::GetAtt': [Other, Arn]}", r#"?!"arn:"(Other.Arn)"#);
+    check("{'Fn::GetAtt': Other.Arn}", r#"?!"arn:"(Other.Arn)"#);
     check("!GetAtt [Other, !Ref Open]", "?!(Other.*)");
-    check("!GetAtt Nobody.Arn", "?!(Nobody.Arn)");
+    check("!GetAtt Nobody.Arn", r#"?!"arn:"(Nobody.Arn)"#);
+    check("!Ref Topic", r#"?!"arn:"(Topic.Ref)"#);
     check("!ImportValue x", "?!");
     check("!GetAZs ''", "?!");
     check("!Select [0, !GetAZs '']", "?!");
@@ -141,7 +142,7 @@ fn texts() {
     check("!ToJsonString {a: !Ref Other}", "?!(Other.Ref)={a: ?!(Other.Ref)}");
     check(
         r#"!Sub '{"Statement": [{"Effect": "Allow", "Resource": "${Other.Arn}", "Action": "*"}]}'"#,
-        r#"?!"{\"Statement\": [{\"Effect\": \"Allow\", \"Resource\": \""(Other.Arn)={Statement: [{Effect: "Allow", Resource: ?!(Other.Arn), Action: "*"}]}"#,
+        r#"?!"{\"Statement\": [{\"Effect\": \"Allow\", \"Resource\": \"arn:"(Other.Arn)={Statement: [{Effect: "Allow", Resource: ?!"arn:"(Other.Arn), Action: "*"}]}"#,
     );
 }
 
@@ -349,7 +350,7 @@ Resources:
     assert_eq!(
         found,
         [
-            r#"{Runtime: "nodejs22.x", Tags: {a: 1, b: 2}, Layers: ["x", "y"], Environment: {Variables: {A: ?!}}, Role: ?!(FRole.Arn)}"#,
+            r#"{Runtime: "nodejs22.x", Tags: {a: 1, b: 2}, Layers: ["x", "y"], Environment: {Variables: {A: ?!}}, Role: ?!"arn:"(FRole.Arn)}"#,
             r#"{Runtime: "python3.12", Tags: {a: 1}, Layers: ["x"], Environment: {Variables: {A: ?!}}}"#,
             "",
         ]
