@@ -6,7 +6,7 @@ use std::sync::Arc;
 use probity_core::{Diagnostic, Level, Subject, SubjectKind};
 use probity_value::{Data, Entry, Map, Span, UnknownKind, Value};
 
-use super::eval::{Evaluator, FOR_EACH, Scope, Truth, from_default, known_later};
+use super::eval::{Evaluator, FOR_EACH, Scope, Truth, common, from_default, known_later};
 use super::sam;
 use crate::terraform::functions::to_text;
 
@@ -158,11 +158,25 @@ fn parameter(name: &Arc<str>, entry: &Entry) -> Value {
         }
         Some(default) if kind == "CommaDelimitedList" || kind.starts_with("List<") => from_default(name, listed(default)),
         Some(default) => from_default(name, default.clone()),
-        // It must be given: it is there, whatever it will be.
-        None => known_later(format!("the parameter `{name}` has no default"), UnknownKind::Variable, entry.key),
+        None => given(name, kind, entry),
     };
     let hidden = entry.value.get("NoEcho").and_then(to_text).is_some_and(|text| text.eq_ignore_ascii_case("true"));
     value.sensitive |= hidden;
+    value
+}
+
+/// A parameter without a default. It must be given: it is there, whatever it will be.
+fn given(name: &str, kind: &str, entry: &Entry) -> Value {
+    // One of a type of AWS names something that is there already.
+    let kind = if kind.starts_with("AWS::") { UnknownKind::Reference } else { UnknownKind::Variable };
+    let mut value = known_later(format!("the parameter `{name}` has no default"), kind, entry.key);
+    let allowed = entry.value.get("AllowedValues").and_then(Value::as_list).unwrap_or_default();
+    let texts: Option<Vec<Arc<str>>> = allowed.iter().map(to_text).collect();
+    if let (Some([first, rest @ ..]), Data::Unknown(unknown)) = (texts.as_deref(), &mut value.data) {
+        // What all that is allowed begins with is known.
+        let prefix = rest.iter().fold(first.to_string(), |prefix, text| common(&prefix, text));
+        Arc::make_mut(unknown).prefix = prefix.into();
+    }
     value
 }
 

@@ -64,6 +64,7 @@ const HEAD: &str = "\
 Parameters:
   Given: {Type: String, Default: dev}
   Open: {Type: String}
+  Policy: {Type: String, AllowedValues: [ELB-a, ELB-b]}
   Ids: {Type: CommaDelimitedList, Default: 'a, b'}
   Secret: {Type: String, NoEcho: true, Default: hunter2}
   Ami: {Type: 'AWS::SSM::Parameter::Value<String>', Default: /x}
@@ -74,6 +75,7 @@ Mappings:
 Conditions:
   IsDev: !Equals [!Ref Given, dev]
   IsProd: !Equals [!Ref Given, prod]
+  IsOdd: !Equals [!Ref Policy, other]
   IsOpen: !Equals [!Ref Open, yes]
   Both: !And [!Condition IsDev, !Condition IsOpen]
   Either: !Or [!Condition IsDev, !Condition IsOpen]
@@ -96,6 +98,8 @@ fn names() {
     check("!Ref Given", r#""dev""#);
     check("{Ref: Given}", r#""dev""#);
     check("!Ref Open", "?!");
+    check("!Ref Policy", r#"?!"ELB-""#);
+    check("!If [IsOdd, 1, 2]", "2");
     check("!Ref Ids", r#"["a", "b"]"#);
     check("!Ref Ami", "?!");
     check("!Ref Other", "?!(Other.Ref)");
@@ -245,10 +249,10 @@ fn resources_and_their_conditions() {
     one(
         &text,
         &[
-            "t.yaml:AWS::X::Y A 19-19",
-            "t.yaml:AWS::X::Y C 21-21",
-            "Error cloudformation-resource 22-22: the resource `D` has no `Type`",
-            "Error cloudformation-resource 23-23: the resource `E` is no map",
+            "t.yaml:AWS::X::Y A 21-21",
+            "t.yaml:AWS::X::Y C 23-23",
+            "Error cloudformation-resource 24-24: the resource `D` has no `Type`",
+            "Error cloudformation-resource 25-25: the resource `E` is no map",
             "skipped t.yaml: the resource `D` has no `Type` fails partly",
         ],
     );
