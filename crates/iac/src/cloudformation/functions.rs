@@ -35,6 +35,7 @@ impl Evaluator {
                 let name = to_text(&export).map_or_else(String::new, |name| format!(" `{name}`"));
                 known_later(format!("the export{name} of another stack is read when the stack is made"), UnknownKind::Reference, span)
             }
+            "Fn::GetStackOutput" => known_later("an output of another stack is read when the stack is made", UnknownKind::Reference, span),
             "Fn::Transform" => {
                 let name = argument.get("Name").and_then(Value::as_str).unwrap_or("a macro");
                 let message = format!("what the macro `{name}` makes is not read");
@@ -292,7 +293,8 @@ impl Evaluator {
 
     fn to_json(&self, argument: &Value, span: Span, scope: &Scope) -> Value {
         let value = self.argument(argument, scope);
-        if let Some(text) = json::write(&value) {
+        let mut text = String::new();
+        if write(&value, &mut text) {
             if !self.spend(text.len() as u64 / 16) {
                 return self.limit(span);
             }
@@ -305,6 +307,47 @@ impl Evaluator {
             }
             None => self.invalid("`Fn::ToJsonString` cannot write this", span),
         }
+    }
+}
+
+/// JSON text with the keys in the order they were written; false where a part is unknown.
+fn write(value: &Value, out: &mut String) -> bool {
+    match &value.data {
+        Data::List(items) => {
+            out.push('[');
+            for (index, item) in items.iter().enumerate() {
+                if index > 0 {
+                    out.push(',');
+                }
+                if !write(item, out) {
+                    return false;
+                }
+            }
+            out.push(']');
+            true
+        }
+        Data::Map(map) => {
+            out.push('{');
+            for (index, (key, entry)) in map.iter().enumerate() {
+                if index > 0 {
+                    out.push(',');
+                }
+                json::write_string(key, out);
+                out.push(':');
+                if !write(&entry.value, out) {
+                    return false;
+                }
+            }
+            out.push('}');
+            true
+        }
+        _ => match json::write(value) {
+            Some(text) => {
+                out.push_str(&text);
+                true
+            }
+            None => false,
+        },
     }
 }
 

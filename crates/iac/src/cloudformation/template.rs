@@ -66,9 +66,11 @@ pub(crate) fn judge(template: &Map, path: &Arc<str>, max_steps: u64, open: bool)
     });
     evaluator.name_resources(names);
     let globals = sam::Globals::of(template, &evaluator);
+    let mut left_out = 0_usize;
     for (name, entry, scope) in &found {
         match resource(&evaluator, name, entry, scope, path, &globals) {
-            Ok(subject) => judged.subjects.extend(subject),
+            Ok(Some(subject)) => judged.subjects.push(subject),
+            Ok(None) => left_out += 1,
             Err(message) => {
                 judged.diagnostics.push(Diagnostic::new(
                     Level::Error,
@@ -80,6 +82,13 @@ pub(crate) fn judge(template: &Map, path: &Arc<str>, max_steps: u64, open: bool)
                 judged.broken.get_or_insert(message);
             }
         }
+    }
+    if left_out > 0 {
+        let message = match left_out {
+            1 => "1 resource is not made with the defaults of the parameters, so it is not judged".to_owned(),
+            _ => format!("{left_out} resources are not made with the defaults of the parameters, so they are not judged"),
+        };
+        judged.diagnostics.push(Diagnostic::new(Level::Note, "cloudformation-condition", Arc::clone(path), entry.key, message));
     }
     let (said, spent, wrong) = evaluator.finish();
     if wrong {
@@ -93,6 +102,12 @@ pub(crate) fn judge(template: &Map, path: &Arc<str>, max_steps: u64, open: bool)
         judged.broken.get_or_insert_with(|| message.to_owned());
     }
     judged
+}
+
+/// A value of another language with CloudFormation's functions in it, worked out where nothing is declared.
+pub(crate) fn work_out(value: &Value, path: &Arc<str>, max_steps: u64) -> Value {
+    let evaluator = Evaluator::new(path, BTreeMap::new(), None, true, max_steps.min(MAX_STEPS));
+    evaluator.argument(value, &Scope::default())
 }
 
 /// One resource; `None` where its condition is false.

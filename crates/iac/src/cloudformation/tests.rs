@@ -142,7 +142,7 @@ fn texts() {
     check("'a{{resolve:ssm:x}}b'", r#"?!"a""#);
     check("!Length [1, 2, 3]", "3");
     check("{'Fn::Length': !Ref Open}", "?!");
-    check("!ToJsonString {b: 1, a: [!Ref Given]}", r#""{\"a\":[\"dev\"],\"b\":1}""#);
+    check("!ToJsonString {b: 1, a: [!Ref Given]}", r#""{\"b\":1,\"a\":[\"dev\"]}""#);
     check("!ToJsonString {a: !Ref Other}", "?!(Other.Ref)={a: ?!(Other.Ref)}");
     check(
         r#"!Sub '{"Statement": [{"Effect": "Allow", "Resource": "${Other.Arn}", "Action": "*"}]}'"#,
@@ -253,6 +253,7 @@ fn resources_and_their_conditions() {
             "t.yaml:AWS::X::Y C 23-23",
             "Error cloudformation-resource 24-24: the resource `D` has no `Type`",
             "Error cloudformation-resource 25-25: the resource `E` is no map",
+            "Note cloudformation-condition 20-20: 1 resource is not made with the defaults of the parameters, so it is not judged",
             "skipped t.yaml: the resource `D` has no `Type` fails partly",
         ],
     );
