@@ -13,6 +13,9 @@ use crate::terraform::functions::to_text;
 /// Steps one template may take. A large template takes some thousands.
 const MAX_STEPS: u64 = 4_000_000;
 
+/// The type of a parameter as a subject.
+const PARAMETER: &str = "cloudformation.parameter";
+
 /// What one template gave.
 #[derive(Default)]
 pub(crate) struct Judged {
@@ -42,6 +45,7 @@ pub(crate) fn judge(template: &Map, path: &Arc<str>, max_steps: u64, open: bool)
     if let Some(conditions) = template.get("Conditions").and_then(Value::as_map) {
         evaluator.declare_conditions(conditions);
     }
+    judged.subjects = declared(template, path);
     let Some(entry) = template.entry("Resources") else { return judged };
     let Some(resources) = entry.value.as_map() else {
         let message = "`Resources` is a map of resources";
@@ -132,15 +136,12 @@ fn resource(
     }
     let Some(value) = evaluator.eval(&entry.value, scope) else { return Ok(None) };
     let value = globals.apply(&type_name, value);
-    let whole = entry.value.span;
-    // Through an alias the content stands somewhere else.
-    let beside = whole.file == entry.key.file && whole.start >= entry.key.end;
     Ok(Some(Subject {
         kind: SubjectKind::CloudFormation,
         type_name,
         id: Arc::clone(name),
         root: Arc::clone(path),
-        span: if beside { entry.key.join(whole) } else { entry.key },
+        span: beside(entry),
         head: entry.key,
         value,
         via: Vec::new(),
@@ -163,6 +164,42 @@ fn parameters(template: &Map) -> BTreeMap<Arc<str>, Value> {
     declared.into_iter().flat_map(Map::iter).map(|(name, entry)| (Arc::clone(name), parameter(name, entry))).collect()
 }
 
+/// The parameters as subjects: what is declared, with its name; a default that is not to be echoed is never shown.
+fn declared(template: &Map, path: &Arc<str>) -> Vec<Subject> {
+    let parameters = template.get("Parameters").and_then(Value::as_map);
+    let subject = |(name, entry): (&Arc<str>, &Entry)| {
+        let mut map = Map::clone(entry.value.as_map()?);
+        map.insert("Name", entry.key, Value::string(Arc::clone(name), entry.key));
+        if is_hidden(entry)
+            && let Some(default) = map.get_mut("Default")
+        {
+            default.sensitive = true;
+        }
+        Some(Subject {
+            kind: SubjectKind::CloudFormation,
+            type_name: PARAMETER.into(),
+            id: format!("parameter.{name}").into(),
+            root: Arc::clone(path),
+            span: beside(entry),
+            head: entry.key,
+            value: Value { data: Data::Map(Arc::new(map)), ..entry.value.clone() },
+            via: Vec::new(),
+        })
+    };
+    parameters.into_iter().flat_map(Map::iter).filter_map(subject).collect()
+}
+
+/// Whether a parameter is not to be echoed.
+fn is_hidden(entry: &Entry) -> bool {
+    entry.value.get("NoEcho").and_then(to_text).is_some_and(|text| text.eq_ignore_ascii_case("true"))
+}
+
+/// A key with its value; through an alias the value stands somewhere else.
+fn beside(entry: &Entry) -> Span {
+    let value = entry.value.span;
+    if value.file == entry.key.file && value.start >= entry.key.end { entry.key.join(value) } else { entry.key }
+}
+
 fn parameter(name: &Arc<str>, entry: &Entry) -> Value {
     let kind = entry.value.get("Type").and_then(Value::as_str).unwrap_or("String");
     let default = entry.value.get("Default").filter(|value| !value.is_null());
@@ -175,8 +212,7 @@ fn parameter(name: &Arc<str>, entry: &Entry) -> Value {
         Some(default) => from_default(name, default.clone()),
         None => given(name, kind, entry),
     };
-    let hidden = entry.value.get("NoEcho").and_then(to_text).is_some_and(|text| text.eq_ignore_ascii_case("true"));
-    value.sensitive |= hidden;
+    value.sensitive |= is_hidden(entry);
     value
 }
 

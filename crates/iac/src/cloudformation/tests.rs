@@ -187,7 +187,7 @@ fn lines<B: AsRef<[u8]>>(files: &[(&str, B)]) -> Vec<String> {
     let place =
         |span: Span| sources.locate(span).map_or_else(|| "nowhere".to_owned(), |(_, start, end)| format!("{}-{}", start.line, end.line));
     let mut out = Vec::new();
-    for subject in &collected.subjects {
+    for subject in collected.subjects.iter().filter(|subject| !subject.id.starts_with("parameter.")) {
         out.push(format!("{}:{} {} {}", subject.root, subject.type_name, subject.id, place(subject.span)));
     }
     for suppression in &collected.suppressions {
@@ -264,10 +264,15 @@ fn sensitive_parameters_stay_hidden_and_defaults_are_traced() {
     let text =
         format!("{HEAD}Resources:\n  R:\n    Type: AWS::X::Y\n    Properties: {{A: !Ref Secret, B: !Sub 'x${{Secret}}', C: !Ref Given}}\n");
     let (collected, _) = collect(&[("t.yaml", &text)]);
-    let properties = collected.subjects[0].value.get("Properties").unwrap();
+    let resource = collected.subjects.iter().find(|subject| &*subject.id == "R").unwrap();
+    let properties = resource.value.get("Properties").unwrap();
     assert!(properties.get("A").unwrap().sensitive && properties.get("B").unwrap().sensitive);
     assert_eq!(properties.get("A").unwrap().as_str(), Some("hunter2"));
     assert!(!properties.get("C").unwrap().sensitive);
+    let parameter = collected.subjects.iter().find(|subject| &*subject.id == "parameter.Secret").unwrap();
+    assert_eq!(&*parameter.type_name, "cloudformation.parameter");
+    assert_eq!(parameter.value.get("Name").and_then(Value::as_str), Some("Secret"));
+    assert!(parameter.value.get("Default").unwrap().sensitive);
     let step = &properties.get("C").unwrap().origin.as_ref().unwrap().steps[0];
     assert_eq!(&*step.name, "Given");
 }
@@ -311,6 +316,7 @@ Resources:
     let found: Vec<String> = collected
         .subjects
         .iter()
+        .filter(|subject| !subject.id.starts_with("parameter."))
         .map(|subject| format!("{} {}", subject.id, subject.value.get("Properties").map(shown).unwrap_or_default()))
         .collect();
     assert_eq!(found, [r#"TopicA {TopicName: "A", Other: "x-A", Keyp: "Ap", Keyq: "Aq"}"#, "ROneab ", "Some${U} {N: ?!}",]);

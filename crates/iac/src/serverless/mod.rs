@@ -264,6 +264,11 @@ fn function(path: &Arc<str>, name: &Arc<str>, entry: &Entry, service: &Map) -> S
                 map.insert(*key, common.key, common.value.clone());
             }
         }
+        if let (false, Some(common)) =
+            (map.contains_key("tracing"), provider.get("tracing").and_then(|tracing| tracing.as_map()?.entry("lambda")))
+        {
+            map.insert("tracing", common.key, common.value.clone());
+        }
         for (theirs, ours) in [("environment", "environment"), ("stackTags", "tags"), ("tags", "tags")] {
             let Some(common) = provider.entry(theirs) else { continue };
             let merged = match (common.value.as_map(), map.get(ours)) {
