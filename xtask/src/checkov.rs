@@ -300,7 +300,7 @@ pub fn run(folder: &Path, framework: Option<&str>, check: Option<&str>, verbose:
                 Some("kubernetes") => "kubernetes",
                 Some("dockerfile") => "dockerfile",
                 Some("cloudformation")
-                    if text(&result["subject"]["root"]).rsplit('/').next().is_some_and(|name| name.starts_with("serverless.")) =>
+                    if text(&result["subject"]["at"]["file"]).rsplit('/').next().is_some_and(|name| name.starts_with("serverless.")) =>
                 {
                     "serverless"
                 }

@@ -68,10 +68,16 @@ pub(crate) fn unknown(because: &Because) -> String {
     };
     let Some(reason) = reason else { return format!("{name}cannot be known") };
     let help = match reason.kind {
-        UnknownKind::Variable => "; give it a value in a variable file",
+        // Other languages have parameters, options and environment variables.
+        UnknownKind::Variable if reason.reason.starts_with("variable ") => "; give it a value in a variable file",
         UnknownKind::Module => "; fetch the module (`terraform init`) so that it can be read",
         UnknownKind::File => "; put the file where the configuration says it is",
-        UnknownKind::Reference | UnknownKind::DataSource | UnknownKind::Function | UnknownKind::Invalid | UnknownKind::Limit => "",
+        UnknownKind::Variable
+        | UnknownKind::Reference
+        | UnknownKind::DataSource
+        | UnknownKind::Function
+        | UnknownKind::Invalid
+        | UnknownKind::Limit => "",
     };
     format!("{name}cannot be known: {}{help}", reason.reason)
 }
