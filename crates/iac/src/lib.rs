@@ -4,6 +4,7 @@
 
 pub mod arm;
 mod azure;
+pub mod bicep;
 pub mod chart;
 pub mod dockerfile;
 pub mod kubernetes;
@@ -13,5 +14,11 @@ pub mod terraform;
 use probity_core::Source;
 
 /// All sources, in the order in which they claim files.
-pub const SOURCES: &[&dyn Source] =
-    &[&chart::ChartSource, &terraform::TerraformSource, &dockerfile::DockerfileSource, &arm::ArmSource, &kubernetes::KubernetesSource];
+pub const SOURCES: &[&dyn Source] = &[
+    &chart::ChartSource,
+    &terraform::TerraformSource,
+    &dockerfile::DockerfileSource,
+    &bicep::BicepSource,
+    &arm::ArmSource,
+    &kubernetes::KubernetesSource,
+];
