@@ -193,6 +193,8 @@ fn unknowns_propagate() {
     check("{ path: a, cidr_world: false }", "{a: [?v, 10.0.0.0/8]}", "unknown");
     check("{ path: a, cidr_within: 10.0.0.0/8 }", "{a: [?v, 10.1.0.0/16]}", "unknown");
     check("{ path: a, cidr_within: 10.0.0.0/8 }", "{a: [?v, 11.1.0.0/16]}", "fail");
+    check("{ path: a, cidr_within: { path: b } }", "{a: 10.1.0.4, b: [?v, 10.1.0.0/16]}", "pass");
+    check("{ path: a, cidr_within: { path: b } }", "{a: 10.2.0.4, b: [?v, 10.1.0.0/16]}", "unknown");
     // Text that is unknown in parts and known in shape.
     check("{ path: 'p.S[*].E', equals: Allow }", "{p: '?json:{\"S\":[{\"E\":\"Allow\"}]}'}", "pass");
     check("{ path: 'p.S[*].E', equals: Allow }", "{p: '?json:{\"S\":[{\"E\":\"?v\"}]}'}", "unknown");
@@ -237,6 +239,7 @@ fn operators() {
     check("{ path: a, in: [X], ignore_case: true }", "{a: x}", true);
     check("{ path: a, exists: true }", "{a: ''}", true);
     check("{ path: a, empty: true }", "{a: ''}", true);
+    check("{ path: a, empty: true }", "{a: ' '}", true);
     check("{ path: a, empty: true }", "{a: []}", true);
     check("{ path: a, empty: true }", "{a: {}}", true);
     check("{ path: a, empty: true }", "{a: 0}", false);
@@ -290,6 +293,8 @@ fn operators() {
     check("{ path: a, cidr_world: true }", "{a: everywhere}", false);
     check("{ path: a, cidr_within: [10.0.0.0/9, 10.128.0.0/9] }", "{a: 10.0.0.0/8}", true);
     check("{ path: a, cidr_within: 10.0.0.0/8 }", "{a: [10.0.0.0/8, 11.0.0.0/8]}", false);
+    check("{ path: a, cidr_within: { path: b } }", "{a: 10.0.0.4, b: [10.0.0.0/16, 10.1.0.0/16]}", true);
+    check("{ path: a, cidr_within: { path: b } }", "{a: 10.2.0.4, b: [10.0.0.0/16, 10.1.0.0/16]}", false);
 }
 
 #[test]
@@ -396,4 +401,20 @@ fn rules_apply_by_type_only() {
     let world = World::new(vec![subject(SubjectKind::Terraform, "t", "t.x", value("{}"))]);
     assert!(program.evaluate(SubjectIndex(0), &world, &EvalContext::default()).is_empty());
     assert!(program.evaluate(SubjectIndex(7), &world, &EvalContext::default()).is_empty());
+}
+
+#[test]
+fn a_block_that_may_not_be_there_decides_only_against() {
+    let check = |quantifier: &str, block: &str, expected: &str| {
+        let rule = format!("fail_unless: {{ {quantifier}: b, is: {{ path: x, equals: 1 }} }}");
+        assert_eq!(one(&rule, &format!("{{b: [{block}]}}")), expected, "{quantifier} {block}");
+    };
+    // Whether there is one or none, none is as asked.
+    check("some", "{x: 2, $maybe: ?v}", "fail");
+    check("some", "{x: 1, $maybe: ?v}", "unknown");
+    check("some", "{x: 1}, {x: 2, $maybe: ?v}", "pass");
+    check("every", "{x: 1, $maybe: ?v}", "pass");
+    check("every", "{x: 2, $maybe: ?v}", "unknown");
+    check("none", "{x: 2, $maybe: ?v}", "pass");
+    check("none", "{x: 1, $maybe: ?v}", "unknown");
 }

@@ -6,8 +6,14 @@ pub mod arm;
 mod azure;
 pub mod bicep;
 pub mod chart;
+mod ci;
+pub mod cloudformation;
 pub mod dockerfile;
+pub mod edit;
+pub mod github_actions;
 pub mod kubernetes;
+pub mod serverless;
+mod shell;
 pub mod suppress;
 pub mod terraform;
 
@@ -18,6 +24,9 @@ pub const SOURCES: &[&dyn Source] = &[
     &chart::ChartSource,
     &terraform::TerraformSource,
     &dockerfile::DockerfileSource,
+    &github_actions::GithubActionsSource,
+    &serverless::ServerlessSource,
+    &cloudformation::CloudFormationSource,
     &bicep::BicepSource,
     &arm::ArmSource,
     &kubernetes::KubernetesSource,

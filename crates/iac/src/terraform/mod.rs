@@ -9,13 +9,13 @@
 //! values in `eval`, `types` and `functions`, roots in `root`, suppression comments in `comments`.
 
 mod comments;
-mod eval;
-mod functions;
+pub(crate) mod eval;
+pub(crate) mod functions;
 mod module;
-mod path;
+pub(crate) mod path;
 mod policy_document;
 mod root;
-mod syntax;
+pub(crate) mod syntax;
 #[cfg(test)]
 mod tests;
 mod types;

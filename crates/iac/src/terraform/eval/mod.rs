@@ -11,7 +11,7 @@ mod block;
 mod instance;
 mod operator;
 mod reference;
-mod text;
+pub(crate) mod text;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};

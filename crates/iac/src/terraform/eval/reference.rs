@@ -322,6 +322,19 @@ impl<'p> Evaluator<'p> {
         Ok(through(rendered, StepKind::Attribute, name, instance.resource.block.head, Some(reference)).at(span))
     }
 
+    /// A policy document with the text it gives, where it takes in others: what is written in it is not what counts then.
+    pub(crate) fn with_document(&self, value: Value) -> Value {
+        let Data::Map(map) = &value.data else { return value };
+        let joined = ["source_policy_documents", "override_policy_documents", "source_json", "override_json"];
+        let Some(place) = joined.iter().find_map(|name| map.get(name)).map(|value| value.span) else { return value };
+        let settled = settled(&value);
+        let mut rendered = crate::terraform::policy_document::render(settled.as_map().unwrap_or(map), place);
+        rendered.origin = None;
+        let mut copy = Map::clone(map);
+        copy.insert("json", place, rendered);
+        Value { data: Data::Map(Arc::new(copy)), ..value }
+    }
+
     /// `data.template_file`, the way of Terraform 0.11 to what `templatefile` does.
     fn template_file(&self, instance: &ResourceInstance<'p>, span: Span) -> Outcome {
         let reference = Reference { subject: Arc::clone(&instance.address), attribute: "rendered".into() };
