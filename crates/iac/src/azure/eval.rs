@@ -194,6 +194,11 @@ pub(crate) fn referring(mut value: Value, subject: Arc<str>, attribute: &str) ->
     value
 }
 
+/// Whether a value is made anew when it runs.
+pub(crate) fn is_computed(value: &Value) -> bool {
+    value.as_unknown().is_some_and(|unknown| unknown.kind == UnknownKind::Function)
+}
+
 /// A scalar as the text it becomes inside other text.
 pub(crate) fn to_text(value: &Value) -> Option<Arc<str>> {
     Some(match &value.data {

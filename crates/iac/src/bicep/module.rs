@@ -10,7 +10,7 @@ use probity_value::{Data, Map, Span, StepKind, Value};
 use super::parse::Resource;
 use super::scope::{Given, ModuleScope, Parsed, Program, Shared, split_type};
 use crate::azure::Locals;
-use crate::azure::eval::Budget;
+use crate::azure::eval::{Budget, is_computed};
 
 /// Most resources of one root.
 const MAX_RESOURCES: usize = 20_000;
@@ -113,6 +113,9 @@ impl<'p> Planner<'p> {
             if let Some(default) = &param.default {
                 let mut shown = scope.evaluation().eval(default, &None);
                 shown.sensitive = true;
+                if is_computed(&shown) {
+                    value.insert("computed", param.name_span, Value::bool(true, param.name_span));
+                }
                 value.insert("defaultValue", param.name_span, shown);
             }
             let id = format!("{}{}", scope.prefix, param.name);
