@@ -376,7 +376,14 @@ pub fn run(folder: &Path, framework: Option<&str>, check: Option<&str>, verbose:
                 let found = |address: String| of.get(&(row.file.clone(), address, row.line)).copied();
                 found(format!("{kind}.*.{name}")).or_else(|| found(pod?))
             };
-            of.get(&key).copied().or_else(anywhere).or_else(|| {
+            // Checkov begins a resource of Azure where the first of the values put into it stands, which may be a parameter's default.
+            let alone = || {
+                let (file, address) = (&key.0, &key.1);
+                let mut lines = of.iter().filter(|((of, written, _), _)| of == file && written == address && !address.ends_with(".*"));
+                let only = lines.next().filter(|_| matches!(row.framework.as_str(), "arm" | "bicep"))?;
+                lines.next().is_none().then_some(*only.1)
+            };
+            of.get(&key).copied().or_else(anywhere).or_else(alone).or_else(|| {
                 (row.framework == "dockerfile" && row.expected != "fail")
                     .then(|| of.iter().filter(|((file, _, _), _)| *file == row.file).map(|(_, said)| *said).max())
                     .flatten()

@@ -9,8 +9,8 @@ use probity_value::{Data, Map, Span, StepKind, Value};
 
 use super::parse::Resource;
 use super::scope::{Given, ModuleScope, Parsed, Program, Shared, split_type};
-use crate::azure::Locals;
 use crate::azure::eval::{Budget, is_computed};
+use crate::azure::{Locals, spelled};
 
 /// Most resources of one root.
 const MAX_RESOURCES: usize = 20_000;
@@ -217,7 +217,9 @@ fn value_of(planned: &Planned<'_>) -> Value {
     match &body.data {
         Data::Map(map) => {
             for (key, entry) in map.iter() {
-                out.insert(Arc::clone(key), entry.key, entry.value.clone());
+                let value = entry.value.clone();
+                let value = if &**key == "properties" { spelled(planned.scope.shared.budget.bounded(value)) } else { value };
+                out.insert(Arc::clone(key), entry.key, value);
             }
         }
         // A body with a spread that is not known: nothing of it is.
