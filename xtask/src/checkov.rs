@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::shell;
 
 /// The frameworks that are judged so far.
-const FRAMEWORKS: &[&str] = &["terraform", "kubernetes", "dockerfile", "cloudformation", "serverless"];
+const FRAMEWORKS: &[&str] = &["terraform", "kubernetes", "dockerfile", "cloudformation", "serverless", "arm", "bicep"];
 
 /// Agreement that must hold over all implemented ids, in percent.
 const BAR: f64 = 98.0;
@@ -154,8 +154,28 @@ fn address(framework: &str, subject: &Value, fixture: &str) -> Vec<String> {
         }
         // A resource of a service is addressed as one of a template.
         "cloudformation" | "serverless" if text(&subject["kind"]) == "cloudformation" => vec![format!("{}.{id}", text(&subject["type"]))],
+        "arm" | "bicep" => {
+            // Nested resources may be known by the last parts of their types alone, and names may be expressions.
+            let id = id.split_once(['#', '[']).map_or(id.as_str(), |(id, _)| id);
+            let name = if framework == "arm" { id.rsplit('/').next() } else { id.rsplit(['.', ':']).next() }.unwrap_or(id);
+            let kind = text(&subject["type"]).to_lowercase();
+            let ends = kind.match_indices('/').map(|(at, _)| &kind[at + 1..]);
+            std::iter::once(kind.as_str()).chain(ends).flat_map(|kind| [format!("{kind}.{name}"), format!("{kind}.*")]).collect()
+        }
         _ => vec![id],
     }
+}
+
+/// A row's address in the form of [`address`]: types of Azure in lower case, `*` for a name that is an expression.
+fn written(row: &Row) -> String {
+    if !matches!(row.framework.as_str(), "arm" | "bicep") {
+        return row.resource.clone();
+    }
+    let provider = row.resource.find('/').filter(|_| row.resource.starts_with("Microsoft.")).unwrap_or(0);
+    let dot = row.resource[provider..].find('.').map_or(row.resource.len(), |at| provider + at);
+    let (kind, name) = row.resource.split_at(dot);
+    let name = if name.contains(['[', '(']) { ".*" } else { name };
+    format!("{}{name}", kind.to_lowercase())
 }
 
 /// Scans one fixture and returns all results as JSON.
@@ -212,6 +232,8 @@ fn implemented(program: &Path) -> Result<BTreeMap<String, BTreeSet<String>>> {
                     &["cloudformation", "serverless"]
                 } else if target.starts_with("serverless.") {
                     &["serverless"]
+                } else if target.starts_with("Microsoft.") || target == "secureString" {
+                    &["arm", "bicep"]
                 } else if target.chars().all(|letter| letter.is_ascii_uppercase()) || target == "Dockerfile" {
                     &["dockerfile"]
                 } else if target.starts_with(|letter: char| letter.is_ascii_uppercase()) {
@@ -306,6 +328,8 @@ pub fn run(folder: &Path, framework: Option<&str>, check: Option<&str>, verbose:
                 }
                 Some("cloudformation") => "cloudformation",
                 Some("serverless") => "serverless",
+                Some("arm") => "arm",
+                Some("bicep") => "bicep",
                 _ => continue,
             };
             let status = match (result["status"].as_str(), result["exception"].is_null()) {
@@ -342,7 +366,7 @@ pub fn run(folder: &Path, framework: Option<&str>, check: Option<&str>, verbose:
         let tally = tallies.entry(&row.framework).or_default();
         tally.ids.insert(row.check.clone());
         let of = said.get(&(row.source.as_str(), row.framework.as_str(), row.check.clone()));
-        let key = (row.file.clone(), row.resource.clone(), row.line);
+        let key = (row.file.clone(), written(row), row.line);
         // A Dockerfile's file-level row may be one we report on an instruction, and the other way round, where we say "pass".
         let found = of.and_then(|of| {
             let anywhere = || {
@@ -352,7 +376,14 @@ pub fn run(folder: &Path, framework: Option<&str>, check: Option<&str>, verbose:
                 let found = |address: String| of.get(&(row.file.clone(), address, row.line)).copied();
                 found(format!("{kind}.*.{name}")).or_else(|| found(pod?))
             };
-            of.get(&key).copied().or_else(anywhere).or_else(|| {
+            // Checkov begins a resource of Azure where the first of the values put into it stands, which may be a parameter's default.
+            let alone = || {
+                let (file, address) = (&key.0, &key.1);
+                let mut lines = of.iter().filter(|((of, written, _), _)| of == file && written == address && !address.ends_with(".*"));
+                let only = lines.next().filter(|_| matches!(row.framework.as_str(), "arm" | "bicep"))?;
+                lines.next().is_none().then_some(*only.1)
+            };
+            of.get(&key).copied().or_else(anywhere).or_else(alone).or_else(|| {
                 (row.framework == "dockerfile" && row.expected != "fail")
                     .then(|| of.iter().filter(|((file, _, _), _)| *file == row.file).map(|(_, said)| *said).max())
                     .flatten()

@@ -4,6 +4,7 @@
 
 pub mod arm;
 mod azure;
+pub mod bicep;
 pub mod chart;
 mod ci;
 pub mod cloudformation;
@@ -26,6 +27,7 @@ pub const SOURCES: &[&dyn Source] = &[
     &github_actions::GithubActionsSource,
     &serverless::ServerlessSource,
     &cloudformation::CloudFormationSource,
+    &bicep::BicepSource,
     &arm::ArmSource,
     &kubernetes::KubernetesSource,
 ];
