@@ -2,11 +2,18 @@
 
 #![warn(clippy::indexing_slicing, clippy::string_slice)]
 
+pub mod azure_pipelines;
+pub mod bitbucket_pipelines;
 pub mod chart;
 mod ci;
+pub mod circleci;
+pub mod compose;
 pub mod dockerfile;
 pub mod github_actions;
+pub mod gitlab_ci;
+pub mod jenkins;
 pub mod kubernetes;
+pub mod openapi;
 mod shell;
 pub mod suppress;
 pub mod terraform;
@@ -19,5 +26,12 @@ pub const SOURCES: &[&dyn Source] = &[
     &terraform::TerraformSource,
     &dockerfile::DockerfileSource,
     &github_actions::GithubActionsSource,
+    &gitlab_ci::GitlabCiSource,
+    &circleci::CircleciSource,
+    &bitbucket_pipelines::BitbucketPipelinesSource,
+    &azure_pipelines::AzurePipelinesSource,
+    &jenkins::JenkinsSource,
+    &compose::ComposeSource,
+    &openapi::OpenapiSource,
     &kubernetes::KubernetesSource,
 ];

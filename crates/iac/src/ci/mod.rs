@@ -91,6 +91,13 @@ pub(crate) fn key(name: &str) -> String {
 pub(crate) struct Ids(std::collections::HashMap<String, usize>);
 
 impl Ids {
+    /// How often this was asked for a name before.
+    pub(crate) fn next(&mut self, name: &str) -> usize {
+        let count = self.0.entry(name.to_owned()).or_insert(0);
+        *count += 1;
+        *count - 1
+    }
+
     /// The id for a name that may have been given before.
     pub(crate) fn give(&mut self, name: &str) -> String {
         let mut candidate = name.to_owned();
