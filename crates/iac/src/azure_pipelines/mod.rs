@@ -3,6 +3,7 @@
 //! Types and ids: `azure.pipeline` (its `name`, else the file), `azure.job` (`stages.build.jobs.test`, `jobs.test`) and `azure.step`
 //! (`jobs.test.steps[scan]`: name, else display name, else ordinal). Values are what was written, and beside it:
 //!
+//! - all: `pairs: [{key, value}]` (their own `variables` or `env`);
 //! - a job: `id`, `images` (its container, looked up among `resources.containers`, and its services), `soft`, `deploys`, `pipeline`;
 //! - a step: `kind` (`script`, `bash`, `task`, ...), `task: {name, version}`, `commands` of its script, also where a task holds it, `soft`,
 //!   `job` and `pipeline`;
@@ -21,7 +22,7 @@ use crate::ci::collect::{Claim, File, Language, Outcome, collect_with, has_key};
 use crate::ci::image::image;
 use crate::ci::placed::Placed;
 use crate::ci::script::{Shell, commands};
-use crate::ci::{Fields, Ids, at_run_time, items, key, scalar};
+use crate::ci::{Fields, Ids, at_run_time, items, key, pairs, scalar};
 
 /// Claims `azure-pipelines*.yml`, templates they name, and other YAML files that look like pipelines.
 #[derive(Clone, Copy, Debug, Default)]
@@ -193,6 +194,7 @@ fn read_pipeline(file: &File, files: &[File], value: &Value, span: Span, outcome
         fields.flag("read", read, place);
         list.push(fields.at(place));
     }
+    facts.put("pairs", pairs(value.get("variables"), span));
     facts.put("templates", Value::list(list, span));
     // Without `pr` a pipeline of a repository on GitHub or Bitbucket runs for every pull request.
     let none = value.get("pr").and_then(Value::as_str) == Some("none");
@@ -250,6 +252,7 @@ impl Reader<'_> {
             fields.text("id", Some(&name), job.span);
             fields.put("images", Value::list(self.images(job), job.span));
             fields.put("soft", soft(job));
+            fields.put("pairs", pairs(job.get("variables"), job.span));
             fields.flag("deploys", job.get("deployment").is_some(), job.span);
             let bare = fields.clone().at(job.span);
             fields.put("pipeline", self.pipeline.clone());
@@ -335,6 +338,7 @@ impl Reader<'_> {
                 fields.put("action", parts.at(task.1));
             }
             fields.put("soft", soft(step));
+            fields.put("pairs", pairs(step.get("env"), step.span));
             fields.put("job", job.clone());
             fields.put("pipeline", self.pipeline.clone());
             let head = step.as_map().and_then(|map| map.entry(kind)).map_or(step.span, |entry| entry.key);

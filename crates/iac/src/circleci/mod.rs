@@ -4,6 +4,7 @@
 //! `commands.x`), `circleci.image` (`jobs.build.docker[0]`, also of `executors.x`) and `circleci.orb` (`orbs.aws-cli`). Values are what was
 //! written, and beside it:
 //!
+//! - jobs, steps and images: `pairs: [{key, value}]` (their own `environment`);
 //! - a configuration: `orb_list: [{name, text, namespace, version, volatile, development, pinned}]`;
 //! - a job: `id`, `images`, `unguarded` (jobs of its workflows that deploy and do not wait for it), `deploys`;
 //! - a step: `kind` (`run`, `checkout`, an orb's command, ...), `commands` of its script, `injections: [{expression, kind}]` (values of the
@@ -24,7 +25,7 @@ use crate::ci::collect::{Claim, File, Language, Outcome, collect};
 use crate::ci::image::image;
 use crate::ci::placed::Placed;
 use crate::ci::script::{Shell, commands};
-use crate::ci::{Fields, Ids, items, key, scalar};
+use crate::ci::{Fields, Ids, items, key, pairs, scalar};
 
 /// Claims the YAML files of `.circleci/`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -135,6 +136,7 @@ impl Reader<'_> {
             fields.0.remove("steps");
             fields.text("id", Some(name), entry.key);
             fields.put("images", Value::list(self.images(job), job.span));
+            fields.put("pairs", pairs(job.get("environment"), job.span));
             fields.flag("deploys", deploys(name), entry.key);
             let unguarded = unguarded(name, &needs).into_iter().map(|name| Value::string(name, entry.key)).collect();
             fields.put("unguarded", Value::list(unguarded, entry.key));
@@ -169,6 +171,7 @@ impl Reader<'_> {
             let mut fields = Fields::of(item);
             let list = reference.as_str().map(|text| image(text, reference.span)).into_iter().collect();
             fields.put("images", Value::list(list, reference.span));
+            fields.put("pairs", pairs(item.get("environment"), item.span));
             outcome.subject(
                 self.file,
                 KIND,
@@ -216,6 +219,7 @@ impl Reader<'_> {
                 find_injections(&script, &mut injections);
             }
             fields.put("commands", list);
+            fields.put("pairs", pairs(content.and_then(|content| content.get("environment")), step.span));
             fields.put("injections", Value::list(injections, step.span));
             fields.put("job", around.clone());
             outcome.subject(self.file, KIND, "circleci.step", &id, (step.span, head), fields.at(step.span));

@@ -4,7 +4,7 @@
 //! worked out where the other service is here, `${VAR:-default}` put in (a variable without a default is unknown), and beside it:
 //!
 //! - a service: `name`, `published: [{host, from, to, protocol, text}]` (its `ports`; `host` is `0.0.0.0` where not said; ports as they
-//!   are written), `mounts: [{type, source, target, read_only}]` (its `volumes`), `variables` (its `environment` as a map), `images`, `file` (what stands around it).
+//!   are written), `mounts: [{type, source, target, read_only}]` (its `volumes`), `variables` (its `environment` as a map; `pairs: [{key, value}]` of it), `images`, `file` (what stands around it).
 //!
 //! What does not live here: `.env` files, overrides by other files (`-f a -f b`), and images.
 
@@ -18,7 +18,7 @@ use probity_value::{Map, Span, Value, yaml};
 
 use crate::ci::collect::{Claim, File, Language, Outcome, collect_with, has_key};
 use crate::ci::image::image;
-use crate::ci::{Fields, at_run_time, items, key, scalar};
+use crate::ci::{Fields, at_run_time, items, key, pairs as key_value_list, scalar};
 
 /// Claims `docker-compose*.yml`, `compose*.yml`, `*.compose.yml`, and files that services extend.
 #[derive(Clone, Copy, Debug, Default)]
@@ -218,6 +218,7 @@ fn service(name: &str, head: Span, value: &Value) -> Fields {
     fields.put("mounts", Value::list(mounts, value.get("volumes").map_or(span, |volumes| volumes.span)));
     if let Some(environment) = value.get("environment") {
         let variables = if environment.is_unknown() { environment.clone() } else { Value::map(pairs(environment), environment.span) };
+        fields.put("pairs", self::key_values(&variables));
         fields.put("variables", variables);
     }
     let images = value.get("image").map(|reference| match reference.as_str() {
@@ -232,6 +233,10 @@ fn service(name: &str, head: Span, value: &Value) -> Fields {
     });
     fields.put("images", Value::list(images.into_iter().collect(), span));
     fields
+}
+
+fn key_values(variables: &Value) -> Value {
+    if variables.is_unknown() { variables.clone() } else { key_value_list(Some(variables), variables.span) }
 }
 
 /// One of `ports`: `[[host:]from:]to[/protocol]`, or a map.

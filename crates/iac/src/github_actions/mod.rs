@@ -4,7 +4,7 @@
 //! (`jobs.build.steps[checkout]`: id, else name, else ordinal), `github.action` (its name), `github.dependabot`. A job's place begins at
 //! its first key. Values are what was written, and beside it:
 //!
-//! - everywhere: `on` is a map of events; `action` splits `uses`: `{kind: repository | local | docker, text, name, owner, repo, path, ref,
+//! - everywhere: `pairs: [{key, value}]` (its own `env`); `on` is a map of events; `action` splits `uses`: `{kind: repository | local | docker, text, name, owner, repo, path, ref,
 //!   pinned}` (`pinned`: a whole commit or digest, or of the same repository); `images` are those it runs in, taken apart;
 //! - a step: `commands` of `run` (see `ci::script`), `injections: [{expression, context, kind}]` (`kind`: `event`, what people outside write;
 //!   `input`, what a caller gives), `inputs` and `variables` (`with` and the `env` of all levels, expressions unknown), `soft` (a failure

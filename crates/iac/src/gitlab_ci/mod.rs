@@ -3,6 +3,7 @@
 //! Types and ids: `gitlab.pipeline` (the name of the file) and `gitlab.job` (its name; templates that begin with a dot are none). A job's
 //! place begins at its first key. Values are what was written, `extends`, `!reference` and `default` worked out, and beside it:
 //!
+//! - both: `pairs: [{key, value}]` (their own `variables`);
 //! - a pipeline: `includes: [{kind: local | remote | template | project | component, text, ref, pinned, read}]`;
 //! - a job: `name`, `commands` of its three scripts (see `ci::script`; nothing looks at how `after_script` ends), `images` it runs in, taken
 //!   apart, variables with known values put in, `soft` (a failure of it does not fail the pipeline), `merge_requests` (it may run for one),
@@ -23,7 +24,7 @@ use probity_value::{Map, Span, Value, yaml};
 use crate::ci::collect::{Claim, File, Language, Outcome, collect_with, has_key};
 use crate::ci::image::image;
 use crate::ci::script::{Shell, sequence};
-use crate::ci::{Fields, items, scalar};
+use crate::ci::{Fields, items, pairs, scalar};
 use merge::Union;
 
 /// Claims `.gitlab-ci.yml`, `*.gitlab-ci.yml`, what they include, and files below `.gitlab/` and `.gitlab-ci/` that hold jobs.
@@ -239,6 +240,7 @@ fn read_pipeline(file: &File, value: &Value, union: &Union<'_>, paths: &[&str], 
         list.push(fields.at(include.span));
     }
     facts.put("includes", Value::list(list, map.get("include").map_or(span, |include| include.span)));
+    facts.put("pairs", pairs(map.get("variables"), span));
     let around = facts.clone().at(span);
     let name = file.path.rsplit('/').next().unwrap_or(&file.path);
     let head = map.iter().next().map_or(span, |(_, entry)| entry.key);
@@ -265,6 +267,8 @@ fn job(name: &str, entry: &probity_value::Entry, union: &Union<'_>, pipeline: &V
     let mut fields = Fields(merged);
     fields.text("name", Some(name), entry.key);
     let variables = union.variables(&fields.0);
+    let own = pairs(entry.value.get("variables"), span);
+    fields.put("pairs", own);
     let mut commands = Vec::new();
     for key in ["before_script", "script", "after_script"] {
         let Some(script) = fields.0.get(key) else { continue };

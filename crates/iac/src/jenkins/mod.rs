@@ -3,7 +3,7 @@
 //! Types and ids: `jenkins.pipeline` (the file), `jenkins.stage` (`stages.Build`) and `jenkins.step` (`stages.Build.steps[0]`,
 //! `post.always.steps[0]`). Values:
 //!
-//! - a pipeline: `declarative`, `agent`, `images`, `options: [names]`, `environment`, `parameters: [{kind, name, default}]`, `libraries:
+//! - a pipeline: `declarative`, `agent`, `images`, `options: [names]`, `environment` and `pairs: [{key, value}]` of it, `parameters: [{kind, name, default}]`, `libraries:
 //!   [{text, name, version, pinned}]`;
 //! - a stage: `name`, `agent`, `images`, `environment`, `input` (somebody must agree), `deploys`, `soft`, `pipeline`;
 //! - a step: `kind` (`sh`, `echo`, ...), `code` and `commands` of its script, `inserted: [{expression}]` (what Groovy puts into its text), `leaks` (those

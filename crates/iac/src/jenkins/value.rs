@@ -11,7 +11,7 @@ use super::groovy::{Argument, Expression, Parsed, Statement};
 use crate::ci::image::image;
 use crate::ci::placed::Placed;
 use crate::ci::script::{Shell, commands};
-use crate::ci::{Fields, Ids, at_run_time, key};
+use crate::ci::{Fields, Ids, at_run_time, key, pairs};
 
 const MAX_SUBJECTS: usize = 20_000;
 const DEPLOYS: &[&str] = &["deploy", "release", "publish", "promote", "production", "prod"];
@@ -215,7 +215,9 @@ impl Builder<'_> {
             }
         }
         let place = content.iter().find(|statement| statement.name == "environment").map_or(span, |one| self.span(&one.range));
-        fields.put("environment", Value::map(environment, place));
+        let environment = Value::map(environment, place);
+        fields.put("pairs", pairs(Some(&environment), place));
+        fields.put("environment", environment);
         fields
     }
 
