@@ -221,15 +221,11 @@ fn service(name: &str, head: Span, value: &Value) -> Fields {
         fields.put("pairs", self::key_values(&variables));
         fields.put("variables", variables);
     }
-    let images = value.get("image").map(|reference| match reference.as_str() {
-        Some(text) => image(text, reference.span),
-        None => {
-            let mut parts = Fields::default();
-            for part in ["reference", "registry", "repository", "tag", "digest", "pinned"] {
-                parts.put(part, reference.clone());
-            }
-            parts.at(reference.span)
-        }
+    // Of a name with an unknown end the parts before it stay known.
+    let images = value.get("image").map(|reference| match (reference.as_str(), reference.as_unknown()) {
+        (Some(text), _) => image(text, reference.span),
+        (None, Some(unknown)) => image(&format!("{}$", unknown.prefix), reference.span),
+        (None, None) => image("", reference.span),
     });
     fields.put("images", Value::list(images.into_iter().collect(), span));
     fields
@@ -297,7 +293,8 @@ fn mount(value: &Value) -> Value {
         return fields.at(span);
     };
     // `C:\data:/data`: the first colon is that of a drive.
-    let drive = text.as_bytes().get(1) == Some(&b':') && text.as_bytes().get(2).is_some_and(|byte| matches!(byte, b'\\' | b'/'));
+    let letter = text.as_bytes().first().is_some_and(u8::is_ascii_alphabetic);
+    let drive = letter && text.as_bytes().get(1) == Some(&b':') && text.as_bytes().get(2).is_some_and(|byte| matches!(byte, b'\\' | b'/'));
     let (first, rest) = match text.get(if drive { 2 } else { 0 }..).and_then(|rest| rest.find(':')) {
         Some(at) => {
             let at = at + if drive { 2 } else { 0 };

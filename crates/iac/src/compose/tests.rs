@@ -51,7 +51,7 @@ fn mounts_and_variables() {
     check("services: {a: {environment: [A=1=2, B]}}", "variables", r#"{"A":"1=2","B":null}"#);
     check("services: {a: {environment: {A: 1}}}", "variables", r#"{"A":1}"#);
     check("services: {a: {image: 'x:${T:-1}'}}", "images.0.tag", "\"1\"");
-    check("services: {a: {image: 'x:${T}'}}", "images.0.tag", "unknown from x:: `${T}` is known only when it runs");
+    check("services: {a: {image: 'x:${T}'}}", "images.0.tag", "unknown: `x:$` is known only when it runs");
 }
 
 #[test]

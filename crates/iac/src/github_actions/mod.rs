@@ -27,7 +27,8 @@ use probity_value::yaml;
 
 use crate::ci::collect::{Claim, Language, collect, has_key};
 
-/// Claims `.github/workflows/*.yml`, `action.yml`, `.github/dependabot.yml`, and other YAML files that look like workflows.
+/// Claims `.github/workflows/*.yml`, `action.yml`, `.github/dependabot.yml`, and other YAML files that look like
+/// workflows: those at the top, and those whose path speaks of workflows.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct GithubActionsSource;
 
@@ -73,7 +74,9 @@ fn named(path: &str) -> Option<Named> {
         _ if inside(".github/workflows/") => Named::Workflow,
         "action.yml" | "action.yaml" => Named::Action,
         "dependabot.yml" | "dependabot.yaml" if inside(".github/") => Named::Dependabot,
-        _ => Named::Other,
+        // A file by itself may be one too, wherever it came from.
+        _ if folder.is_empty() || path.contains("workflow") || path.contains(".github/") => Named::Other,
+        _ => return None,
     })
 }
 
