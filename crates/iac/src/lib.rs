@@ -2,8 +2,8 @@
 
 #![warn(clippy::indexing_slicing, clippy::string_slice)]
 
-pub mod chart;
 pub mod dockerfile;
+pub mod helm;
 pub mod kubernetes;
 pub mod suppress;
 pub mod terraform;

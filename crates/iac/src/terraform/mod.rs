@@ -10,7 +10,7 @@
 
 mod comments;
 mod eval;
-mod functions;
+pub(crate) mod functions;
 mod module;
 mod path;
 mod policy_document;

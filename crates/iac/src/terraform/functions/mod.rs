@@ -15,7 +15,7 @@ mod format;
 mod hash;
 mod network;
 mod numeric;
-mod pattern;
+pub(crate) mod pattern;
 mod set;
 mod string;
 mod support;

@@ -1,0 +1,1 @@
+//! Charts to subjects, suppressions and coverage.
