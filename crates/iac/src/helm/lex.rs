@@ -320,7 +320,7 @@ mod tests {
     use super::*;
 
     fn check(text: &str, expected: &[&str]) {
-        let shown: Vec<&str> = lex(text).unwrap().into_iter().map(|token| &text[token.range]).collect();
+        let shown: Vec<&str> = lex(text).unwrap().into_iter().map(|token| text.get(token.range).unwrap()).collect();
         assert_eq!(shown, expected, "for {text:?}");
     }
 

@@ -34,7 +34,7 @@ use crate::kubernetes::Ids;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct HelmSource;
 
-const ID: &str = "helm";
+const ID: &str = "helm-chart";
 
 /// Bytes of stack for rendering: templates may call each other deep.
 const STACK: usize = 256 << 20;
@@ -151,8 +151,8 @@ fn chart(folder: &str, scope: &Scope<'_>, collected: &mut Collected, notes: &mut
     let root: Arc<str> = folder.into();
     let switched = match values::process(&mut chart) {
         Ok(switched) => switched,
-        Err(message) => {
-            notes.say(Level::Error, "helm-values", &chart.meta_path, Span::NONE, message.clone());
+        Err((message, span)) => {
+            notes.say(Level::Error, "helm-values", &chart.meta_path, span, message.clone());
             render::skip_all(&chart, &message, true, notes);
             return;
         }
@@ -179,7 +179,7 @@ fn chart(folder: &str, scope: &Scope<'_>, collected: &mut Collected, notes: &mut
         switched_off(off, notes);
     }
     let mut ids = Ids::default();
-    let marks = place::Marks { marker: outputs.marker, reasons: &outputs.reasons };
+    let marks = place::Marks { marker: outputs.marker, reasons: &outputs.reasons, sources: scope.sources };
     for output in &outputs.outputs {
         let found = place::read(&output.rendered, &output.source, &root, &mut ids, &marks, notes);
         collected.subjects.extend(found.subjects);

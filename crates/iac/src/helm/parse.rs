@@ -510,7 +510,7 @@ mod tests {
     fn what_is_wrong() {
         let check = |text: &str, message: &str, at: &str| {
             let wrong = parse(text).unwrap_err();
-            assert_eq!((&*wrong.message, &text[wrong.range.clone()]), (message, at), "for {text:?}");
+            assert_eq!((&*wrong.message, text.get(wrong.range.clone()).unwrap()), (message, at), "for {text:?}");
         };
         check("{{ nope 1 }}", "function `nope` does not exist", "nope");
         check("{{ if true }}{{ $x := 1 }}{{ end }}{{ $x }}", "variable `$x` is not defined", "$x");

@@ -3,10 +3,11 @@
 //! The text is read as any manifest; then each span is moved from the text to the bytes of the template it came from, what cannot be
 //! known becomes unknown, and what came straight from values says so.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use probity_core::{Level, Suppression, SuppressionReach};
-use probity_value::{Data, Entry, FileId, Map, Origin, OriginStep, Span, Unknown, UnknownKind, Value};
+use probity_value::{Data, Entry, FileId, Map, Origin, OriginStep, SourceMap, Span, Unknown, UnknownKind, Value};
 
 use super::exec::Rendered;
 use super::load::{Notes, Source};
@@ -24,6 +25,8 @@ const MAX_STEPS: usize = 4;
 pub(super) struct Marks<'a> {
     pub(super) marker: char,
     pub(super) reasons: &'a [String],
+    /// Takes a template in again where several objects came from the same bytes of it.
+    pub(super) sources: &'a SourceMap,
 }
 
 /// What one template gave.
@@ -47,8 +50,12 @@ pub(super) fn read(rendered: &Rendered, source: &Source, root: &Arc<str>, ids: &
     }
     let mut found = Found::default();
     let count = outcome.objects.len();
+    let asked = outcome.suppressions.iter().any(|one| one.reach == SuppressionReach::Subject);
+    let mut apart = Apart { taken: Vec::new(), asked };
+    let mut spans: BTreeMap<(u32, u32), Span> = BTreeMap::new();
     for mut object in outcome.objects {
-        let span = mover.outer_span(object.span);
+        let span = apart.own(mover.outer_span(object.span), source, marks.sources);
+        spans.insert((object.span.start, object.span.end), span);
         object.value = mover.value(object.value);
         object.span = span;
         if lost_in(&object.kind, marks.marker).is_some() || object.value.is_unknown() {
@@ -58,6 +65,9 @@ pub(super) fn read(rendered: &Rendered, source: &Source, root: &Arc<str>, ids: &
             continue;
         }
         let mut subject = ids.subject(object, root);
+        if subject.head.file == source.file {
+            subject.head.file = subject.span.file;
+        }
         if subject.head.file != subject.span.file || subject.head.start < subject.span.start || subject.head.end > subject.span.end {
             subject.head = subject.span;
         }
@@ -66,7 +76,10 @@ pub(super) fn read(rendered: &Rendered, source: &Source, root: &Arc<str>, ids: &
     for mut suppression in outcome.suppressions {
         suppression.span = mover.span(suppression.span);
         suppression.target = match suppression.reach {
-            SuppressionReach::Subject => mover.outer_span(suppression.target),
+            SuppressionReach::Subject => match spans.get(&(suppression.target.start, suppression.target.end)) {
+                Some(span) => *span,
+                None => mover.outer_span(suppression.target),
+            },
             SuppressionReach::Lines => mover.span(suppression.target),
             SuppressionReach::File => Span::new(source.file, 0..source.text.len()),
         };
@@ -85,6 +98,30 @@ pub(super) fn read(rendered: &Rendered, source: &Source, root: &Arc<str>, ids: &
         notes.skip(&source.covered, why, fails);
     }
     found
+}
+
+/// Keeps objects apart that came from the same bytes of a template, as those of a loop do: what silences one must not silence the others.
+/// Each has a number of the text of its own.
+struct Apart {
+    taken: Vec<Span>,
+    /// Whether anything is to be silenced at all.
+    asked: bool,
+}
+
+/// Objects of one template that are kept apart.
+const MAX_APART: usize = 200;
+
+impl Apart {
+    fn own(&mut self, span: Span, source: &Source, sources: &SourceMap) -> Span {
+        let shared =
+            self.taken.iter().any(|other| span.start < other.end.max(other.start + 1) && other.start < span.end.max(span.start + 1));
+        if !self.asked || !shared || self.taken.len() >= MAX_APART {
+            self.taken.push(span);
+            return span;
+        }
+        self.taken.push(span);
+        Span { file: sources.add(Arc::clone(&source.path), Arc::clone(&source.text)), ..span }
+    }
 }
 
 /// A file that is a manifest as it stands, as if it had been rendered.

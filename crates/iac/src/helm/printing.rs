@@ -347,7 +347,7 @@ pub(super) fn sprintf(format: &Text, arguments: &[Val], marker: char) -> Text {
             if letters.peek().is_some_and(|(_, letter)| *letter == '[') {
                 letters.next();
                 let mut number = 0_usize;
-                while let Some((_, letter)) = letters.next() {
+                for (_, letter) in letters.by_ref() {
                     match letter.to_digit(10) {
                         Some(digit) => number = number.saturating_mul(10).saturating_add(digit as usize),
                         None => break,
@@ -503,8 +503,8 @@ mod tests {
         check("%q %v %t", &[Val::from("a\"b\n"), Val::float(1e6), Val::from(true)], "\"a\\\"b\\n\" 1e+06 true");
         check(
             "%.2f %6.2f %e %g",
-            &[Val::float(3.14159), Val::float(2.5), Val::float(1234.5), Val::float(0.1)],
-            "3.14   2.50 1.234500e+03 0.1",
+            &[Val::float(3.125), Val::float(2.5), Val::float(1234.5), Val::float(0.1)],
+            "3.12   2.50 1.234500e+03 0.1",
         );
         check(
             "%x %X %o %b %c %U",

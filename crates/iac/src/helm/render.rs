@@ -135,8 +135,8 @@ pub(super) fn render(root: &Chart, scope: &Scope<'_>, incomplete: bool, notes: &
     let mut outputs = Outputs { outputs: Vec::new(), marker: marker(root), reasons: Vec::new() };
     let values = match values::coalesced(root, &Map::new()) {
         Ok(values) => values,
-        Err(message) => {
-            notes.say(Level::Error, "helm-values", &root.meta_path, Span::NONE, message.clone());
+        Err((message, span)) => {
+            notes.say(Level::Error, "helm-values", &root.meta_path, span, message.clone());
             skip_all(root, &message, true, notes);
             return outputs;
         }

@@ -1,13 +1,15 @@
 //! The values of a chart and its subcharts, merged as Helm merges them, and which dependencies they switch on.
 
+use probity_value::Span;
+
 use super::load::{Chart, Dependency};
 use super::semver::{Constraint, Version};
 use super::value::{Data, Map, Val, deep_copy};
 
 const GLOBAL: &str = "global";
 
-/// What is wrong with values, for a person.
-type Merge<T> = Result<T, String>;
+/// What is wrong with values, for a person, and where.
+type Merge<T> = Result<T, (String, Span)>;
 
 fn copied(map: &Map) -> Map {
     deep_copy(&Val::from(map.clone())).as_map().cloned().unwrap_or_else(Map::new)
@@ -31,7 +33,10 @@ fn coalesce(chart: &Chart, target: &Map, merge: bool) -> Merge<()> {
             }
             Some(value) => match value.as_map() {
                 Some(map) => map.clone(),
-                None => return Err(format!("the values under `{}` must be a map, for they are those of a subchart", child.name)),
+                None => {
+                    let span = chart.values.get(&child.name).map_or(Span::NONE, |value| value.span);
+                    return Err((format!("the values under `{}` must be a map, for they are those of a subchart", child.name), span));
+                }
             },
         };
         globals(&below, target);
@@ -142,7 +147,7 @@ pub(super) struct Missing {
     pub(super) chart_path: std::sync::Arc<str>,
     pub(super) covered: std::sync::Arc<str>,
     pub(super) name: String,
-    pub(super) span: probity_value::Span,
+    pub(super) span: Span,
     /// A chart of that name is there, in another version.
     pub(super) other_version: Option<String>,
 }

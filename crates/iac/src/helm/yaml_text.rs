@@ -130,7 +130,7 @@ impl Writer {
         let breaks = text.contains('\n');
         if breaks && !key && looks.block {
             self.literal(text, indent + 2, from);
-        } else if !breaks && !is_other(text) && looks.plain && !(key && text.is_empty()) {
+        } else if !breaks && !is_other(text) && looks.plain {
             self.folded(text, indent + 2, key, from);
         } else if !breaks && !is_other(text) && looks.single {
             self.push(&format!("'{}'", text.replace('\'', "''")), from);

@@ -49,7 +49,7 @@ pub(super) const TABLE: &[Function] = &[
             _ => 0,
         };
         let seconds = nanoseconds.unsigned_abs() / 1_000_000_000;
-        let exact = nanoseconds.unsigned_abs() % 1_000_000_000 == 0;
+        let exact = nanoseconds.unsigned_abs().is_multiple_of(1_000_000_000);
         for (unit, name) in [(31_536_000, "y"), (2_592_000, "mo"), (86_400, "d"), (3600, "h"), (60, "m"), (1, "s")] {
             if seconds > unit || (seconds == unit && !exact) {
                 return Ok(format!("{}{name}", seconds / unit).into());
