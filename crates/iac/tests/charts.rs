@@ -71,7 +71,9 @@ fn keyed(values: impl Iterator<Item = Value>) -> Objects {
 
 fn ours(chart: &Path) -> (Objects, Collected) {
     let collected = collect(chart);
-    (keyed(collected.subjects.iter().map(|subject| subject.value.clone())), collected)
+    let root = chart.file_name().unwrap().to_str().unwrap();
+    let own = collected.subjects.iter().filter(|subject| &*subject.root == root);
+    (keyed(own.map(|subject| subject.value.clone())), collected)
 }
 
 /// The first place where two values differ; what is unknown here may be anything there.
@@ -150,7 +152,8 @@ fn objects_are_those_of_helm_where_it_is_installed() {
         let text = String::from_utf8(output.stdout).unwrap();
         let (documents, problems) = parse_with(&text, FileId::NONE, options);
         assert!(!problems.iter().any(|problem| problem.fatal), "{name}: {problems:?}");
-        let documents: Vec<Value> = documents.into_iter().map(|document| document.value).filter(|value| !value.is_null()).collect();
+        let is_object = |value: &Value| value.get("kind").is_some() && value.get("apiVersion").is_some();
+        let documents: Vec<Value> = documents.into_iter().map(|document| document.value).filter(is_object).collect();
         let (ours, collected) = ours(&chart);
         let differences = compare(&ours, &keyed(documents.iter().cloned()));
         if differences.is_empty() && update {

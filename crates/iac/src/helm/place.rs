@@ -38,6 +38,8 @@ pub(super) struct Found {
 
 /// Reads what a template gave.
 pub(super) fn read(rendered: &Rendered, source: &Source, root: &Arc<str>, ids: &mut Ids, marks: &Marks<'_>, notes: &mut Notes) -> Found {
+    let parted = parted(rendered);
+    let rendered = parted.as_ref().unwrap_or(rendered);
     let text = rendered.text.as_str();
     let outcome = kubernetes::read_text(text, RENDERED, &source.path);
     let mover = Mover { inner: rendered.text.marks(), outer: &rendered.outer, source, text, marks };
@@ -98,6 +100,42 @@ pub(super) fn read(rendered: &Rendered, source: &Source, root: &Arc<str>, ids: &
         notes.skip(&source.covered, why, fails);
     }
     found
+}
+
+/// The text with a line end behind each `---` that begins a line and is followed by something: Helm parts documents there, where readers of
+/// YAML do not. `None` where there is no such place.
+fn parted(rendered: &Rendered) -> Option<Rendered> {
+    let whole = rendered.text.as_str();
+    let mut places = Vec::new();
+    let mut start = 0;
+    for line in whole.split_inclusive('\n') {
+        if let Some(rest) = line.strip_prefix("---")
+            && !rest.trim_start().is_empty()
+            && !(rest.starts_with([' ', '\t']) && rest.trim_start().starts_with('#'))
+        {
+            places.push(start + 3);
+        }
+        start += line.len();
+    }
+    if places.is_empty() {
+        return None;
+    }
+    let mut text = TextBuffer::default();
+    let mut outer = Vec::new();
+    let mut from = 0;
+    let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+    for (count, at) in places.iter().copied().chain([whole.len()]).enumerate() {
+        text.push(&rendered.text.part(from, at), &Place::NONE);
+        outer.extend(place_at(&rendered.outer, offset(from)).map(|place| Mark { at: offset(from + count), place }));
+        let first = rendered.outer.partition_point(|mark| mark.at <= offset(from));
+        let within = rendered.outer.get(first..).unwrap_or_default().iter().take_while(|mark| mark.at < offset(at));
+        outer.extend(within.map(|mark| Mark { at: mark.at + offset(count), place: mark.place.clone() }));
+        if at < whole.len() {
+            text.push_str("\n", &Place::NONE);
+        }
+        from = at;
+    }
+    Some(Rendered { text: text.finish(), outer })
 }
 
 /// Keeps objects apart that came from the same bytes of a template, as those of a loop do: what silences one must not silence the others.

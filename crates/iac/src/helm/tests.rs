@@ -508,3 +508,17 @@ fn a_marker_in_the_chart_is_no_way_to_be_unknown() {
     let (collected, _) = collect(&[("Chart.yaml", CHART), ("templates/a.yaml", template)]);
     assert!(collected.subjects[0].value.find_unknown().is_none());
 }
+
+#[test]
+fn documents_are_parted_as_helm_parts_them() {
+    let template = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n---\n{{- if true }}\n{{- end -}}\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Chart.Name }}\n---\n{{- /* x */ -}}\napiVersion: v1\nkind: Pod\n";
+    let found = collect(&[("Chart.yaml", CHART), ("templates/a.yaml", &template)]);
+    assert_eq!(
+        lines(&found)[..3],
+        [
+            ":ConfigMap/default/a templates/a.yaml:1-4",
+            ":ConfigMap/default/c templates/a.yaml:8-11",
+            ":Pod/default/#1 templates/a.yaml:14-15"
+        ]
+    );
+}
