@@ -133,10 +133,63 @@ impl Writer {
         } else if !breaks && !is_other(text) && looks.plain {
             self.folded(text, indent + 2, key, from);
         } else if !breaks && !is_other(text) && looks.single {
-            self.push(&format!("'{}'", text.replace('\'', "''")), from);
+            self.single(text, indent + 2, key, from);
         } else {
-            self.push(&double(text), from);
+            self.double(text, indent + 2, key, from);
         }
+    }
+
+    /// In single quotes, broken at spaces where the line is long.
+    fn single(&mut self, text: &str, indent: usize, key: bool, from: Option<&Arc<OriginStep>>) {
+        let doubled = text.replace('\'', "''");
+        if key || self.column + doubled.chars().count() < WIDTH {
+            return self.push(&format!("'{doubled}'"), from);
+        }
+        let mut line = String::from("'");
+        let mut spaces = false;
+        for (at, letter) in text.char_indices() {
+            let last = at + 1 == text.len();
+            let next_is_space = text.get(at + 1..).is_some_and(|rest| rest.starts_with(' '));
+            if letter == ' ' && !spaces && at > 0 && !last && !next_is_space && self.column + line.chars().count() > WIDTH {
+                self.push(&line, from);
+                line.clear();
+                self.line(indent);
+            } else {
+                line.push(letter);
+                if letter == '\'' {
+                    line.push(letter);
+                }
+            }
+            spaces = letter == ' ';
+        }
+        line.push('\'');
+        self.push(&line, from);
+    }
+
+    /// In double quotes, broken at spaces where the line is long.
+    fn double(&mut self, text: &str, indent: usize, key: bool, from: Option<&Arc<OriginStep>>) {
+        let mut line = String::from("\"");
+        let mut length = 1;
+        let mut spaces = false;
+        for (at, letter) in text.char_indices() {
+            let last = at + 1 == text.len();
+            if letter == ' ' && !key && !spaces && at > 0 && !last && self.column + length > WIDTH {
+                self.push(&line, from);
+                line.clear();
+                self.line(indent);
+                if text.get(at + 1..).is_some_and(|rest| rest.starts_with(' ')) {
+                    line.push('\\');
+                }
+                length = line.len();
+            } else {
+                let before = line.len();
+                push_escaped(letter, &mut line);
+                length += line.get(before..).map_or(0, |added| added.chars().count());
+            }
+            spaces = letter == ' ';
+        }
+        line.push('"');
+        self.push(&line, from);
     }
 
     fn folded(&mut self, text: &str, indent: usize, key: bool, from: Option<&Arc<OriginStep>>) {
@@ -387,32 +440,26 @@ fn is_time(text: &str) -> bool {
     matches!(parts[..], [hour, minute, second] if number(hour, 0, 23) && number(minute, 0, 59) && number(second, 0, 59))
 }
 
-fn double(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
-    out.push('"');
-    for letter in text.chars() {
-        match letter {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\0' => out.push_str("\\0"),
-            '\u{7}' => out.push_str("\\a"),
-            '\u{8}' => out.push_str("\\b"),
-            '\t' => out.push_str("\\t"),
-            '\n' => out.push_str("\\n"),
-            '\u{b}' => out.push_str("\\v"),
-            '\u{c}' => out.push_str("\\f"),
-            '\r' => out.push_str("\\r"),
-            '\u{1b}' => out.push_str("\\e"),
-            '\u{85}' => out.push_str("\\N"),
-            '\u{2028}' => out.push_str("\\L"),
-            '\u{2029}' => out.push_str("\\P"),
-            '\u{feff}' => out.push_str("\\uFEFF"),
-            other if !is_printable(other) => out.push_str(&format!("\\x{:02X}", u32::from(other))),
-            other => out.push(other),
-        }
+fn push_escaped(letter: char, out: &mut String) {
+    match letter {
+        '"' => out.push_str("\\\""),
+        '\\' => out.push_str("\\\\"),
+        '\0' => out.push_str("\\0"),
+        '\u{7}' => out.push_str("\\a"),
+        '\u{8}' => out.push_str("\\b"),
+        '\t' => out.push_str("\\t"),
+        '\n' => out.push_str("\\n"),
+        '\u{b}' => out.push_str("\\v"),
+        '\u{c}' => out.push_str("\\f"),
+        '\r' => out.push_str("\\r"),
+        '\u{1b}' => out.push_str("\\e"),
+        '\u{85}' => out.push_str("\\N"),
+        '\u{2028}' => out.push_str("\\L"),
+        '\u{2029}' => out.push_str("\\P"),
+        '\u{feff}' => out.push_str("\\uFEFF"),
+        other if !is_printable(other) => out.push_str(&format!("\\x{:02X}", u32::from(other))),
+        other => out.push(other),
     }
-    out.push('"');
-    out
 }
 
 #[cfg(test)]
