@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::rc::Rc;
 
-use probity_value::{FileId, Span};
+use probity_value::{FileId, Span, UnknownKind};
 
 use super::functions::{Call, Function, Problem};
 use super::parse::{Body, Branch, Command, Node, NodeKind, Operand, OperandKind, Pipe, parse};
@@ -28,12 +28,24 @@ pub(super) struct Stop {
 pub(super) enum StopKind {
     /// The template is wrong, or wrong with these values.
     Wrong,
-    /// `fail` or `required`: the chart wants other values.
-    Needs,
     /// The way it goes on cannot be known.
     Unknowable,
     /// A limit of size or steps.
     Limit,
+}
+
+/// Why something cannot be known.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Reason {
+    pub(super) kind: UnknownKind,
+    pub(super) text: String,
+}
+
+/// Something a chart asks its user for with `required` or `fail`.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Need {
+    pub(super) message: String,
+    pub(super) span: Span,
 }
 
 /// A template with a name.
@@ -87,7 +99,9 @@ pub(super) struct Engine<'a> {
     /// The character that marks what cannot be known.
     pub(super) marker: char,
     /// Why things cannot be known, by number.
-    pub(super) reasons: Vec<String>,
+    pub(super) reasons: Vec<Reason>,
+    /// What was asked for while the template at hand ran.
+    pub(super) needs: Vec<Need>,
     limits: Limits,
     left: Limits,
     out: TextBuffer,
@@ -110,6 +124,7 @@ impl<'a> Engine<'a> {
             templates: HashMap::new(),
             marker,
             reasons: Vec::new(),
+            needs: Vec::new(),
             limits,
             left: limits,
             out: TextBuffer::default(),
@@ -144,6 +159,7 @@ impl<'a> Engine<'a> {
         self.depth = 0;
         self.calls = 0;
         self.given = None;
+        self.needs = Vec::new();
         let Some(named) = self.templates.get(name).cloned() else {
             return Err(wrong(format!("template `{name}` does not exist"), Span::NONE));
         };
@@ -246,15 +262,23 @@ impl<'a> Engine<'a> {
     }
 
     /// The number of a reason why something cannot be known.
-    pub(super) fn reason(&mut self, reason: &str) -> u8 {
-        let known = self.reasons.iter().position(|known| known == reason);
+    pub(super) fn reason(&mut self, kind: UnknownKind, text: &str) -> u8 {
+        let known = self.reasons.iter().position(|known| known.text == text);
         let index = known.unwrap_or_else(|| {
             if self.reasons.len() < MAX_REASONS {
-                self.reasons.push(reason.to_owned());
+                self.reasons.push(Reason { kind, text: text.to_owned() });
             }
             self.reasons.len() - 1
         });
         u8::try_from(index).unwrap_or(0)
+    }
+
+    /// Notes what the chart asks for.
+    pub(super) fn need(&mut self, message: &str, span: Span) {
+        let need = Need { message: message.trim().to_owned(), span: span.or(self.caller.unwrap_or(Span::NONE)) };
+        if self.needs.len() < MAX_REASONS && !self.needs.contains(&need) {
+            self.needs.push(need);
+        }
     }
 
     fn span(&self, range: &Range<usize>) -> Span {
@@ -267,7 +291,7 @@ impl<'a> Engine<'a> {
     }
 
     fn unknowable(&self, lost: Lost, what: &str, span: Span) -> Stop {
-        let reason = self.reasons.get(usize::from(lost.reason)).map_or("it is not known", String::as_str);
+        let reason = self.reasons.get(usize::from(lost.reason)).map_or("it is not known", |reason| &reason.text);
         Stop { kind: StopKind::Unknowable, message: format!("{what} depends on something that cannot be known: {reason}"), span }
     }
 

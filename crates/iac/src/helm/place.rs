@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use probity_core::{Level, Suppression, SuppressionReach};
-use probity_value::{Data, Entry, FileId, Map, Origin, OriginStep, SourceMap, Span, Unknown, UnknownKind, Value};
+use probity_value::{Data, Entry, FileId, Map, Origin, OriginStep, SourceMap, Span, Unknown, Value};
 
-use super::exec::Rendered;
+use super::exec::{Reason, Rendered};
 use super::load::{Notes, Source};
 use super::text::{Mark, Place, Text, TextBuffer, place_at};
 use super::value::lost_in;
@@ -24,7 +24,7 @@ const MAX_STEPS: usize = 4;
 /// What to turn back into unknowns.
 pub(super) struct Marks<'a> {
     pub(super) marker: char,
-    pub(super) reasons: &'a [String],
+    pub(super) reasons: &'a [Reason],
     /// Takes a template in again where several objects came from the same bytes of it.
     pub(super) sources: &'a SourceMap,
 }
@@ -239,8 +239,7 @@ impl Mover<'_> {
         let lost = lost_in(text, self.marks.marker)?;
         let reason = self.marks.reasons.get(usize::from(lost.reason))?;
         let prefix = text.split(self.marks.marker).next().unwrap_or_default();
-        let unknown =
-            Unknown { kind: UnknownKind::Function, reason: reason.as_str().into(), set: true, prefix: prefix.into(), decoded: None };
+        let unknown = Unknown { kind: reason.kind, reason: reason.text.as_str().into(), set: true, prefix: prefix.into(), decoded: None };
         Some(Data::Unknown(Arc::new(unknown)))
     }
 

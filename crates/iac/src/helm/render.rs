@@ -7,7 +7,7 @@ use std::sync::Arc;
 use probity_core::{Level, Scope};
 use probity_value::Span;
 
-use super::exec::{Engine, Limits, Rendered, Stop, StopKind};
+use super::exec::{Engine, Limits, Need, Reason, Rendered, Stop, StopKind};
 use super::functions;
 use super::load::{Chart, Content, Notes, Source};
 use super::parse::parse;
@@ -127,7 +127,7 @@ pub(super) struct Outputs {
     pub(super) outputs: Vec<Output>,
     /// The character that marks what cannot be known, and the reasons by number.
     pub(super) marker: char,
-    pub(super) reasons: Vec<String>,
+    pub(super) reasons: Vec<Reason>,
 }
 
 /// Renders a chart whose dependencies are settled. `incomplete` says that one of them is not here.
@@ -168,7 +168,7 @@ pub(super) fn render(root: &Chart, scope: &Scope<'_>, incomplete: bool, notes: &
             Err(wrong) => {
                 broken.push(name);
                 let stop = Stop { kind: StopKind::Wrong, message: wrong.message, span: Span::new(source.file, wrong.range) };
-                failed(source, &stop, false, notes);
+                failed(source, &stop, false, false, notes);
             }
         }
     }
@@ -185,9 +185,11 @@ pub(super) fn render(root: &Chart, scope: &Scope<'_>, incomplete: bool, notes: &
         template.set("Name", Val::from(name.as_str()));
         template.set("BasePath", Val::from(base.as_str()));
         data.set("Template", template.into());
-        match engine.render(name, data.clone().into()) {
+        let result = engine.render(name, data.clone().into());
+        asks(source, &engine.needs, result.is_ok(), notes);
+        match result {
             Ok(rendered) => outputs.outputs.push(Output { source: source.clone(), rendered }),
-            Err(stop) => failed(source, &stop, incomplete, notes),
+            Err(stop) => failed(source, &stop, incomplete, !engine.needs.is_empty(), notes),
         }
     }
     outputs.reasons.clone_from(&engine.reasons);
@@ -203,23 +205,34 @@ fn is_partial(name: &str) -> bool {
     name.rsplit_once('/').map_or(name, |(_, base)| base).starts_with('_')
 }
 
-/// Says that a template was not rendered.
-fn failed(source: &Source, stop: &Stop, incomplete: bool, notes: &mut Notes) {
-    // A template that comes from a dependency that is not here is nobody's fault.
+/// Says what a template asks its user for.
+fn asks(source: &Source, needs: &[Need], read: bool, notes: &mut Notes) {
+    for need in needs {
+        let message = format!("the chart asks for other values: {}", need.message);
+        notes.say(Level::Warning, "helm-needs-values", &source.path, need.span, message.clone());
+        if read {
+            notes.partly.push((Arc::clone(&source.covered), message, false));
+        }
+    }
+}
+
+/// Says that a template was not rendered. `incomplete`: a dependency is not here; `asked`: the chart asked for other values before.
+fn failed(source: &Source, stop: &Stop, incomplete: bool, asked: bool, notes: &mut Notes) {
+    // A template that comes from a dependency that is not here is nobody's fault, nor is what becomes of a chart without the values it
+    // asks for.
     let absent = incomplete && stop.kind == StopKind::Wrong && stop.message.contains("does not exist");
-    let (level, fails) = match stop.kind {
-        _ if absent => (Level::Warning, false),
-        StopKind::Wrong | StopKind::Limit => (Level::Error, true),
-        StopKind::Needs | StopKind::Unknowable => (Level::Warning, false),
+    let code = match stop.kind {
+        StopKind::Unknowable => "helm-unknowable",
+        StopKind::Limit => "helm-limit",
+        StopKind::Wrong => "helm-template",
     };
-    let (code, message) = match stop.kind {
-        StopKind::Needs => ("helm-needs-values", format!("the chart asks for other values: {}", stop.message)),
-        StopKind::Unknowable => ("helm-unknowable", stop.message.clone()),
-        StopKind::Limit => ("helm-limit", stop.message.clone()),
-        StopKind::Wrong => ("helm-template", stop.message.clone()),
+    let message = match (absent, asked) {
+        (true, _) => format!("{}; a dependency that may define it is not in `charts/`", stop.message),
+        (false, true) => format!("{}, after the chart asked for other values", stop.message),
+        (false, false) => stop.message.clone(),
     };
-    let message = if absent { format!("{message}; a dependency that may define it is not in `charts/`") } else { message };
-    notes.say(level, code, &source.path, stop.span, message.clone());
+    let fails = stop.kind == StopKind::Limit || !(absent || asked);
+    notes.say(if fails { Level::Error } else { Level::Warning }, code, &source.path, stop.span, message.clone());
     notes.skip(&source.covered, format!("not rendered: {message}"), fails);
 }
 

@@ -80,12 +80,6 @@ fn errors_say_where() {
     check("{{ trunc 3 }}", "helm-template at 1:4: `trunc` takes 2 arguments, not 1");
     check("x: {{ if }}", "helm-template at 1:10: a value is missing in `if`");
     check("x: {{ nope }}", "helm-template at 1:7: function `nope` does not exist");
-    check("{{ fail \"no luck\" }}", "helm-needs-values at 1:4: the chart asks for other values: no luck");
-    check(
-        "{{ required \"`host` is needed\" .Values.host }}",
-        "helm-needs-values at 1:4: the chart asks for other values: `host` is needed",
-    );
-    check("{{ .Values.a | fail }}", "helm-needs-values at 1:16: the chart asks for other values: x");
     check("{{ div 1 0 }}", "helm-template at 1:4: `div`: division by zero");
     check(
         "{{ tpl \"{{ nope }}\" . }}",
@@ -93,6 +87,27 @@ fn errors_say_where() {
     );
     check("{{ tpl \"{{ .Values.a.b }}\" . }}", "helm-template at 1:4: a string has no field `b`");
     check("{{ range .Values.a }}{{ end }}", "helm-template at 1:10: `range` cannot go over a string");
+}
+
+#[test]
+fn what_a_chart_asks_for_is_said_and_the_rest_goes_on() {
+    let check = |template: &str, text: &str, expected: &[&str]| {
+        let (texts, said) = rendered(&[("Chart.yaml", CHART), ("values.yaml", "a: x\n"), ("templates/a.yaml", template)]);
+        let shown = texts.first().map(|(_, text)| text.replace(|letter: char| ('\u{e000}'..='\u{f8ff}').contains(&letter), "?"));
+        assert_eq!((shown.as_deref().unwrap_or("none"), said), (text, expected.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>()));
+    };
+    check("a{{ fail \"no luck\" }}b", "ab", &["helm-needs-values at 1:5: the chart asks for other values: no luck"]);
+    check("{{ .Values.a | fail }}", "", &["helm-needs-values at 1:16: the chart asks for other values: x"]);
+    check("{{ required \"no a\" .Values.a }}", "x", &[]);
+    check("[{{ required \"no b\" .Values.b | quote }}]", "[\"??\"]", &["helm-needs-values at 1:5: the chart asks for other values: no b"]);
+    check(
+        "{{ $b := required \"no b\" .Values.b }}{{ .Values.b.c }}",
+        "none",
+        &[
+            "helm-needs-values at 1:10: the chart asks for other values: no b",
+            "helm-template at 1:41: `.b` is nil, so it has no `.c`, after the chart asked for other values",
+        ],
+    );
 }
 
 #[test]
@@ -259,20 +274,22 @@ fn a_broken_template_takes_no_other_with_it() {
             ("Chart.yaml", CHART),
             ("templates/a.yaml", MAP),
             ("templates/b.yaml", "a: {{ if }}\n"),
-            ("templates/c.yaml", "a: {{ required \"x\" .Values.x }}\n"),
+            ("templates/c.yaml", &format!("{MAP}data: {{a: {{{{ required \"x\" .Values.x }}}}}}\n")),
             ("templates/d.yaml", "apiVersion: v1\nkind: Pod\nmetadata: {name: [\n"),
             ("templates/e.yaml", "# nothing\n"),
         ],
         &[
-            ":ConfigMap/default/c templates/a.yaml:1-4",
+            ":ConfigMap/default/c templates/c.yaml:1-5",
+            ":ConfigMap/default/c#2 templates/a.yaml:1-4",
             "Error helm-template templates/b.yaml:1-1",
-            "Warning helm-needs-values templates/c.yaml:1-1",
+            "Warning helm-needs-values templates/c.yaml:5-5",
             "Error yaml-syntax templates/d.yaml:3-4",
             "read Chart.yaml 0",
             "read templates/a.yaml 1",
+            "read templates/c.yaml 1",
             "read templates/e.yaml 0",
             "skipped templates/b.yaml: not rendered: a value is missing in `if` fails",
-            "skipped templates/c.yaml: not rendered: the chart asks for other values: x",
+            "skipped templates/c.yaml: the chart asks for other values: x partly",
             "skipped templates/d.yaml: what the template gives is not valid YAML fails",
         ],
     );

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use base64::Engine as _;
-use probity_value::Span;
+use probity_value::{Span, UnknownKind};
 
-use super::super::exec::{Engine, Stop, StopKind, wrong};
+use super::super::exec::{Engine, Stop, wrong};
 use super::super::value::{Data, Files, Map, MapKind, Val};
 use super::super::yaml_text;
 use super::{Answer, Call, Function, through};
@@ -26,17 +26,14 @@ pub(super) const TABLE: &[Function] = &[
     through("lookup", 4, 4, |_| Ok(Map::new().into())),
 ];
 
-fn needs(call: &Call<'_, '_>, message: &str) -> Stop {
-    Stop { kind: StopKind::Needs, message: message.trim().to_owned(), span: call.span }
-}
-
-/// `fail`.
+/// `fail`: noted, and what follows runs all the same, so that nothing hides behind it.
 pub(super) fn fail(call: &mut Call<'_, '_>) -> Answer {
     let message = call.string(0)?;
-    Err(needs(call, &message).into())
+    call.engine.need(&message, call.span);
+    Ok(Val::from(""))
 }
 
-/// `required`.
+/// `required`: what is missing cannot be known.
 pub(super) fn required(call: &mut Call<'_, '_>) -> Answer {
     let value = call.any(1);
     let missing = match &value.data {
@@ -44,11 +41,13 @@ pub(super) fn required(call: &mut Call<'_, '_>) -> Answer {
         Data::Str(text) => text.as_str().is_empty(),
         _ => false,
     };
-    if missing {
-        let message = call.string(0)?;
-        return Err(needs(call, &message).into());
+    if !missing {
+        return Ok(value);
     }
-    Ok(value)
+    let message = call.string(0)?;
+    call.engine.need(&message, call.span);
+    let reason = call.engine.reason(UnknownKind::Variable, &format!("the chart asks for a value: {}", message.trim()));
+    Ok(Val::lost(reason, true))
 }
 
 /// A method of `.Files`, or the content of a file named as a field.

@@ -15,7 +15,7 @@ mod strings;
 
 use std::rc::Rc;
 
-use probity_value::Span;
+use probity_value::{Span, UnknownKind};
 
 use super::exec::{Engine, Stop, wrong};
 use super::printing;
@@ -194,7 +194,7 @@ impl Call<'_, '_> {
 
     /// Something that cannot be known, for a reason.
     fn lost(&mut self, reason: &str) -> Val {
-        let reason = self.engine.reason(reason);
+        let reason = self.engine.reason(UnknownKind::Function, reason);
         Val::lost(reason, true)
     }
 
