@@ -77,6 +77,8 @@ pub(super) struct Limits {
 
 /// Bytes one text may have.
 pub(super) const MAX_TEXT: usize = 8 << 20;
+/// How many templates of a chart may use up their limits.
+const TOTAL: u64 = 8;
 /// Nested blocks, calls and parentheses together.
 const MAX_DEPTH: usize = 1200;
 /// Nested `include`, `template` and `tpl`.
@@ -103,7 +105,10 @@ pub(super) struct Engine<'a> {
     /// What was asked for while the template at hand ran.
     pub(super) needs: Vec<Need>,
     limits: Limits,
+    /// What is left for the template at hand.
     left: Limits,
+    /// What is left for the whole chart.
+    total: Limits,
     out: TextBuffer,
     outer: Vec<Mark>,
     /// The call in the rendered template that is being run.
@@ -127,6 +132,7 @@ impl<'a> Engine<'a> {
             needs: Vec::new(),
             limits,
             left: limits,
+            total: Limits { steps: limits.steps.saturating_mul(TOTAL), bytes: limits.bytes.saturating_mul(8) },
             out: TextBuffer::default(),
             outer: Vec::new(),
             caller: None,
@@ -151,7 +157,8 @@ impl<'a> Engine<'a> {
 
     /// Renders one template with its own limits.
     pub(super) fn render(&mut self, name: &str, data: Val) -> Run<Rendered> {
-        self.left = self.limits;
+        self.left = Limits { steps: self.limits.steps.min(self.total.steps), bytes: self.limits.bytes.min(self.total.bytes) };
+        let given = self.left;
         self.out = TextBuffer::default();
         self.outer = Vec::new();
         self.caller = None;
@@ -164,19 +171,21 @@ impl<'a> Engine<'a> {
             return Err(wrong(format!("template `{name}` does not exist"), Span::NONE));
         };
         let result = self.run(&named, data);
+        self.total.steps = self.total.steps.saturating_sub(given.steps - self.left.steps);
+        self.total.bytes = self.total.bytes.saturating_sub(given.bytes - self.left.bytes);
         let text = std::mem::take(&mut self.out).finish();
         let mut outer = std::mem::take(&mut self.outer);
         result?;
-        if !text.as_str().contains("<no value>") {
-            return Ok(Rendered { text, outer });
-        }
         // The places in the template itself move as the text does.
-        let mut kept = Vec::with_capacity(outer.len());
-        for mark in outer.drain(..) {
-            let before = text.as_str().get(..mark.at as usize).unwrap_or_default().matches("<no value>").count() * "<no value>".len();
-            kept.push(Mark { at: mark.at.saturating_sub(u32::try_from(before).unwrap_or(u32::MAX)), place: mark.place });
+        let mut gone = text.as_str().match_indices("<no value>").map(|(at, _)| at).peekable();
+        let mut before = 0;
+        for mark in &mut outer {
+            while gone.next_if(|at| *at < mark.at as usize).is_some() {
+                before += "<no value>".len();
+            }
+            mark.at = mark.at.saturating_sub(u32::try_from(before).unwrap_or(u32::MAX));
         }
-        Ok(Rendered { text: text.replace("<no value>", &Text::from("")), outer: kept })
+        Ok(Rendered { text: text.replace("<no value>", &Text::from("")), outer })
     }
 
     fn run(&mut self, named: &Named, data: Val) -> Run<()> {
@@ -223,6 +232,7 @@ impl<'a> Engine<'a> {
             wrong(format!("text given to `tpl` is not a template: {} at `{excerpt}`", wrong_text.message), Span::NONE)
         })?;
         let kept = if parsed.defined.is_empty() { None } else { Some(self.templates.clone()) };
+        self.spend(if kept.is_some() { self.templates.len() as u64 } else { 0 }, Span::NONE)?;
         for (name, body) in parsed.defined {
             self.templates.insert(name, Named { body, file: FileId::NONE, given: Some(text.clone()) });
         }
@@ -408,6 +418,12 @@ impl<'a> Engine<'a> {
 
     fn range(&mut self, branch: &Branch, dot: &Val) -> Run<Flow> {
         let value = self.value_of(&branch.pipe, dot)?;
+        let length = match &value.data {
+            Data::List(list) => list.items().len(),
+            Data::Map(map) => map.len(),
+            _ => 0,
+        };
+        self.spend(length as u64 / 4, self.span(&branch.pipe.range))?;
         let pairs: Vec<(Val, Val)> = match &value.data {
             Data::Nil => Vec::new(),
             Data::List(list) => (0_i64..).map(Val::int).zip(list.items().iter().cloned()).collect(),
@@ -643,6 +659,8 @@ impl<'a> Engine<'a> {
             let wanted = if function.least == function.most { function.least.to_string() } else { format!("at least {}", function.least) };
             return Err(wrong(format!("`{}` takes {wanted} arguments, not {}", function.name, arguments.len()), span));
         }
+        let length: usize = arguments.iter().filter_map(Val::as_str).map(str::len).sum();
+        self.spend(length as u64 / 64, span)?;
         if function.deep {
             let mut weight = 0;
             for argument in &arguments {

@@ -172,7 +172,12 @@ impl Loader<'_, '_> {
         let ignore = rules.map(|bytes| Ignore::parse(&String::from_utf8_lossy(&bytes))).unwrap_or_default();
         let mut kept = Vec::new();
         for file in files {
-            if ignore.leaves_out(&file.name) {
+            if file.name == ".helmignore" {
+                if let Content::Tree(path) = &file.content {
+                    self.notes.read(path, 0);
+                }
+                kept.push(file);
+            } else if ignore.leaves_out(&file.name) {
                 if let Content::Tree(path) = &file.content {
                     self.notes.skip(path, "left out of the chart by `.helmignore`", false);
                 }

@@ -3,7 +3,7 @@
 //! The text is read as any manifest; then each span is moved from the text to the bytes of the template it came from, what cannot be
 //! known becomes unknown, and what came straight from values says so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use probity_core::{Level, Suppression, SuppressionReach};
@@ -53,11 +53,13 @@ pub(super) fn read(rendered: &Rendered, source: &Source, root: &Arc<str>, ids: &
     let mut found = Found::default();
     let count = outcome.objects.len();
     let asked = outcome.suppressions.iter().any(|one| one.reach == SuppressionReach::Subject);
-    let mut apart = Apart { taken: Vec::new(), asked };
-    let mut spans: BTreeMap<(u32, u32), Span> = BTreeMap::new();
+    let mut apart = Apart { taken: BTreeMap::new(), again: 0, asked };
+    let mut spans: BTreeMap<(u32, u32), Option<Span>> = BTreeMap::new();
     for mut object in outcome.objects {
-        let span = apart.own(mover.outer_span(object.span), source, marks.sources);
-        spans.insert((object.span.start, object.span.end), span);
+        let outer = mover.outer_span(object.span);
+        let own = apart.own(outer, source, marks.sources);
+        spans.insert((object.span.start, object.span.end), own);
+        let span = own.unwrap_or(outer);
         object.value = mover.value(object.value);
         object.span = span;
         if lost_in(&object.kind, marks.marker).is_some() || object.value.is_unknown() {
@@ -75,19 +77,29 @@ pub(super) fn read(rendered: &Rendered, source: &Source, root: &Arc<str>, ids: &
         }
         found.subjects.push(subject);
     }
+    let mut known = BTreeSet::new();
+    let mut crowded = false;
     for mut suppression in outcome.suppressions {
         suppression.span = mover.span(suppression.span);
         suppression.target = match suppression.reach {
             SuppressionReach::Subject => match spans.get(&(suppression.target.start, suppression.target.end)) {
-                Some(span) => *span,
+                Some(Some(span)) => *span,
+                Some(None) => {
+                    crowded = true;
+                    continue;
+                }
                 None => mover.outer_span(suppression.target),
             },
             SuppressionReach::Lines => mover.span(suppression.target),
             SuppressionReach::File => Span::new(source.file, 0..source.text.len()),
         };
-        if !found.suppressions.contains(&suppression) {
+        if known.insert((Arc::clone(&suppression.id), suppression.span, suppression.target)) {
             found.suppressions.push(suppression);
         }
+    }
+    if crowded {
+        let message = format!("more than {MAX_APART} objects come from the same bytes; what is to silence the others does not count");
+        notes.say(Level::Warning, "suppression-limit", &source.path, Span::NONE, message);
     }
     notes.read(&source.covered, found.subjects.len());
     if let Some((why, fails)) = outcome.skipped {
@@ -141,7 +153,10 @@ fn parted(rendered: &Rendered) -> Option<Rendered> {
 /// Keeps objects apart that came from the same bytes of a template, as those of a loop do: what silences one must not silence the others.
 /// Each has a number of the text of its own.
 struct Apart {
-    taken: Vec<Span>,
+    /// Bytes that were taken, by where they start; none of them touch.
+    taken: BTreeMap<u32, u32>,
+    /// Texts that were taken in again.
+    again: usize,
     /// Whether anything is to be silenced at all.
     asked: bool,
 }
@@ -150,15 +165,26 @@ struct Apart {
 const MAX_APART: usize = 200;
 
 impl Apart {
-    fn own(&mut self, span: Span, source: &Source, sources: &SourceMap) -> Span {
-        let shared =
-            self.taken.iter().any(|other| span.start < other.end.max(other.start + 1) && other.start < span.end.max(span.start + 1));
-        if !self.asked || !shared || self.taken.len() >= MAX_APART {
-            self.taken.push(span);
-            return span;
+    /// `None` where there are too many to keep apart.
+    fn own(&mut self, span: Span, source: &Source, sources: &SourceMap) -> Option<Span> {
+        if !self.asked {
+            return Some(span);
         }
-        self.taken.push(span);
-        Span { file: sources.add(Arc::clone(&source.path), Arc::clone(&source.text)), ..span }
+        let (mut start, mut end) = (span.start, span.end.max(span.start.saturating_add(1)));
+        let mut shared = false;
+        while let Some((other, last)) =
+            self.taken.range(..end).next_back().map(|(other, last)| (*other, *last)).filter(|(_, last)| *last > start)
+        {
+            shared = true;
+            self.taken.remove(&other);
+            (start, end) = (start.min(other), end.max(last));
+        }
+        self.taken.insert(start, end);
+        if !shared {
+            return Some(span);
+        }
+        self.again += 1;
+        (self.again <= MAX_APART).then(|| Span { file: sources.add(Arc::clone(&source.path), Arc::clone(&source.text)), ..span })
     }
 }
 

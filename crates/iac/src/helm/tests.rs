@@ -529,7 +529,7 @@ fn a_marker_in_the_chart_is_no_way_to_be_unknown() {
 #[test]
 fn documents_are_parted_as_helm_parts_them() {
     let template = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n---\n{{- if true }}\n{{- end -}}\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Chart.Name }}\n---\n{{- /* x */ -}}\napiVersion: v1\nkind: Pod\n";
-    let found = collect(&[("Chart.yaml", CHART), ("templates/a.yaml", &template)]);
+    let found = collect(&[("Chart.yaml", CHART), ("templates/a.yaml", template)]);
     assert_eq!(
         lines(&found)[..3],
         [

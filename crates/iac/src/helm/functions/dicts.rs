@@ -58,7 +58,9 @@ pub(super) const TABLE: &[Function] = &[
         Ok(out.into())
     }),
     through("omit", 1, MANY, |call| {
-        let out = call.map(0)?.shallow();
+        let map = call.map(0)?;
+        call.engine.spend(map.len() as u64 / 4, call.span)?;
+        let out = map.shallow();
         for at in 1..call.count() {
             out.remove(&call.string(at)?);
         }

@@ -38,7 +38,7 @@ pub(super) const TABLE: &[Function] = &[
     through("toYaml", 1, 1, to_yaml).deep(),
     through("toYamlPretty", 1, 1, to_yaml).deep(),
     opaque("fromYaml", 1, 1, |call| {
-        Ok(match json_text::parse_yaml(&call.string(0)?) {
+        Ok(match parsed(call, json_text::parse_yaml)? {
             Ok(value) if value.as_map().is_some() => value,
             Ok(value) if value.is_nil() => Map::new().into(),
             Ok(_) => failed("the text holds no map"),
@@ -46,7 +46,7 @@ pub(super) const TABLE: &[Function] = &[
         })
     }),
     opaque("fromYamlArray", 1, 1, |call| {
-        Ok(match json_text::parse_yaml(&call.string(0)?) {
+        Ok(match parsed(call, json_text::parse_yaml)? {
             Ok(value) if matches!(value.data, Data::List(_)) => value,
             Ok(value) if value.is_nil() => Vec::new().into(),
             Ok(_) => vec![Val::from("the text holds no list")].into(),
@@ -60,7 +60,7 @@ pub(super) const TABLE: &[Function] = &[
     through("toRawJson", 1, 1, |call| to_json(call, Style { pretty: false, escape: false })).deep(),
     through("mustToRawJson", 1, 1, |call| to_json(call, Style { pretty: false, escape: false })).deep(),
     opaque("fromJson", 1, 1, |call| {
-        Ok(match json_text::parse_json(&call.string(0)?) {
+        Ok(match parsed(call, json_text::parse_json)? {
             Ok(value) if value.as_map().is_some() => value,
             Ok(value) if value.is_nil() => Map::new().into(),
             Ok(_) => failed("the text holds no map"),
@@ -68,13 +68,13 @@ pub(super) const TABLE: &[Function] = &[
         })
     }),
     opaque("fromJsonArray", 1, 1, |call| {
-        Ok(match json_text::parse_json(&call.string(0)?) {
+        Ok(match parsed(call, json_text::parse_json)? {
             Ok(value) if matches!(value.data, Data::List(_)) => value,
             Ok(_) => vec![Val::from("the text holds no list")].into(),
             Err(message) => vec![Val::from(message)].into(),
         })
     }),
-    opaque("mustFromJson", 1, 1, |call| json_text::parse_json(&call.string(0)?).map_err(super::Problem::Wrong)),
+    opaque("mustFromJson", 1, 1, |call| parsed(call, json_text::parse_json)?.map_err(super::Problem::Wrong)),
     through("toToml", 1, 1, |call| Ok(json_text::to_toml(&call.any(0), call.marker()).unwrap_or_else(|message| message).into())).deep(),
     opaque("fromToml", 1, 1, |_| refuse("TOML is not read here")),
     through("bcrypt", 1, 1, |call| Ok(call.lost("`bcrypt` gives another text each time"))),
@@ -91,6 +91,13 @@ pub(super) const TABLE: &[Function] = &[
     through("encryptAES", 2, 2, |call| Ok(call.lost("`encryptAES` gives another text each time"))),
     through("decryptAES", 2, 2, |call| Ok(call.lost("`decryptAES` is not run"))),
 ];
+
+/// Reads the text, which costs more than other functions do.
+fn parsed(call: &mut Call<'_, '_>, read: fn(&str) -> Result<Val, String>) -> Result<Result<Val, String>, super::Problem> {
+    let text = call.string(0)?;
+    call.engine.spend(text.len() as u64 / 4, call.span)?;
+    Ok(read(&text))
+}
 
 fn certificate(call: &mut Call<'_, '_>) -> Answer {
     let reason = format!("`{}` gives another certificate each time", call.name);

@@ -112,9 +112,17 @@ pub(super) const TABLE: &[Function] = &[
     }),
     question("regexMatch", 2, 2, |call| {
         let text = call.string(1)?;
-        Ok(Val::from(regex(&call.string(0)?).is_ok_and(|regex| regex.is_match(&text))))
+        let expression = call.string(0)?;
+        match regex(call, &expression) {
+            Ok(regex) => Ok(Val::from(regex.is_match(&text))),
+            Err(Problem::Wrong(_)) => Ok(Val::from(false)),
+            Err(other) => Err(other),
+        }
     }),
-    question("mustRegexMatch", 2, 2, |call| Ok(Val::from(regex(&call.string(0)?)?.is_match(&call.string(1)?)))),
+    question("mustRegexMatch", 2, 2, |call| {
+        let (expression, text) = (call.string(0)?, call.string(1)?);
+        Ok(Val::from(regex(call, &expression)?.is_match(&text)))
+    }),
     opaque("regexFind", 2, 2, regex_find),
     opaque("mustRegexFind", 2, 2, regex_find),
     opaque("regexFindAll", 3, 3, regex_find_all),
@@ -405,7 +413,11 @@ fn wrap(text: &str, width: i64, separator: &str, long_words: bool) -> String {
     out
 }
 
-fn regex(expression: &str) -> Result<regex::Regex, Problem> {
+/// Steps a regular expression costs: some are long in the making.
+const REGEX_STEPS: u64 = 1000;
+
+fn regex(call: &mut Call<'_, '_>, expression: &str) -> Result<regex::Regex, Problem> {
+    call.engine.spend(REGEX_STEPS, call.span)?;
     pattern::compile(expression).map_err(|problem| {
         Problem::Wrong(match problem {
             pattern::Problem::Wrong(message) => format!("the regular expression is not valid: {message}"),
@@ -416,7 +428,8 @@ fn regex(expression: &str) -> Result<regex::Regex, Problem> {
 
 fn regex_find(call: &mut Call<'_, '_>) -> Answer {
     let text = call.text(1)?;
-    Ok(regex(&call.string(0)?)?.find(text.as_str()).map_or_else(|| Val::from(""), |found| text.within(found.as_str()).into()))
+    let expression = call.string(0)?;
+    Ok(regex(call, &expression)?.find(text.as_str()).map_or_else(|| Val::from(""), |found| text.within(found.as_str()).into()))
 }
 
 fn count_of(count: i64) -> usize {
@@ -425,14 +438,15 @@ fn count_of(count: i64) -> usize {
 
 fn regex_find_all(call: &mut Call<'_, '_>) -> Answer {
     let text = call.text(1)?;
-    let found = regex(&call.string(0)?)?;
+    let expression = call.string(0)?;
+    let found = regex(call, &expression)?;
     let all = found.find_iter(text.as_str()).take(count_of(call.int(2)?)).map(|found| Val::from(text.within(found.as_str())));
     Ok(all.collect::<Vec<_>>().into())
 }
 
 fn regex_replace(call: &mut Call<'_, '_>, literal: bool) -> Answer {
     let (expression, text, new) = (call.string(0)?, call.text(1)?, call.string(2)?);
-    let regex = regex(&expression)?;
+    let regex = regex(call, &expression)?;
     let whole = text.as_str();
     let mut out = String::with_capacity(whole.len());
     let mut start = 0;
@@ -456,7 +470,8 @@ fn regex_replace(call: &mut Call<'_, '_>, literal: bool) -> Answer {
 
 fn regex_split(call: &mut Call<'_, '_>) -> Answer {
     let text = call.string(1)?;
-    let regex = regex(&call.string(0)?)?;
+    let expression = call.string(0)?;
+    let regex = regex(call, &expression)?;
     let count = call.int(2)?;
     if count == 0 {
         return Ok(Vec::new().into());
