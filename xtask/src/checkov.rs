@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::shell;
 
 /// The frameworks that are judged so far.
-const FRAMEWORKS: &[&str] = &["terraform", "kubernetes", "dockerfile"];
+const FRAMEWORKS: &[&str] = &["terraform", "terraform_plan", "kubernetes", "dockerfile"];
 
 /// Agreement that must hold over all implemented ids, in percent.
 const BAR: f64 = 98.0;
@@ -204,13 +204,13 @@ fn implemented(program: &Path) -> Result<BTreeMap<String, BTreeSet<String>>> {
         for alias in rule["aliases"].as_array().into_iter().flatten().map(text).filter(|alias| alias.starts_with("CKV")) {
             for target in rule["applies_to"].as_array().into_iter().flatten().map(text) {
                 let frameworks: &[&str] = if target == "workloads" {
-                    &["kubernetes", "terraform"]
+                    &["kubernetes", "terraform", "terraform_plan"]
                 } else if target.chars().all(|letter| letter.is_ascii_uppercase()) || target == "Dockerfile" {
                     &["dockerfile"]
                 } else if target.starts_with(|letter: char| letter.is_ascii_uppercase()) {
                     &["kubernetes"]
                 } else {
-                    &["terraform"]
+                    &["terraform", "terraform_plan"]
                 };
                 for framework in frameworks {
                     out.entry((*framework).to_owned()).or_default().insert(alias.clone());
@@ -288,7 +288,9 @@ pub fn run(folder: &Path, framework: Option<&str>, check: Option<&str>, verbose:
             source.rsplit_once('/').map_or("", |(parent, _)| parent).to_owned()
         };
         for result in report["results"].as_array().into_iter().flatten() {
+            let plan = |file: &str| file.ends_with(".json") && !file.ends_with(".tf.json");
             let framework = match result["subject"]["kind"].as_str() {
+                Some("terraform") if result["subject"]["at"]["file"].as_str().is_some_and(plan) => "terraform_plan",
                 Some("terraform") => "terraform",
                 Some("kubernetes") => "kubernetes",
                 Some("dockerfile") => "dockerfile",
@@ -309,8 +311,10 @@ pub fn run(folder: &Path, framework: Option<&str>, check: Option<&str>, verbose:
             subject["file"] = Value::String(file.clone());
             for alias in result["aliases"].as_array().into_iter().flatten().map(text) {
                 let of = said.entry((source, framework, alias)).or_default();
+                // Checkov counts the lines of a plan from the one before the values of the resource.
+                let line = place["line"].as_u64().unwrap_or(0).saturating_sub(u64::from(framework == "terraform_plan"));
                 for written in address(framework, &subject, &fixture) {
-                    let entry = of.entry((file.clone(), written, place["line"].as_u64().unwrap_or(0))).or_insert(status);
+                    let entry = of.entry((file.clone(), written, line)).or_insert(status);
                     *entry = (*entry).max(status);
                 }
             }

@@ -5,6 +5,7 @@
 pub mod chart;
 pub mod dockerfile;
 pub mod kubernetes;
+pub mod plan;
 pub mod suppress;
 pub mod terraform;
 
@@ -12,4 +13,4 @@ use probity_core::Source;
 
 /// All sources, in the order in which they claim files.
 pub const SOURCES: &[&dyn Source] =
-    &[&chart::ChartSource, &terraform::TerraformSource, &dockerfile::DockerfileSource, &kubernetes::KubernetesSource];
+    &[&chart::ChartSource, &plan::PlanSource, &terraform::TerraformSource, &dockerfile::DockerfileSource, &kubernetes::KubernetesSource];
