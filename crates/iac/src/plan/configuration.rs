@@ -98,6 +98,8 @@ pub(super) struct From<'a> {
     pub(super) modules: &'a [Segment],
     /// The key of the instance, which `each.key` and `count.index` are.
     pub(super) key: &'a Key,
+    /// The block it stands in, which says what `each.value` is.
+    pub(super) block: Option<&'a Value>,
 }
 
 impl<'v> Resolver<'v> {
@@ -150,7 +152,7 @@ impl<'v> Resolver<'v> {
                     let Some((last, above)) = from.modules.split_last() else { continue };
                     let call = self.root.inner(above).and_then(|module| module.calls.get(last.name.as_str()));
                     if let Some(expression) = call.and_then(|call| call.value.get("expressions")?.get(variable)) {
-                        let from = From { modules: above, key: &last.key };
+                        let from = From { modules: above, key: &last.key, block: call.map(|call| call.value) };
                         self.follow(&references_in(expression), from, depth + 1, out);
                     }
                 }
@@ -159,8 +161,17 @@ impl<'v> Resolver<'v> {
                     way.push(Segment { name: (*name).to_owned(), key: own(key) });
                     let module = self.root.inner(&way);
                     if let Some(expression) = module.and_then(|module| module.outputs?.get(output)?.get("expression")) {
-                        self.follow(&references_in(expression), From { modules: &way, key: &Key::None }, depth + 1, out);
+                        self.follow(&references_in(expression), From { modules: &way, key: &Key::None, block: None }, depth + 1, out);
                     }
+                }
+                // The items of a `for_each` over resources are these resources.
+                [("each", _), ("value", _), rest @ ..] => {
+                    let over = from.block.and_then(|block| block.get("for_each_expression")).map(references_in).unwrap_or_default();
+                    let attribute: String = rest.iter().map(|(name, _)| format!(".{name}")).collect();
+                    let mut names: Vec<String> = over.iter().map(|name| format!("{name}{attribute}")).collect();
+                    names.push("each.key".to_owned());
+                    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                    self.follow(&names, From { block: None, ..from }, depth + 1, out);
                 }
                 [("local" | "each" | "count" | "path" | "terraform" | "self" | "module" | "var", _), ..] => {}
                 [("data", _), (kind, _), (name, key), rest @ ..] => {

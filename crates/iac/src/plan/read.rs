@@ -269,7 +269,7 @@ impl Reader<'_> {
         let parsed = Address::parse(&resource.address);
         let written = parsed.as_ref().and_then(|address| resolver.written(address));
         let (modules, key) = parsed.as_ref().map_or((&[][..], &Key::None), |address| (address.modules.as_slice(), &address.key));
-        let shaper = Shaper { resolver, from: From { modules, key }, address: &resource.address };
+        let shaper = Shaper { resolver, from: From { modules, key, block: written }, address: &resource.address };
         let value = self.value(resource.values.clone())?;
         let unknown = resource.unknown.clone().map(|range| self.value(range)).transpose()?;
         let sensitive = resource.sensitive.clone().map(|range| self.value(range)).transpose()?;

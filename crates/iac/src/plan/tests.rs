@@ -69,7 +69,11 @@ fn values_have_the_shape_of_the_source() {
         &change("t.r", "create", r#"{"id":true,"block":[{"d":true},{}],"list":[false,true]}"#, r#"{"a":true,"block":[{},{"b":true}]}"#),
         "{}",
     );
-    check(&[("p.json", &text)], &[r#"p.json:t.r {a=!1 tags={x="y"} block=[{b=true d=?Reference+} {b=!false}] list=["p" ?Reference+] id=?Reference+}"#], &[]);
+    check(
+        &[("p.json", &text)],
+        &[r#"p.json:t.r {a=!1 tags={x="y"} block=[{b=true d=?Reference+} {b=!false}] list=["p" ?Reference+] id=?Reference+}"#],
+        &[],
+    );
 }
 
 #[test]
@@ -180,6 +184,19 @@ fn instances_refer_to_their_own() {
             "p.json:b.x[\"two\"] {}",
             "p.json:r.y[\"two\"] {bucket=\"known\"<b.x[\"two\"].> all=[\"p\"<b.x[\"one\"].,b.x[\"two\"].>]<b.x[\"one\"].,b.x[\"two\"].>}",
         ],
+        &[],
+    );
+}
+
+#[test]
+fn the_items_of_a_for_each_over_resources_are_these() {
+    let block = r#"{"mode":"managed","type":"r","name":"y","expressions":{"bucket":{"references":["each.value.id","each.value"]}},"for_each_expression":{"references":["b.x"]}}"#;
+    let configuration = format!(r#"{{"resources":[{},{block}]}}"#, written("b", "x", "{}"));
+    let all =
+        [resource("b", "x", "\"one\"", "{}"), resource("b", "x", "\"two\"", "{}"), resource("r", "y", "\"two\"", r#"{"bucket":"known"}"#)];
+    check(
+        &[("p.json", &plan(&all.join(","), "", &configuration))],
+        &["p.json:b.x[\"one\"] {}", "p.json:b.x[\"two\"] {}", "p.json:r.y[\"two\"] {bucket=\"known\"<b.x[\"two\"].id>}"],
         &[],
     );
 }
