@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::shell;
 
 /// The frameworks that are judged so far.
-const FRAMEWORKS: &[&str] = &["terraform", "terraform_plan", "kubernetes", "dockerfile"];
+const FRAMEWORKS: &[&str] = &["terraform", "terraform_plan", "kubernetes", "dockerfile", "cloudformation", "serverless"];
 
 /// Agreement that must hold over all implemented ids, in percent.
 const BAR: f64 = 98.0;
@@ -120,7 +120,7 @@ fn address(framework: &str, subject: &Value, fixture: &str) -> Vec<String> {
     match framework {
         "terraform" => {
             // data sources without `data.`, module calls and providers by name alone
-            let mut out = vec![id.replace("data.", "")];
+            let mut out = vec![format!(".{id}").replace(".data.", ".").trim_start_matches('.').to_owned()];
             if let Some(name) = id.strip_prefix("module.")
                 && !name.contains('.')
             {
@@ -152,6 +152,8 @@ fn address(framework: &str, subject: &Value, fixture: &str) -> Vec<String> {
             let suffix = if instruction == "Dockerfile" { "" } else { &instruction };
             vec![format!("{short}.{suffix}"), format!("{file}.{suffix}")]
         }
+        // A resource of a service is addressed as one of a template.
+        "cloudformation" | "serverless" if text(&subject["kind"]) == "cloudformation" => vec![format!("{}.{id}", text(&subject["type"]))],
         _ => vec![id],
     }
 }
@@ -205,6 +207,11 @@ fn implemented(program: &Path) -> Result<BTreeMap<String, BTreeSet<String>>> {
             for target in rule["applies_to"].as_array().into_iter().flatten().map(text) {
                 let frameworks: &[&str] = if target == "workloads" {
                     &["kubernetes", "terraform", "terraform_plan"]
+                } else if target.contains("::") {
+                    // What stands under `resources` of a service is CloudFormation.
+                    &["cloudformation", "serverless"]
+                } else if target.starts_with("serverless.") {
+                    &["serverless"]
                 } else if target.chars().all(|letter| letter.is_ascii_uppercase()) || target == "Dockerfile" {
                     &["dockerfile"]
                 } else if target.starts_with(|letter: char| letter.is_ascii_uppercase()) {
@@ -294,6 +301,13 @@ pub fn run(folder: &Path, framework: Option<&str>, check: Option<&str>, verbose:
                 Some("terraform") => "terraform",
                 Some("kubernetes") => "kubernetes",
                 Some("dockerfile") => "dockerfile",
+                Some("cloudformation")
+                    if text(&result["subject"]["root"]).rsplit('/').next().is_some_and(|name| name.starts_with("serverless.")) =>
+                {
+                    "serverless"
+                }
+                Some("cloudformation") => "cloudformation",
+                Some("serverless") => "serverless",
                 _ => continue,
             };
             let status = match (result["status"].as_str(), result["exception"].is_null()) {

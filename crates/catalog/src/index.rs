@@ -59,6 +59,7 @@ struct StoredMeta {
     fix: String,
     other_fixes: Vec<(Vec<String>, String)>,
     waivable: bool,
+    mends: bool,
 }
 
 /// The index cannot be read or written.
@@ -99,6 +100,7 @@ pub fn parts(document: &RuleDocument) -> Result<Parts<Vec<u8>>, IndexError> {
         fix: meta.fix.to_string(),
         other_fixes: meta.other_fixes.iter().map(|(types, fix)| (list(types), fix.to_string())).collect(),
         waivable: meta.waivable,
+        mends: meta.mends,
     };
     let examples: Vec<Example> = document
         .tests
@@ -138,6 +140,7 @@ pub fn meta(bytes: &[u8]) -> Result<RuleMeta, IndexError> {
         fix: stored.fix.into(),
         other_fixes: stored.other_fixes.into_iter().map(|(types, fix)| (list(types), fix.into())).collect(),
         waivable: stored.waivable,
+        mends: stored.mends,
     })
 }
 

@@ -1,6 +1,6 @@
 //! What must hold of a folder of rule files as a whole, and of each rule's own tests.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use probity_checks::{CheckProgram, Expectation, LazyCheck, Rule, RuleDocument, RuleTest, TestSource, nearest};
@@ -87,6 +87,33 @@ pub fn unknown_controls(rules: &[RuleFile], frameworks: &[Framework]) -> Vec<Dia
             let mut diagnostic = Diagnostic::new(Level::Error, "rule-control", Arc::clone(&rule.path), *span, message);
             diagnostic.hint = hint.map(|near| format!("did you mean `{near}`"));
             diagnostics.push(diagnostic);
+        }
+    }
+    diagnostics
+}
+
+/// Says which pairs of the frameworks' own files name a control or a rule nobody has.
+#[must_use]
+pub fn unknown_pairs(rules: &[RuleFile], frameworks: &[Framework]) -> Vec<Diagnostic> {
+    let controls: HashSet<String> = frameworks
+        .iter()
+        .flat_map(|framework| framework.requirements.iter().map(|requirement| format!("{}/{}", framework.id, requirement.id)))
+        .collect();
+    let ids: HashSet<&str> = rules.iter().map(|rule| &*rule.document.meta.id).collect();
+    let mut diagnostics = Vec::new();
+    for framework in frameworks {
+        for requirement in &framework.requirements {
+            let mut say = |what: String| {
+                let message = format!("the requirement `{}` names {what}", requirement.id);
+                let file = format!("controls/{}.yaml", framework.id);
+                diagnostics.push(Diagnostic::new(Level::Error, "framework-pair", file, Span::NONE, message));
+            };
+            for control in requirement.from.iter().filter(|control| !controls.contains(*control)) {
+                say(format!("the control `{control}`, which is in no framework under `controls`"));
+            }
+            for rule in requirement.rules.iter().filter(|rule| !ids.contains(rule.as_str())) {
+                say(format!("the rule `{rule}`, which does not exist"));
+            }
         }
     }
     diagnostics

@@ -7,6 +7,7 @@ use probity_core::{Confidence, Diagnostic, Level, RuleMeta, Severity, Stage, Sta
 use probity_value::{FileId, Map, Span, Value, yaml};
 
 use crate::check::{Check, Variant};
+use crate::edit::{self, Mending};
 use crate::read::{self, Faults};
 
 /// A rule file, read.
@@ -156,12 +157,13 @@ const KEYS: &[&str] = &[
     "waivable",
     "message",
     "check",
+    "edit",
     "also",
     "tests",
 ];
 
 /// Keys of one entry of `also`.
-const ALSO_KEYS: &[&str] = &["applies_to", "check", "fix", "message"];
+const ALSO_KEYS: &[&str] = &["applies_to", "check", "edit", "fix", "message"];
 
 impl RuleDocument {
     /// Reads one rule file. `path` is shown in diagnostics; `file` is the number of the text in the caller's source map.
@@ -260,12 +262,13 @@ fn read(map: &Map, whole: Span, file: FileId, faults: &mut Faults) -> Option<Rul
             None
         }
     };
+    let mending = mending(map, faults);
     let also = also(map, message.map(|(text, _)| text), faults);
     let every: Vec<(Arc<str>, Span)> = applies_to.iter().chain(also.iter().flat_map(|one| &one.applies_to)).cloned().collect();
     duplicates(&every, "applies_to", faults);
     let tests = tests(map, head, faults);
     let (id, id_span) = id?;
-    let meta = RuleMeta {
+    let mut meta = RuleMeta {
         id,
         engine: "checks",
         title: title?.0,
@@ -279,11 +282,13 @@ fn read(map: &Map, whole: Span, file: FileId, faults: &mut Faults) -> Option<Rul
         fix: fix?.0,
         other_fixes: also.iter().filter_map(|one| Some((names(&one.applies_to), one.fix.clone()?))).collect(),
         waivable: waivable?,
+        mends: false,
     };
-    let mut variants = vec![Variant { applies_to: names(&applies_to), check: check? }];
+    let mut variants = vec![Variant { applies_to: names(&applies_to), check: check?, mending: mending? }];
     for one in also {
-        variants.push(Variant { applies_to: names(&one.applies_to), check: one.check? });
+        variants.push(Variant { applies_to: names(&one.applies_to), check: one.check?, mending: one.mending? });
     }
+    meta.mends = variants.iter().any(|variant| variant.edit().is_some());
     let control_spans = controls.into_iter().map(|(_, span)| span).collect();
     Some(RuleDocument { meta, variants, tests, id_span, control_spans, file })
 }
@@ -292,6 +297,7 @@ fn read(map: &Map, whole: Span, file: FileId, faults: &mut Faults) -> Option<Rul
 struct Also {
     applies_to: Vec<(Arc<str>, Span)>,
     check: Option<Check>,
+    mending: Option<Mending>,
     fix: Option<Arc<str>>,
 }
 
@@ -321,9 +327,13 @@ fn also(map: &Map, message: Option<Arc<str>>, faults: &mut Faults) -> Vec<Also> 
             }
         };
         let fix = optional("fix", faults).map(|(text, _)| text);
-        out.push(Also { applies_to: types(map, head, faults), check, fix });
+        out.push(Also { applies_to: types(map, head, faults), check, mending: mending(map, faults), fix });
     }
     out
+}
+
+fn mending(map: &Map, faults: &mut Faults) -> Option<Mending> {
+    map.get("edit").map_or(Some(Mending::Implied), |value| edit::read(value, faults))
 }
 
 fn types(map: &Map, head: Span, faults: &mut Faults) -> Vec<(Arc<str>, Span)> {

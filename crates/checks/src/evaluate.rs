@@ -201,6 +201,7 @@ impl<'w> Evaluator<'w> {
             | Test::Within(argument)
             | Test::StartsWith(argument)
             | Test::EndsWith(argument)
+            | Test::CidrWithin(argument)
             | Test::Number(_, argument) => argument,
             _ => return Ok(Given::None),
         };

@@ -6,6 +6,7 @@
 mod check;
 mod compare;
 mod document;
+mod edit;
 mod evaluate;
 mod iam;
 mod kubernetes;
@@ -26,6 +27,7 @@ pub use check::{
     Quantifier, Related, Test, ValueType, Variant, Who,
 };
 pub use document::{Expectation, RuleDocument, RuleTest, TestSource};
+pub use edit::{Mending, MendingStep};
 pub use kubernetes::{WORKLOAD_KINDS, WORKLOAD_RESOURCES};
 pub use nearest::nearest;
 pub use network::{Addresses, Intervals, NotACidr};

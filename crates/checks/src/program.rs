@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use probity_core::{EvalContext, Program, RuleMeta, RuleResult, StageKind, Status, Subject, SubjectIndex, SubjectKind, World};
+use probity_core::{Edit, EvalContext, Program, RuleMeta, RuleResult, StageKind, Status, Subject, SubjectIndex, SubjectKind, World};
 
-use crate::check::{Check, Variant};
+use crate::check::Variant;
 use crate::evaluate::Evaluator;
 use crate::kubernetes::{self, WORKLOAD_KINDS, WORKLOAD_RESOURCES};
 
@@ -40,12 +40,17 @@ impl LazyCheck {
     }
 
     /// The check for a subject; `None` where the checks cannot be made.
-    fn check(&self, subject: &Subject) -> Option<&Check> {
-        let variants = self.made.get_or_init(|| (self.make)()).as_ref()?;
-        match variants.as_slice() {
-            [only] => Some(&only.check),
-            several => several.iter().find(|variant| names(&variant.applies_to, subject)).map(|variant| &variant.check),
+    fn variant(&self, subject: &Subject) -> Option<&Variant> {
+        match self.variants()? {
+            [only] => Some(only),
+            several => several.iter().find(|variant| names(&variant.applies_to, subject)),
         }
+    }
+
+    /// All of them, each with the types it judges; `None` where they cannot be made.
+    #[must_use]
+    pub fn variants(&self) -> Option<&[Variant]> {
+        self.made.get_or_init(|| (self.make)()).as_deref()
     }
 }
 
@@ -143,7 +148,7 @@ impl Program for CheckProgram {
         let evaluator = Evaluator::new(world);
         let mut results = Vec::with_capacity(applicable.len());
         for rule in applicable.into_iter().filter_map(|position| self.rules.get(position)) {
-            let Some(check) = rule.check.check(subject) else {
+            let Some(Variant { check, .. }) = rule.check.variant(subject) else {
                 results.push(RuleResult {
                     rule: Arc::clone(&rule.meta),
                     subject: index,
@@ -168,5 +173,10 @@ impl Program for CheckProgram {
             }
         }
         results
+    }
+
+    fn edit(&self, rule: &str, subject: &Subject) -> Option<Edit> {
+        let rule = self.rules.iter().find(|known| *known.meta.id == *rule)?;
+        rule.check.variant(subject)?.edit()
     }
 }

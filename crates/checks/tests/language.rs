@@ -193,6 +193,16 @@ fn unknowns_propagate() {
     check("{ path: a, cidr_world: false }", "{a: [?v, 10.0.0.0/8]}", "unknown");
     check("{ path: a, cidr_within: 10.0.0.0/8 }", "{a: [?v, 10.1.0.0/16]}", "unknown");
     check("{ path: a, cidr_within: 10.0.0.0/8 }", "{a: [?v, 11.1.0.0/16]}", "fail");
+    check("{ path: a, cidr_within: { path: b } }", "{a: 10.1.0.4, b: [?v, 10.1.0.0/16]}", "pass");
+    check("{ path: a, cidr_within: { path: b } }", "{a: 10.2.0.4, b: [?v, 10.1.0.0/16]}", "unknown");
+    // A block that may not be there.
+    check("{ some: b, is: { path: a, equals: 2 } }", "{b: [{$maybe: ?v, a: 1}]}", "fail");
+    check("{ some: b, is: { path: a, equals: 1 } }", "{b: [{$maybe: ?v, a: 1}]}", "unknown");
+    check("{ every: b, is: { path: a, equals: 1 } }", "{b: [{$maybe: ?v, a: 1}]}", "pass");
+    check("{ every: b, is: { path: a, equals: 2 } }", "{b: [{$maybe: ?v, a: 1}]}", "unknown");
+    check("{ none: b, is: { path: a, empty: false } }", "{b: [{$maybe: ?v, a: []}]}", "pass");
+    check("{ none: b, is: { path: a, empty: false } }", "{b: [{$maybe: ?v, a: [1]}]}", "unknown");
+    check("{ path: b.a, empty: false }", "{b: [{$maybe: ?v, a: [1]}]}", "unknown");
     // Text that is unknown in parts and known in shape.
     check("{ path: 'p.S[*].E', equals: Allow }", "{p: '?json:{\"S\":[{\"E\":\"Allow\"}]}'}", "pass");
     check("{ path: 'p.S[*].E', equals: Allow }", "{p: '?json:{\"S\":[{\"E\":\"?v\"}]}'}", "unknown");
@@ -237,6 +247,7 @@ fn operators() {
     check("{ path: a, in: [X], ignore_case: true }", "{a: x}", true);
     check("{ path: a, exists: true }", "{a: ''}", true);
     check("{ path: a, empty: true }", "{a: ''}", true);
+    check("{ path: a, empty: true }", "{a: ' '}", true);
     check("{ path: a, empty: true }", "{a: []}", true);
     check("{ path: a, empty: true }", "{a: {}}", true);
     check("{ path: a, empty: true }", "{a: 0}", false);
@@ -290,6 +301,8 @@ fn operators() {
     check("{ path: a, cidr_world: true }", "{a: everywhere}", false);
     check("{ path: a, cidr_within: [10.0.0.0/9, 10.128.0.0/9] }", "{a: 10.0.0.0/8}", true);
     check("{ path: a, cidr_within: 10.0.0.0/8 }", "{a: [10.0.0.0/8, 11.0.0.0/8]}", false);
+    check("{ path: a, cidr_within: { path: b } }", "{a: 10.0.0.4, b: [10.0.0.0/16, 10.1.0.0/16]}", true);
+    check("{ path: a, cidr_within: { path: b } }", "{a: 10.2.0.4, b: [10.0.0.0/16, 10.1.0.0/16]}", false);
 }
 
 #[test]

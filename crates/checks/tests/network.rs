@@ -168,7 +168,16 @@ fn rules_and_lists() {
     };
     check(acl, &two("100", "200"), "pass", "pass");
     check(acl, &two("200", "100"), "fail", "pass");
-    check(acl, &two("?v", "200"), "fail", "pass");
+    // A number that is not known may come before or after.
+    check(acl, &two("?v", "200"), "unknown", "pass");
+    check(acl, &two("100", "?v"), "unknown", "pass");
+    check(
+        acl,
+        "{ingress: [{rule_no: 1, from_port: 0, to_port: 0, protocol: -1, action: ?v, cidr_block: 0.0.0.0/0}, \
+         {rule_no: 2, from_port: 22, to_port: 22, protocol: tcp, action: allow, cidr_block: 0.0.0.0/0}]}",
+        "unknown",
+        "pass",
+    );
     check(
         "aws_default_network_acl",
         "{egress: [{from_port: 0, to_port: 0, protocol: -1, action: allow, ipv6_cidr_block: '::/0'}]}",

@@ -94,6 +94,8 @@ pub struct RuleMeta {
     pub other_fixes: Vec<(Vec<Arc<str>>, Arc<str>)>,
     /// Whether an exception or suppression may waive it.
     pub waivable: bool,
+    /// Whether it names an edit that mends what it finds, for subjects of one type at least.
+    pub mends: bool,
 }
 
 impl RuleMeta {

@@ -29,6 +29,9 @@ pub fn text(rule: &RuleMeta, style: Style) -> String {
     row("confidence", rule.confidence.as_str());
     row("stage", &stage(rule));
     row("engine", rule.engine);
+    if rule.mends {
+        row("mends", "`probity fix` makes an edit");
+    }
     if !rule.waivable {
         row("waivable", "no: neither an exception nor a comment covers it");
     }
@@ -67,6 +70,9 @@ pub fn markdown(rule: &RuleMeta) -> String {
         }
     }
     put!(out, "- Stage: {}\n", escape::markdown(&stage(rule)));
+    if rule.mends {
+        out.push_str("- `probity fix` makes an edit\n");
+    }
     if !rule.waivable {
         out.push_str("- Cannot be waived by an exception or a comment\n");
     }

@@ -62,6 +62,7 @@ pub(crate) fn rule(id: &str, severity: Severity) -> RuleMeta {
         fix: "Set `storage_encrypted = true`; an existing instance has to be restored from an encrypted snapshot copy.".into(),
         other_fixes: Vec::new(),
         waivable: true,
+        mends: false,
     }
 }
 

@@ -2,15 +2,32 @@
 
 #![warn(clippy::indexing_slicing, clippy::string_slice)]
 
+pub mod arm;
+mod azure;
 pub mod chart;
+mod ci;
+pub mod cloudformation;
 pub mod dockerfile;
+pub mod edit;
+pub mod github_actions;
 pub mod kubernetes;
 pub mod plan;
+pub mod serverless;
+mod shell;
 pub mod suppress;
 pub mod terraform;
 
 use probity_core::Source;
 
 /// All sources, in the order in which they claim files.
-pub const SOURCES: &[&dyn Source] =
-    &[&chart::ChartSource, &plan::PlanSource, &terraform::TerraformSource, &dockerfile::DockerfileSource, &kubernetes::KubernetesSource];
+pub const SOURCES: &[&dyn Source] = &[
+    &chart::ChartSource,
+    &plan::PlanSource,
+    &terraform::TerraformSource,
+    &dockerfile::DockerfileSource,
+    &github_actions::GithubActionsSource,
+    &serverless::ServerlessSource,
+    &cloudformation::CloudFormationSource,
+    &arm::ArmSource,
+    &kubernetes::KubernetesSource,
+];

@@ -34,6 +34,7 @@ fn engine_failed() -> Arc<RuleMeta> {
         fix: "Report the subject to the maintainers of Probity.".into(),
         other_fixes: Vec::new(),
         waivable: false,
+        mends: false,
     })
 }
 

@@ -33,6 +33,7 @@ pub(crate) fn rule(id: &str, severity: Severity) -> Arc<RuleMeta> {
         fix: "mend it".into(),
         other_fixes: Vec::new(),
         waivable: true,
+        mends: false,
     })
 }
 

@@ -104,6 +104,7 @@ pub fn rules() -> Vec<Arc<RuleMeta>> {
                 fix: own.fix.into(),
                 other_fixes: Vec::new(),
                 waivable: true,
+                mends: false,
             })
         })
         .collect()
@@ -151,6 +152,7 @@ fn unknown_rule(id: &str) -> Arc<RuleMeta> {
         fix: "".into(),
         other_fixes: Vec::new(),
         waivable: true,
+        mends: false,
     })
 }
 

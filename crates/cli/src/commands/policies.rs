@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Result;
-use probity_catalog::{lint as lint_folder, run_tests, unknown_controls};
+use probity_catalog::{builtin, lint as lint_folder, run_tests, unknown_controls, unknown_pairs};
 use probity_checks::TestSource;
 use probity_core::{CollectOptions, Diagnostic, Digest, Level, RuleMeta, Tree, TreeError, TreeFile, World};
 use probity_files::FolderTree;
@@ -50,9 +50,17 @@ pub(crate) fn explain(arguments: &ExplainArguments) -> Result<u8> {
     Ok(0)
 }
 
-pub(crate) fn list(folders: Vec<PathBuf>, format: CompareFormat) -> Result<u8> {
+pub(crate) fn list(folders: Vec<PathBuf>, format: CompareFormat, examples: bool) -> Result<u8> {
     let rules = all(folders)?;
     let rules = rules.iter().map(|rule| &**rule);
+    if examples && format == CompareFormat::Json {
+        let examples = |rule: &RuleMeta| {
+            let tests = builtin().explain(&rule.id).into_iter().filter(|one| one.meta.id == rule.id).flat_map(|one| one.examples);
+            tests.map(|test| json::RuleExample { expect: test.expect, name: test.name, language: test.language, text: test.text }).collect()
+        };
+        output::data(&json::rules_with_examples(rules, examples))?;
+        return Ok(0);
+    }
     match format {
         CompareFormat::Human => output::text(&explain::list(rules, output::style(When::Auto)))?,
         CompareFormat::Json => output::data(&json::rules(rules))?,
@@ -95,6 +103,7 @@ pub(crate) fn lint(path: &Path) -> Result<u8> {
     let mut wrong = linted.diagnostics;
     if !linted.frameworks.is_empty() {
         wrong.extend(unknown_controls(&linted.rules, &linted.frameworks));
+        wrong.extend(unknown_pairs(&linted.rules, &linted.frameworks));
     }
     for rule in &linted.rules {
         wrong.extend(run_tests(rule, &world));

@@ -84,6 +84,7 @@ fn rule(result: &ExternalFinding, run: &ExternalRun, slug: &str) -> RuleMeta {
         fix: Arc::from(""),
         other_fixes: Vec::new(),
         waivable: true,
+        mends: false,
     }
 }
 

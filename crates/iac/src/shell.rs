@@ -11,28 +11,55 @@ const MAX_COMMANDS: usize = 4096;
 
 /// One simple command.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Command {
+pub(crate) struct Command {
     /// Program and arguments without quotes, each with its place in the text.
-    pub(super) words: Vec<Word>,
+    pub(crate) words: Vec<Word>,
     /// `NAME=value` before it (also after `env` or `export`), values without quotes.
-    pub(super) assignments: Vec<(String, String, Range<usize>)>,
+    pub(crate) assignments: Vec<(String, String, Range<usize>)>,
     /// Whether it runs under `sudo`.
-    pub(super) sudo: bool,
+    pub(crate) sudo: bool,
     /// The program it pipes into, or whose text it makes (`sh <(...)`, `sh -c "$(...)"`).
-    pub(super) into: Option<String>,
-    pub(super) range: Range<usize>,
+    pub(crate) into: Option<String>,
+    pub(crate) range: Range<usize>,
+    /// What stands behind it.
+    pub(crate) then: Then,
+    /// Whether its success decides what is done next: behind `if`, `while`, `until` or `!`.
+    pub(crate) condition: bool,
+    /// How deep in groups and substitutions it stands.
+    pub(crate) level: usize,
+    /// The next command of the same text.
+    pub(crate) next: Option<usize>,
+    /// The first command of what stands behind `||` and is done where it, or the group around it, fails.
+    pub(crate) fallback: Option<usize>,
+    /// The command whose substitution or script it stands in.
+    pub(crate) parent: Option<usize>,
+}
+
+/// What stands behind a command.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Then {
+    /// `|`.
+    Pipe,
+    /// `&&`.
+    And,
+    /// `||`.
+    Or,
+    /// `&`.
+    Background,
+    /// `;`, the end of the line, or anything else that ends it.
+    Other,
 }
 
 /// A word and where it stands.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Word {
-    pub(super) text: String,
-    pub(super) range: Range<usize>,
+pub(crate) struct Word {
+    pub(crate) text: String,
+    pub(crate) range: Range<usize>,
 }
 
 impl Command {
     /// The program without its folder.
-    pub(super) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         self.words.first().map_or("", |word| match word.text.as_str() {
             substitution if substitution.contains("$(") || substitution.contains('`') => substitution,
             program => program.rsplit('/').next().unwrap_or_default(),
@@ -41,21 +68,21 @@ impl Command {
 }
 
 /// All commands of a text, those of substitutions and of `sh -c` after the one they stand in.
-pub(super) fn commands(text: &str) -> Vec<Command> {
+pub(crate) fn commands(text: &str) -> Vec<Command> {
     let mut out = Vec::new();
-    parse(text, 0, 0, &mut out);
+    parse(text, 0, 0, None, &mut out);
     out
 }
 
 /// The commands of an exec form, whose words no shell reads.
-pub(super) fn exec(words: Vec<Word>) -> Vec<Command> {
+pub(crate) fn exec(words: Vec<Word>) -> Vec<Command> {
     let range = words.first().map_or(0, |word| word.range.start)..words.last().map_or(0, |word| word.range.end);
     let mut out = Vec::new();
     if let Some(command) = simple(words, range) {
         let script = script_of(&command);
         out.push(command);
         if let Some((script, at)) = script {
-            parse(&script, at, 1, &mut out);
+            parse(&script, at, 1, Some(0), &mut out);
         }
     }
     out
@@ -64,8 +91,64 @@ pub(super) fn exec(words: Vec<Word>) -> Vec<Command> {
 /// What ends a command.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum End {
-    Pipe,
-    Other,
+    Then(Then),
+    /// `(`.
+    Open,
+    /// `)`.
+    Close,
+}
+
+/// The groups around a place, and who waits for what comes next.
+#[derive(Default)]
+struct Groups {
+    /// What opened each, and the commands before it.
+    open: Vec<(Group, usize)>,
+    /// The commands of the group that was just closed.
+    closed: Option<Range<usize>>,
+    /// Commands whose fallback is the next one.
+    waiting: Option<Range<usize>>,
+    /// The command before.
+    last: Option<usize>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Group {
+    Parenthesis,
+    Brace,
+    Block,
+}
+
+impl Groups {
+    /// Takes the words in that open and close groups; says whether the command behind them is a condition.
+    fn words(&mut self, words: &[Word], have: usize) -> bool {
+        let mut condition = false;
+        for word in words {
+            match word.text.as_str() {
+                "{" => self.open.push((Group::Brace, have)),
+                "}" => self.close(Group::Brace, have),
+                "if" | "while" | "until" => {
+                    self.open.push((Group::Block, have));
+                    condition = true;
+                }
+                "for" | "case" | "select" => {
+                    self.open.push((Group::Block, have));
+                    break;
+                }
+                "fi" | "done" | "esac" => self.close(Group::Block, have),
+                "elif" | "!" => condition = true,
+                "then" | "else" | "do" => condition = false,
+                word if is_reserved(word) => {}
+                _ => break,
+            }
+        }
+        condition
+    }
+
+    fn close(&mut self, group: Group, have: usize) {
+        if let Some((_, start)) = self.open.pop_if(|(open, _)| *open == group) {
+            self.closed = Some(start..have);
+        }
+    }
 }
 
 struct Parser<'t> {
@@ -89,7 +172,7 @@ enum Redirect {
     Heredoc { tabs: bool },
 }
 
-fn parse(text: &str, base: usize, depth: usize, out: &mut Vec<Command>) {
+fn parse(text: &str, base: usize, depth: usize, parent: Option<usize>, out: &mut Vec<Command>) {
     if depth > MAX_DEPTH {
         return;
     }
@@ -106,12 +189,13 @@ fn parse(text: &str, base: usize, depth: usize, out: &mut Vec<Command>) {
     };
     // Number of the last command, where it pipes into the next.
     let mut piped: Option<usize> = None;
+    let mut groups = Groups::default();
     while out.len() < MAX_COMMANDS {
         let ended = parser.step();
         let (end, last) = match ended {
             Step::More => continue,
             Step::Command(end) => (end, false),
-            Step::Done => (End::Other, true),
+            Step::Done => (End::Then(Then::Other), true),
         };
         parser.end_word();
         let words = std::mem::take(&mut parser.words);
@@ -119,8 +203,27 @@ fn parse(text: &str, base: usize, depth: usize, out: &mut Vec<Command>) {
         let range = parser.start..base + parser.at;
         parser.start = base + parser.at;
         let place = out.len();
+        let condition = groups.words(&words, place);
         let name = match simple(words, range) {
-            Some(command) => {
+            Some(mut command) => {
+                command.condition = condition;
+                command.level = depth * 1000 + groups.open.len();
+                command.parent = parent;
+                if let End::Then(then) = end {
+                    command.then = then;
+                }
+                groups.closed = None;
+                for failed in groups.waiting.take().into_iter().flatten() {
+                    if let Some(failed) = out.get_mut(failed).filter(|failed| failed.fallback.is_none()) {
+                        failed.fallback = Some(place);
+                    }
+                }
+                if let Some(before) = groups.last.replace(place).and_then(|last| out.get_mut(last)) {
+                    before.next = Some(place);
+                }
+                if end == End::Then(Then::Or) {
+                    groups.waiting = Some(place..place + 1);
+                }
                 let name = command.name().to_owned();
                 let script = script_of(&command);
                 if let Some((script, at)) = &script {
@@ -131,21 +234,32 @@ fn parse(text: &str, base: usize, depth: usize, out: &mut Vec<Command>) {
                 if let Some(before) = piped.take().and_then(|index| out.get_mut(index)) {
                     before.into = Some(name.clone());
                 }
-                if end == End::Pipe {
+                if end == End::Then(Then::Pipe) {
                     piped = Some(place);
                 }
                 if let Some((script, at)) = script {
-                    parse(&script, at, depth + 1, out);
+                    parse(&script, at, depth + 1, Some(place), out);
                 }
                 name
             }
-            None => String::new(),
+            None => {
+                let closed = groups.closed.take();
+                if end == End::Then(Then::Or) && closed.is_some() {
+                    groups.waiting = closed;
+                }
+                String::new()
+            }
         };
+        match end {
+            End::Open => groups.open.push((Group::Parenthesis, out.len())),
+            End::Close => groups.close(Group::Parenthesis, out.len()),
+            End::Then(_) => {}
+        }
         // A command that is a substitution runs what it prints, as a shell would.
         let name = if name.starts_with("$(") || name.starts_with('`') { "sh".to_owned() } else { name };
         for (inside, at) in nested {
             let first = out.len();
-            parse(&inside, at, depth + 1, out);
+            parse(&inside, at, depth + 1, Some(place).filter(|place| *place < first), out);
             for command in out.iter_mut().skip(first).filter(|command| command.into.is_none()) {
                 if !name.is_empty() {
                     command.into = Some(name.clone());
@@ -199,7 +313,7 @@ impl Parser<'_> {
                 self.at += 1;
                 self.end_word();
                 self.skip_heredocs();
-                return Step::Command(End::Other);
+                return Step::Command(End::Then(Then::Other));
             }
             '\\' => {
                 self.at += 1;
@@ -232,11 +346,22 @@ impl Parser<'_> {
             '<' | '>' => self.redirection(),
             '|' if two != "||" => {
                 self.at += if two == "|&" { 2 } else { 1 };
-                return Step::Command(End::Pipe);
+                return Step::Command(End::Then(Then::Pipe));
             }
             '&' | '|' | ';' | '(' | ')' => {
-                self.at += if matches!(two, "&&" | "||" | ";;") { 2 } else { 1 };
-                return Step::Command(End::Other);
+                let (length, end) = match two {
+                    "&&" => (2, End::Then(Then::And)),
+                    "||" => (2, End::Then(Then::Or)),
+                    ";;" => (2, End::Then(Then::Other)),
+                    _ => match letter {
+                        '&' => (1, End::Then(Then::Background)),
+                        '(' => (1, End::Open),
+                        ')' => (1, End::Close),
+                        _ => (1, End::Then(Then::Other)),
+                    },
+                };
+                self.at += length;
+                return Step::Command(end);
             }
             _ => {
                 self.at += letter.len_utf8();
@@ -433,7 +558,19 @@ fn is_reserved(word: &str) -> bool {
 
 /// Words of one command without what stands before the program; `None` where nothing is left.
 fn simple(words: Vec<Word>, range: Range<usize>) -> Option<Command> {
-    let mut command = Command { words: Vec::new(), assignments: Vec::new(), sudo: false, into: None, range };
+    let mut command = Command {
+        words: Vec::new(),
+        assignments: Vec::new(),
+        sudo: false,
+        into: None,
+        range,
+        then: Then::Other,
+        condition: false,
+        level: 0,
+        next: None,
+        fallback: None,
+        parent: None,
+    };
     let mut rest = words.into_iter().peekable();
     while let Some(word) = rest.peek() {
         if is_reserved(&word.text) {
@@ -567,6 +704,56 @@ mod tests {
         check("bash -lc \"a; $(b)\"", &["[bash][-lc][a; $(b)]", "[a]", "[$(b)]", "[b] > sh"]);
         check("echo $((1 + 2)) ${A:-b c}", &["[echo][$((1 + 2))][${A:-b c}]"]);
         check("echo $(unclosed", &["[echo][$(unclosed]", "[unclosed] > echo"]);
+    }
+
+    /// Each command with the first word of its fallback.
+    fn fallbacks(text: &str, expected: &[&str]) {
+        let found = commands(text);
+        let shown: Vec<String> = found
+            .iter()
+            .map(|command| match command.fallback.and_then(|index| found.get(index)) {
+                Some(fallback) => format!("{} -> {}", command.name(), fallback.name()),
+                None => command.name().to_owned(),
+            })
+            .collect();
+        assert_eq!(shown, expected, "{text:?}");
+    }
+
+    #[test]
+    fn what_is_done_where_a_command_fails() {
+        fallbacks("a || b", &["a -> b", "b"]);
+        fallbacks("a || b; c", &["a -> b", "b", "c"]);
+        fallbacks("a && b || c", &["a", "b -> c", "c"]);
+        fallbacks("(a && b) || c", &["a -> c", "b -> c", "c"]);
+        fallbacks("{ a; b; } || c", &["a -> c", "b -> c", "c"]);
+        fallbacks("if x; then a; fi || c", &["x -> c", "a -> c", "c"]);
+        fallbacks("for i in 1 2; do a; done || true", &["a -> true", "true"]);
+        fallbacks("(a); b || c", &["a", "b -> c", "c"]);
+        fallbacks("case $x in y) a || b;; esac", &["a -> b", "b"]);
+        fallbacks("a $(b || c) || d", &["a -> d", "b -> c", "c", "d"]);
+    }
+
+    #[test]
+    fn conditions_levels_and_order() {
+        let found = commands("if a; then ! b; fi; (c); sh -c 'd; e'");
+        let shown: Vec<String> = found
+            .iter()
+            .map(|command| {
+                let (name, level) = (command.name(), command.level);
+                format!("{name} {} {level} {:?} {:?}", command.condition, command.next, command.parent)
+            })
+            .collect();
+        let expected = [
+            "a true 1 Some(1) None",
+            "b true 1 Some(2) None",
+            "c false 1 Some(3) None",
+            "sh false 0 None None",
+            "d false 1000 Some(5) Some(3)",
+            "e false 1000 None Some(3)",
+        ];
+        assert_eq!(shown, expected);
+        let then: Vec<Then> = commands("a | b && c || d & e; f").iter().map(|command| command.then).collect();
+        assert_eq!(then, [Then::Pipe, Then::And, Then::Or, Then::Background, Then::Other, Then::Other]);
     }
 
     #[test]
