@@ -78,10 +78,16 @@ fn cases() -> Vec<Case> {
 fn said(case: &Case) -> Truth {
     let tree = MapTree::new(case.files.iter().map(|(path, text)| (path.as_str(), text.as_str())));
     let sources = SourceMap::new();
-    let unclaimed: Vec<Arc<str>> = tree.files().iter().map(|file| Arc::clone(&file.path)).collect();
+    let mut unclaimed: Vec<Arc<str>> = tree.files().iter().map(|file| Arc::clone(&file.path)).collect();
     let mut subjects = Vec::new();
     for source in probity_iac::SOURCES {
-        subjects.extend(source.collect(&Scope { tree: &tree, sources: &sources, unclaimed: &unclaimed, options: &case.options }).subjects);
+        let found = source.collect(&Scope { tree: &tree, sources: &sources, unclaimed: &unclaimed, options: &case.options });
+        let coverage = found.coverage;
+        let claimed = |path: &Arc<str>| {
+            coverage.read.iter().any(|read| read.file == *path) || coverage.skipped.iter().any(|skipped| skipped.file == *path)
+        };
+        unclaimed.retain(|path| !claimed(path));
+        subjects.extend(found.subjects);
     }
     let world = World::new(subjects);
     let program = builtin().program(&Selection { only: vec![Arc::clone(&case.rule)], preview: true, ..Selection::default() });
