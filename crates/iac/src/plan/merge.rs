@@ -159,7 +159,10 @@ fn join(
         let of_block = by_block.get(&block);
         let twin = by_id.get(&*subject.id).or_else(|| of_block.and_then(|all| all.first())).and_then(|at| source.get(*at));
         match twin {
-            Some(twin) => out.push(both(subject, twin, name, &mut differ)),
+            Some(twin) => {
+                let unwritten = plan.unwritten.get(&subject.id).map(Vec::as_slice).unwrap_or_default();
+                out.push(both(subject, twin, unwritten, name, &mut differ));
+            }
             None => {
                 match module_of(&block).filter(|module| !modules.contains(*module)) {
                     Some(module) => elsewhere.insert(module.to_owned()),
@@ -201,8 +204,11 @@ fn join(
 /// Arguments a plan does not hold.
 const META: &[&str] = &["depends_on", "lifecycle", "provider", "provisioner", "connection", "timeouts"];
 
-fn both(planned: Subject, source: &Subject, root: &Arc<str>, differ: &mut BTreeSet<String>) -> Subject {
-    let mut value = placed(planned.value, Some(&source.value), 0);
+/// One subject of both. `unwritten` is known only after apply and not written as an argument.
+fn both(planned: Subject, source: &Subject, unwritten: &[Arc<str>], root: &Arc<str>, differ: &mut BTreeSet<String>) -> Subject {
+    // Another instance stands in the same place, but what it refers to is its own.
+    let same = planned.id == source.id || source.block_id() == *source.id;
+    let mut value = placed(planned.value, Some(&source.value), same, 0);
     if let Data::Map(map) = &mut value.data {
         let map = Arc::make_mut(map);
         for name in META {
@@ -212,7 +218,14 @@ fn both(planned: Subject, source: &Subject, root: &Arc<str>, differ: &mut BTreeS
                 map.insert(*name, entry.key, entry.value.clone());
             }
         }
-        for (key, entry) in map.iter() {
+        for name in unwritten {
+            // A `dynamic` block over something that is known only after apply.
+            if let Some(entry) = source.value.as_map().and_then(|written| written.entry(name)) {
+                let value = if same { entry.value.clone() } else { unrelated(&entry.value) };
+                map.insert(Arc::clone(name), entry.key, value);
+            }
+        }
+        for (key, entry) in map.iter().filter(|_| same) {
             if source.value.get(key).is_some_and(|written| contradicts(written, &entry.value)) {
                 differ.insert(format!("{}.{key}", planned.id));
             }
@@ -242,16 +255,17 @@ fn contradicts(written: &Value, planned: &Value) -> bool {
     }
 }
 
-/// The value with the places and origins of what is written.
-fn placed(planned: Value, written: Option<&Value>, depth: usize) -> Value {
+/// The value with the places and origins of what is written; `same`: of the same instance.
+fn placed(planned: Value, written: Option<&Value>, same: bool, depth: usize) -> Value {
     // No place in the plan: whoever reads the finding looks at the source.
     let Some(written) = written.filter(|_| depth < 64) else { return nowhere(planned) };
-    if planned.is_unknown() && written.is_unknown() {
+    if same && planned.is_unknown() && written.is_unknown() {
         // The source knows more of it: why, and how it begins.
         return Value { sensitive: written.sensitive || planned.sensitive, ..written.clone() };
     }
     let origin = match (&written.origin, planned.origin) {
-        (Some(ours), Some(theirs)) if ours.references.is_empty() => {
+        (Some(ours), None) if !same => Some(Arc::new(Origin { steps: ours.steps.clone(), references: Vec::new() })),
+        (Some(ours), Some(theirs)) if !same || ours.references.is_empty() => {
             Some(Arc::new(Origin { steps: ours.steps.clone(), references: theirs.references.clone() }))
         }
         (Some(ours), _) => Some(Arc::clone(ours)),
@@ -262,15 +276,15 @@ fn placed(planned: Value, written: Option<&Value>, depth: usize) -> Value {
             let mut out = Map::new();
             for (key, entry) in map.iter() {
                 let place = ours.entry(key).map_or(Span::NONE, |entry| entry.key);
-                out.insert(Arc::clone(key), place, placed(entry.value.clone(), ours.get(key), depth + 1));
+                out.insert(Arc::clone(key), place, placed(entry.value.clone(), ours.get(key), same, depth + 1));
             }
             Data::Map(Arc::new(out))
         }
         (Data::List(items), Data::List(ours)) => {
-            let same = items.len() == ours.len();
-            let twin = |at: usize| ours.get(at).filter(|_| same).or_else(|| ours.first().filter(|_| ours.len() == 1));
+            let aligned = items.len() == ours.len();
+            let twin = |at: usize| ours.get(at).filter(|_| aligned).or_else(|| ours.first().filter(|_| ours.len() == 1));
             let out = items.iter().enumerate().map(|(at, item)| match twin(at) {
-                Some(twin) => placed(item.clone(), Some(twin), depth + 1),
+                Some(twin) => placed(item.clone(), Some(twin), same && aligned, depth + 1),
                 None => Value { span: written.span, ..nowhere(item.clone()) },
             });
             Data::List(Arc::new(out.collect()))
@@ -280,6 +294,23 @@ fn placed(planned: Value, written: Option<&Value>, depth: usize) -> Value {
         (data, _) => data,
     };
     Value { data, span: written.span, origin, sensitive: planned.sensitive || written.sensitive }
+}
+
+/// The value without references: those of another instance.
+fn unrelated(value: &Value) -> Value {
+    let data = match &value.data {
+        Data::List(items) => Data::List(Arc::new(items.iter().map(unrelated).collect())),
+        Data::Map(map) => {
+            let mut out = Map::new();
+            for (key, entry) in map.iter() {
+                out.insert(Arc::clone(key), entry.key, unrelated(&entry.value));
+            }
+            Data::Map(Arc::new(out))
+        }
+        data => data.clone(),
+    };
+    let origin = value.origin.as_ref().map(|origin| Arc::new(Origin { steps: origin.steps.clone(), references: Vec::new() }));
+    Value { data, span: value.span, origin, sensitive: value.sensitive }
 }
 
 /// The value without places: nobody wrote it down in the source.

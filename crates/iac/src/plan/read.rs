@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use probity_core::{Subject, SubjectKind};
-use probity_value::{FileId, Map, Span, Unknown, UnknownKind, Value, json};
+use probity_value::{Data, FileId, Map, Span, Unknown, UnknownKind, Value, json};
 use rayon::prelude::*;
 
 use super::address::{Address, Key};
@@ -23,6 +23,9 @@ pub(super) const MAX_SUBJECTS: usize = 100_000;
 pub(super) struct Plan {
     /// Resources and data sources by instance, then providers and module calls. Their root is empty.
     pub(super) subjects: Vec<Subject>,
+    /// By address, what is known only after apply and not written in the configuration: the provider's own business, or a `dynamic`
+    /// block, which the plan does not show.
+    pub(super) unwritten: HashMap<Arc<str>, Vec<Arc<str>>>,
     /// Addresses without keys of all blocks of the configuration; `None` where the plan holds no configuration.
     pub(super) written: Option<HashSet<String>>,
     /// Whether the plan says that it is about everything.
@@ -115,14 +118,22 @@ pub(super) fn read(text: &str, file: FileId) -> Result<Plan, Broken> {
     let left_out = resources.len().saturating_sub(MAX_SUBJECTS);
     resources.truncate(MAX_SUBJECTS);
     let resolver = Resolver::new(root.unwrap_or_default(), resources.iter().map(|resource| Arc::clone(&resource.address)));
-    let made: Result<Vec<Subject>, Broken> = resources.par_iter().map(|resource| reader.subject(resource, &resolver)).collect();
-    let mut subjects = made?;
+    let made: Result<Vec<(Subject, Vec<Arc<str>>)>, Broken> =
+        resources.par_iter().map(|resource| reader.subject(resource, &resolver)).collect();
+    let mut unwritten = HashMap::new();
+    let mut subjects = Vec::with_capacity(resources.len());
+    for (subject, names) in made? {
+        if !names.is_empty() {
+            unwritten.insert(Arc::clone(&subject.id), names);
+        }
+        subjects.push(subject);
+    }
     if let Some(configuration) = &configuration {
         providers(configuration, &mut subjects);
         calls(&resolver.root, "", &mut subjects);
     }
     let complete = find("complete").is_some_and(|range| text.get(range) == Some("true"));
-    Ok(Plan { subjects, written, complete, left_out })
+    Ok(Plan { subjects, unwritten, written, complete, left_out })
 }
 
 impl Reader<'_> {
@@ -265,7 +276,7 @@ impl Reader<'_> {
         Ok(Some(Resource { address, kind, data, head, values, sensitive, unknown: None }))
     }
 
-    fn subject(&self, resource: &Resource, resolver: &Resolver<'_>) -> Result<Subject, Broken> {
+    fn subject(&self, resource: &Resource, resolver: &Resolver<'_>) -> Result<(Subject, Vec<Arc<str>>), Broken> {
         let parsed = Address::parse(&resource.address);
         let written = parsed.as_ref().and_then(|address| resolver.written(address));
         let (modules, key) = parsed.as_ref().map_or((&[][..], &Key::None), |address| (address.modules.as_slice(), &address.key));
@@ -276,9 +287,14 @@ impl Reader<'_> {
         let nothing = Value::map(Map::new(), Span::NONE);
         // Arguments that the plan does not list are left out by the provider's own business only where the configuration is there.
         let expressions = written.map(|written| written.get("expressions").unwrap_or(&nothing));
+        let unwritten = expressions.map_or_else(Vec::new, |written| {
+            let known = unknown.as_ref().and_then(Value::as_map).into_iter().flat_map(Map::iter);
+            let hidden = known.filter(|(key, entry)| matches!(entry.value.data, Data::Bool(true)) && written.get(key).is_none());
+            hidden.map(|(key, _)| Arc::clone(key)).collect()
+        });
         let value = shaper.arguments(value, unknown.as_ref(), sensitive.as_ref(), expressions);
         let kind = if resource.data { format!("data.{}", resource.kind).into() } else { Arc::clone(&resource.kind) };
-        Ok(Subject {
+        let subject = Subject {
             kind: SubjectKind::Terraform,
             type_name: kind,
             id: Arc::clone(&resource.address),
@@ -287,7 +303,8 @@ impl Reader<'_> {
             head: Span::new(self.file, resource.head.clone()),
             value,
             via: Vec::new(),
-        })
+        };
+        Ok((subject, unwritten))
     }
 }
 
@@ -307,7 +324,7 @@ fn constant(expression: &Value, depth: usize) -> Value {
                     None => "the plan does not say what it is".to_owned(),
                 };
                 let data = Unknown { kind: UnknownKind::Variable, reason: reason.into(), set: false, prefix: "".into(), decoded: None };
-                Value::new(probity_value::Data::Unknown(Arc::new(data)), expression.span)
+                Value::new(Data::Unknown(Arc::new(data)), expression.span)
             }
         },
         None => {
@@ -351,7 +368,7 @@ fn calls(module: &Module<'_>, prefix: &str, out: &mut Vec<Subject>) {
     for (name, call) in &module.calls {
         let id = format!("{prefix}module.{name}");
         let mut value = call.value.get("expressions").map_or_else(|| Value::map(Map::new(), call.value.span), |inner| constant(inner, 0));
-        if let probity_value::Data::Map(map) = &mut value.data {
+        if let Data::Map(map) = &mut value.data {
             let map = Arc::make_mut(map);
             for (key, written) in [("source", "source"), ("version", "version_constraint")] {
                 if let Some(entry) = call.value.as_map().and_then(|map| map.entry(written)) {

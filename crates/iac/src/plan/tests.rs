@@ -269,6 +269,32 @@ fn plan_and_source_come_together() {
 }
 
 #[test]
+fn what_the_plan_does_not_show_comes_from_the_source() {
+    // A dynamic block over what is known only after apply; an argument the provider works out.
+    let source = "resource \"t\" \"r\" {\n  for_each = { a = 1 }\n  key      = t.k[each.key].id\n  dynamic \"rule\" {\n    for_each = t.k[each.key].all\n    content {\n      x = 1\n    }\n  }\n}\nresource \"t\" \"k\" {\n  for_each = { a = 1 }\n}\n";
+    let configuration =
+        format!(r#"{{"resources":[{},{}]}}"#, written("t", "r", r#"{"key":{"references":["t.k","each.key"]}}"#), written("t", "k", "{}"));
+    let resources = ["\"a\"", "\"b\""]
+        .iter()
+        .flat_map(|key| [resource("t", "r", key, "{}"), resource("t", "k", key, "{}")])
+        .collect::<Vec<_>>()
+        .join(",");
+    let unknown = r#"{"id":true,"key":true,"rule":true}"#;
+    let changes = [change("t.r[\"a\"]", "create", unknown, "{}"), change("t.r[\"b\"]", "create", unknown, "{}")].join(",");
+    check(
+        &[("main.tf", source), ("p.json", &plan(&resources, &changes, &configuration))],
+        &[
+            "t.r[\"a\"] {key=?Reference+<t.k[\"a\"].id> rule=[{x=1 $maybe=?Reference<t.k[\"a\"].all>}]}",
+            "t.k[\"a\"] {}",
+            // The places of the other instance, but not what that one refers to.
+            "t.r[\"b\"] {key=?Reference+<t.k[\"b\"].> rule=[{x=1 $maybe=?Reference}]}",
+            "t.k[\"b\"] {}",
+        ],
+        &[],
+    );
+}
+
+#[test]
 fn a_plan_finds_its_root() {
     let other = "resource \"x\" \"y\" {}\n";
     // In its own folder, else where it fits best.
