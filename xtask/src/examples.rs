@@ -71,7 +71,13 @@ fn write_examples(program: &Path, top: &Path, wanted: &dyn Fn(&str, &str) -> boo
             let folder = format!("{}/{}-{number}", list.len() / BATCH, text(&rule["id"]));
             let path = top.join(framework).join(&folder).join(file);
             std::fs::create_dir_all(path.parent().unwrap_or(top))?;
-            std::fs::write(&path, text(&example["text"]))?;
+            let mut written = text(&example["text"]).to_owned();
+            // Checkov takes no file for a template that does not name the schema.
+            if *framework == "arm" && !written.contains("$schema") {
+                let schema = "{\"$schema\": \"https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#\",";
+                written = written.replacen('{', schema, 1);
+            }
+            std::fs::write(&path, written)?;
             list.push(Example {
                 rule: text(&rule["id"]).to_owned(),
                 ids,
@@ -109,6 +115,19 @@ fn judged(checkov: &Path, folder: &Path, framework: &str, ids: &BTreeSet<&str>) 
     Ok(out)
 }
 
+/// Ids that Checkov has a check for, by framework.
+fn checks(suite: &Path) -> Result<BTreeSet<(String, String)>> {
+    let content =
+        std::fs::read_to_string(suite.join("checks.jsonl")).with_context(|| format!("no Checkov suite at {}", suite.display()))?;
+    content
+        .lines()
+        .map(|line| {
+            let check: Value = serde_json::from_str(line)?;
+            Ok((text(&check["framework"]).to_owned(), text(&check["id"]).to_owned()))
+        })
+        .collect()
+}
+
 /// Ids that have a case in the suite, by framework.
 fn with_cases(suite: &Path) -> Result<BTreeSet<(String, String)>> {
     let content =
@@ -125,10 +144,11 @@ fn with_cases(suite: &Path) -> Result<BTreeSet<(String, String)>> {
 /// Runs the examples through Checkov and writes the table. `all`: also of ids that have cases in the suite.
 pub fn run(suite: &Path, checkov: &Path, all: bool, only: Option<&str>) -> Result<()> {
     let program = shell::build(false)?;
-    let cases = with_cases(suite)?;
+    let (checks, cases) = (checks(suite)?, with_cases(suite)?);
     let top: PathBuf = std::env::temp_dir().join(format!("probity-examples-{}", std::process::id()));
     let wanted = |framework: &str, id: &str| {
-        only.is_none_or(|only| id.starts_with(only)) && (all || !cases.contains(&(framework.to_owned(), id.to_owned())))
+        let pair = (framework.to_owned(), id.to_owned());
+        only.is_none_or(|only| id.starts_with(only)) && checks.contains(&pair) && (all || !cases.contains(&pair))
     };
     let examples = write_examples(&program, &top, &wanted)?;
     let mut tallies: BTreeMap<(&str, &str), Tally> = BTreeMap::new();
