@@ -376,7 +376,14 @@ pub(crate) fn vague(value: &Value) -> Value {
 }
 
 fn inside_unknown(value: &Value, unknown: &Unknown) -> Value {
-    let inner = Unknown { kind: unknown.kind, reason: Arc::clone(&unknown.reason), set: false, prefix: Arc::from(""), decoded: None };
+    let inner = Unknown {
+        kind: unknown.kind,
+        reason: Arc::clone(&unknown.reason),
+        set: false,
+        prefix: Arc::from(""),
+        suffix: "".into(),
+        decoded: None,
+    };
     Value { data: Data::Unknown(Arc::new(inner)), span: value.span, origin: value.origin.clone(), sensitive: value.sensitive }
 }
 

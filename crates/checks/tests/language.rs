@@ -176,6 +176,14 @@ fn unknowns_propagate() {
     check("{ path: a, contains: rn }", "{a: '?v=arn:'}", "pass");
     check("{ path: a, matches: '^arn' }", "{a: '?v=arn:'}", "unknown");
     check("{ path: a, type: string }", "{a: '?v=arn:'}", "pass");
+    check("{ path: a, ends_with: /Admin }", "{a: '?v=arn:~policy/Admin'}", "pass");
+    check("{ path: a, ends_with: /Admin }", "{a: '?v=arn:~policy/Reader'}", "fail");
+    check("{ path: a, ends_with: long/Reader }", "{a: '?v=arn:~/Reader'}", "unknown");
+    check("{ path: a, not_equals: 'arn:aws:iam::aws:policy/Admin' }", "{a: '?v=arn:~/Reader'}", "pass");
+    check("{ path: a, equals: 'arn:aws:iam::aws:policy/Admin' }", "{a: '?v=arn:~/Admin'}", "unknown");
+    check("{ path: a, like: 'arn:*:policy/Admin' }", "{a: '?v=arn:~/Reader'}", "fail");
+    check("{ path: a, contains: dm }", "{a: '?v=arn:~/Admin'}", "pass");
+    check("{ path: a, empty: false }", "{a: '?v=~/Admin'}", "pass");
     check("{ path: a, type: string }", "{a: ?v}", "unknown");
     // Parts of lists and maps.
     check("{ path: a, contains: 1 }", "{a: [?v, 1]}", "pass");

@@ -145,7 +145,7 @@ fn weigh(value: &Value, depth: usize, left: &mut usize) -> bool {
 
 /// An unknown that is sure to be set.
 pub(crate) fn unknown_set(kind: UnknownKind, reason: impl Into<Arc<str>>, prefix: &str, span: Span) -> Value {
-    let unknown = Unknown { kind, reason: reason.into(), set: true, prefix: prefix.into(), decoded: None };
+    let unknown = Unknown { kind, reason: reason.into(), set: true, prefix: prefix.into(), suffix: "".into(), decoded: None };
     Value::new(Data::Unknown(Arc::new(unknown)), span)
 }
 
@@ -550,7 +550,14 @@ impl Evaluation<'_> {
 
 /// An unknown for the same reason as another.
 pub(crate) fn unknown_like(unknown: &Unknown, source: &Value, span: Span) -> Value {
-    let unknown = Unknown { kind: unknown.kind, reason: Arc::clone(&unknown.reason), set: unknown.set, prefix: "".into(), decoded: None };
+    let unknown = Unknown {
+        kind: unknown.kind,
+        reason: Arc::clone(&unknown.reason),
+        set: unknown.set,
+        prefix: "".into(),
+        suffix: "".into(),
+        decoded: None,
+    };
     carry(Value::new(Data::Unknown(Arc::new(unknown)), span), [source])
 }
 
@@ -577,7 +584,14 @@ pub(crate) fn member(base: &Value, name: &str, safe: bool, span: Span) -> Value 
                 value.sensitive = base.sensitive;
                 return value;
             }
-            let unknown = Unknown { kind: unknown.kind, reason: Arc::clone(&unknown.reason), set, prefix: "".into(), decoded: None };
+            let unknown = Unknown {
+                kind: unknown.kind,
+                reason: Arc::clone(&unknown.reason),
+                set,
+                prefix: "".into(),
+                suffix: "".into(),
+                decoded: None,
+            };
             carry(Value::new(Data::Unknown(Arc::new(unknown)), span), [base])
         }
         _ => Value::unknown(UnknownKind::Invalid, format!("`{name}` is asked of what is no object"), span),

@@ -92,8 +92,14 @@ pub(crate) fn at_run_time(name: &str, prefix: &str, span: Span) -> Value {
     if prefix.is_empty() {
         return Value::unknown(UnknownKind::Variable, reason, span);
     }
-    let unknown =
-        probity_value::Unknown { kind: UnknownKind::Variable, reason: reason.into(), set: true, prefix: prefix.into(), decoded: None };
+    let unknown = probity_value::Unknown {
+        kind: UnknownKind::Variable,
+        reason: reason.into(),
+        set: true,
+        prefix: prefix.into(),
+        suffix: "".into(),
+        decoded: None,
+    };
     Value::new(probity_value::Data::Unknown(Arc::new(unknown)), span)
 }
 

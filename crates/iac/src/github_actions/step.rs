@@ -136,6 +136,7 @@ pub(super) fn evaluated(value: &Value) -> Value {
         reason: reason.into(),
         set: !whole,
         prefix: text.get(..at).unwrap_or_default().into(),
+        suffix: "".into(),
         decoded: None,
     };
     Value::new(Data::Unknown(std::sync::Arc::new(unknown)), value.span)

@@ -323,7 +323,14 @@ fn constant(expression: &Value, depth: usize) -> Value {
                     Some(name) => format!("the plan does not say what `{name}` is here"),
                     None => "the plan does not say what it is".to_owned(),
                 };
-                let data = Unknown { kind: UnknownKind::Variable, reason: reason.into(), set: false, prefix: "".into(), decoded: None };
+                let data = Unknown {
+                    kind: UnknownKind::Variable,
+                    reason: reason.into(),
+                    set: false,
+                    prefix: "".into(),
+                    suffix: "".into(),
+                    decoded: None,
+                };
                 Value::new(Data::Unknown(Arc::new(data)), expression.span)
             }
         },

@@ -565,7 +565,7 @@ fn handle(instance: &ResourceInstance<'_>, span: Span) -> Value {
         Mode::Managed => (UnknownKind::Reference, format!("`{}` is known only after it is made", instance.address)),
         Mode::Data | Mode::Ephemeral => (UnknownKind::DataSource, format!("`{}` is read when Terraform runs", instance.address)),
     };
-    let data = Unknown { kind, reason: reason.into(), set: true, prefix: "".into(), decoded: None };
+    let data = Unknown { kind, reason: reason.into(), set: true, prefix: "".into(), suffix: "".into(), decoded: None };
     let mut value = Value::new(Data::Unknown(Arc::new(data)), span);
     value.origin = Some(reference_origin(&instance.address, ""));
     value
@@ -579,7 +579,7 @@ fn reference_origin(subject: &Arc<str>, attribute: &str) -> Arc<Origin> {
 /// of what is declared elsewhere would be.
 pub(super) fn undeclared(address: &str, span: Span) -> Value {
     let reason = format!("`{address}` is not declared").into();
-    let data = Unknown { kind: UnknownKind::Reference, reason, set: true, prefix: "".into(), decoded: None };
+    let data = Unknown { kind: UnknownKind::Reference, reason, set: true, prefix: "".into(), suffix: "".into(), decoded: None };
     let mut value = Value::new(Data::Unknown(Arc::new(data)), span);
     value.origin = Some(reference_origin(&address.into(), ""));
     value
