@@ -277,8 +277,7 @@ fn implemented(program: &Path) -> Result<BTreeMap<String, BTreeSet<String>>> {
                 } else if target == "workloads" {
                     &["kubernetes", "terraform", "terraform_plan"]
                 } else if target.contains("::") {
-                    // What stands under `resources` of a service is CloudFormation.
-                    &["cloudformation", "serverless"]
+                    &["cloudformation"]
                 } else if target.starts_with("serverless.") {
                     &["serverless"]
                 } else if target.starts_with("Microsoft.") || target == "secureString" {
@@ -297,6 +296,12 @@ fn implemented(program: &Path) -> Result<BTreeMap<String, BTreeSet<String>>> {
         }
     }
     Ok(out)
+}
+
+/// Whether we have a rule for a row. What stands under `resources` of a service is CloudFormation.
+fn has_rule(known: &BTreeMap<String, BTreeSet<String>>, row: &Row) -> bool {
+    let has = |framework: &str| known.get(framework).is_some_and(|ids| ids.contains(&row.check));
+    has(&row.framework) || row.framework == "serverless" && has("cloudformation")
 }
 
 /// Compares with the numbers kept in the repository, so that nothing slides back, and raises them.
@@ -332,13 +337,8 @@ pub fn run(folder: &Path, framework: Option<&str>, check: Option<&str>, verbose:
     let known = implemented(&program)?;
     let rows = rows(folder, framework, check)?;
     let excuses = excuses("expected-failures.toml")?;
-    let sources: Vec<&str> = rows
-        .iter()
-        .filter(|row| known.get(&row.framework).is_some_and(|ids| ids.contains(&row.check)))
-        .map(|row| row.source.as_str())
-        .collect::<BTreeSet<_>>()
-        .into_iter()
-        .collect();
+    let sources: Vec<&str> =
+        rows.iter().filter(|row| has_rule(&known, row)).map(|row| row.source.as_str()).collect::<BTreeSet<_>>().into_iter().collect();
     let scans: Mutex<BTreeMap<&str, Value>> = Mutex::default();
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| -> Result<()> {
@@ -373,7 +373,7 @@ pub fn run(folder: &Path, framework: Option<&str>, check: Option<&str>, verbose:
                 Some("kubernetes") => "kubernetes",
                 Some("dockerfile") => "dockerfile",
                 Some("cloudformation")
-                    if text(&result["subject"]["at"]["file"]).rsplit('/').next().is_some_and(|name| name.starts_with("serverless.")) =>
+                    if text(&result["subject"]["root"]).rsplit('/').next().is_some_and(|name| name.starts_with("serverless.")) =>
                 {
                     "serverless"
                 }
@@ -396,7 +396,8 @@ pub fn run(folder: &Path, framework: Option<&str>, check: Option<&str>, verbose:
                 _ => continue,
             };
             let place = &result["subject"]["at"];
-            let below = text(&place["file"]);
+            // Checkov names the service also for what stands in a file it reads.
+            let below = text(if framework == "serverless" { &result["subject"]["root"] } else { &place["file"] });
             let file = if folder.join(source).is_dir() { format!("{source}/{below}") } else { (*source).to_owned() };
             let mut subject = result["subject"].clone();
             subject["file"] = Value::String(file.clone());
@@ -418,7 +419,7 @@ pub fn run(folder: &Path, framework: Option<&str>, check: Option<&str>, verbose:
     let mut wrongly_excused = Vec::new();
     let mut matched: BTreeSet<(&str, &str, String, Key)> = BTreeSet::new();
     for row in &rows {
-        if !known.get(&row.framework).is_some_and(|ids| ids.contains(&row.check)) {
+        if !has_rule(&known, row) {
             continue;
         }
         let tally = tallies.entry(&row.framework).or_default();

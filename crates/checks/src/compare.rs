@@ -41,7 +41,9 @@ impl Operator {
             Test::In(_) => with(&|argument| among(value, argument, fold)),
             Test::Exists(wanted) => exists(value).negate_if(!wanted),
             Test::Empty(wanted) => empty(value).negate_if(!wanted),
-            Test::Matches(pattern) => text(value, |text| pattern.is_match(text).unwrap_or(false), |_, _| None),
+            Test::Matches(pattern) => {
+                text(value, |text| pattern.is_match(text).unwrap_or(false), |prefix, _| pattern.is_match_within(prefix).then_some(true))
+            }
             Test::Like(patterns) => text(
                 value,
                 |text| patterns.iter().any(|pattern| folded_like(pattern, text, fold)),

@@ -174,7 +174,10 @@ fn unknowns_propagate() {
     check("{ path: a, like: 'arn:*' }", "{a: '?v=http:'}", "fail");
     check("{ path: a, like: 'arn:*:x' }", "{a: '?v=arn:'}", "unknown");
     check("{ path: a, contains: rn }", "{a: '?v=arn:'}", "pass");
-    check("{ path: a, matches: '^arn' }", "{a: '?v=arn:'}", "unknown");
+    check("{ path: a, matches: '^arn' }", "{a: '?v=arn:'}", "pass");
+    check("{ path: a, not_matches: '^arn' }", "{a: '?v=arn:'}", "fail");
+    check("{ path: a, matches: '^arn:' }", "{a: '?v=arn:'}", "unknown");
+    check("{ path: a, matches: '^http' }", "{a: '?v=arn:'}", "unknown");
     check("{ path: a, type: string }", "{a: '?v=arn:'}", "pass");
     check("{ path: a, ends_with: /Admin }", "{a: '?v=arn:~policy/Admin'}", "pass");
     check("{ path: a, ends_with: /Admin }", "{a: '?v=arn:~policy/Reader'}", "fail");
