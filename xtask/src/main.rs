@@ -5,9 +5,11 @@
 mod bench;
 mod checkov;
 mod ci;
+mod examples;
 mod fuzz;
 mod generate;
 mod graph;
+mod semantics;
 mod shell;
 
 use std::path::PathBuf;
@@ -21,6 +23,10 @@ cargo xtask COMMAND
   ci                              test, and formatting, clippy, licences, docs, generated files
   conformance checkov [DIR] [--framework NAME] [--check ID] [--verbose]
                                   run another tool's suite as it is; DIR defaults to ../shared/conformance/checkov
+  conformance checkov-examples --checkov PROGRAM [DIR] [--all] [--only PREFIX]
+                                  judge our rules' own examples by an installed Checkov, for ids without a case in the suite
+  conformance semantics [--checkov PROGRAM]
+                                  our own programs with known truth, beside an installed Checkov's answers
   bench gate [DIR]                the program beside Checkov on real trees; DIR defaults to ../shared/corpus
   fuzz [--seconds N] [TARGET]     run fuzz targets from the committed seeds
   graph [--check]                 write (or compare) the list of arrows between crates
@@ -36,13 +42,20 @@ fn main() -> Result<()> {
         Some("test") => ci::test(flag("--fast")),
         Some("ci") => ci::ci(),
         Some("conformance") => {
-            let plain: Vec<&str> = plain_words(&rest, &["--framework", "--check"]);
+            let plain: Vec<&str> = plain_words(&rest, &["--framework", "--check", "--checkov"]);
             match plain.first() {
                 Some(&"checkov") => {
                     let folder = plain.get(1).map_or_else(|| shell::root().join("../shared/conformance/checkov"), PathBuf::from);
                     checkov::run(&folder, option("--framework").as_deref(), option("--check").as_deref(), flag("--verbose"))
                 }
-                _ => bail!("name a suite: checkov\n\n{HELP}"),
+                Some(&"checkov-examples") => {
+                    let plain: Vec<&str> = plain_words(&rest, &["--checkov", "--only"]);
+                    let folder = plain.get(1).map_or_else(|| shell::root().join("../shared/conformance/checkov"), PathBuf::from);
+                    let Some(checkov) = option("--checkov") else { bail!("name the program: --checkov PROGRAM") };
+                    examples::run(&folder, &PathBuf::from(checkov), flag("--all"), option("--only").as_deref())
+                }
+                Some(&"semantics") => semantics::run(option("--checkov").map(PathBuf::from).as_deref()),
+                _ => bail!("name a suite: checkov, checkov-examples, semantics\n\n{HELP}"),
             }
         }
         Some("bench") => match rest.first() {

@@ -125,7 +125,7 @@ impl Catalog {
             let stored = index::parts(&document)?;
             catalog.entries.push(Entry {
                 meta: Arc::new(document.meta),
-                check: Arc::new(LazyCheck::ready(document.check)),
+                check: Arc::new(LazyCheck::ready(document.variants)),
                 stored: Stored::User(Arc::new(stored)),
                 provenance: Provenance::File(path.into()),
             });

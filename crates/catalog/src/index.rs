@@ -3,7 +3,7 @@
 //! Layout: the magic, then for each section its length as a little-endian `u64` and its bytes: the table (for each rule the lengths of
 //! its parts), the frameworks, and the parts of all rules one after another. Every part is postcard.
 
-use probity_checks::{Check, Expectation, RuleDocument, TestSource};
+use probity_checks::{Expectation, RuleDocument, TestSource, Variant};
 use probity_core::{Confidence, RuleMeta, Severity, Stage, StageKind};
 use serde::{Deserialize, Serialize};
 
@@ -37,7 +37,7 @@ pub struct Example {
     pub expect: String,
     /// Its name.
     pub name: String,
-    /// The language: `terraform`, `kubernetes`, `dockerfile`.
+    /// The language: `terraform`, `kubernetes`, `cloudformation` and so on.
     pub language: String,
     /// The text.
     pub text: String,
@@ -57,7 +57,9 @@ struct StoredMeta {
     aliases: Vec<String>,
     why: String,
     fix: String,
+    other_fixes: Vec<(Vec<String>, String)>,
     waivable: bool,
+    mends: bool,
 }
 
 /// The index cannot be read or written.
@@ -96,7 +98,9 @@ pub fn parts(document: &RuleDocument) -> Result<Parts<Vec<u8>>, IndexError> {
         aliases: list(&meta.aliases),
         why: meta.why.to_string(),
         fix: meta.fix.to_string(),
+        other_fixes: meta.other_fixes.iter().map(|(types, fix)| (list(types), fix.to_string())).collect(),
         waivable: meta.waivable,
+        mends: meta.mends,
     };
     let examples: Vec<Example> = document
         .tests
@@ -110,7 +114,7 @@ pub fn parts(document: &RuleDocument) -> Result<Parts<Vec<u8>>, IndexError> {
         .collect();
     Ok(Parts {
         meta: postcard::to_stdvec(&stored)?,
-        check: postcard::to_stdvec(&document.check)?,
+        check: postcard::to_stdvec(&document.variants)?,
         examples: postcard::to_stdvec(&examples)?,
     })
 }
@@ -134,13 +138,15 @@ pub fn meta(bytes: &[u8]) -> Result<RuleMeta, IndexError> {
         aliases: list(stored.aliases),
         why: stored.why.into(),
         fix: stored.fix.into(),
+        other_fixes: stored.other_fixes.into_iter().map(|(types, fix)| (list(types), fix.into())).collect(),
         waivable: stored.waivable,
+        mends: stored.mends,
     })
 }
 
-/// The check of a rule, from its stored part; `None` where the part is broken.
+/// The checks of a rule, from their stored part; `None` where the part is broken.
 #[must_use]
-pub fn check(bytes: &[u8]) -> Option<Check> {
+pub fn check(bytes: &[u8]) -> Option<Vec<Variant>> {
     postcard::from_bytes(bytes).ok()
 }
 

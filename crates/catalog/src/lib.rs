@@ -7,8 +7,10 @@ mod catalog;
 mod controls;
 pub mod index;
 mod lint;
+mod matrix;
 
 pub use catalog::{Catalog, ControlTitle, Explanation, Provenance, Selection, builtin};
 pub use controls::{Framework, Requirement};
 pub use index::{Example, IndexError};
-pub use lint::{Linted, MakeWorld, RuleFile, lint, run_tests, unknown_controls};
+pub use lint::{Linted, MakeWorld, RuleFile, lint, run_tests, unknown_controls, unknown_pairs};
+pub use matrix::{Cover, Matrix, Pair, PairProvenance, Row, matrix};

@@ -1,6 +1,6 @@
 //! What must hold of a folder of rule files as a whole, and of each rule's own tests.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use probity_checks::{CheckProgram, Expectation, LazyCheck, Rule, RuleDocument, RuleTest, TestSource, nearest};
@@ -92,6 +92,33 @@ pub fn unknown_controls(rules: &[RuleFile], frameworks: &[Framework]) -> Vec<Dia
     diagnostics
 }
 
+/// Says which pairs of the frameworks' own files name a control or a rule nobody has.
+#[must_use]
+pub fn unknown_pairs(rules: &[RuleFile], frameworks: &[Framework]) -> Vec<Diagnostic> {
+    let controls: HashSet<String> = frameworks
+        .iter()
+        .flat_map(|framework| framework.requirements.iter().map(|requirement| format!("{}/{}", framework.id, requirement.id)))
+        .collect();
+    let ids: HashSet<&str> = rules.iter().map(|rule| &*rule.document.meta.id).collect();
+    let mut diagnostics = Vec::new();
+    for framework in frameworks {
+        for requirement in &framework.requirements {
+            let mut say = |what: String| {
+                let message = format!("the requirement `{}` names {what}", requirement.id);
+                let file = format!("controls/{}.yaml", framework.id);
+                diagnostics.push(Diagnostic::new(Level::Error, "framework-pair", file, Span::NONE, message));
+            };
+            for control in requirement.from.iter().filter(|control| !controls.contains(*control)) {
+                say(format!("the control `{control}`, which is in no framework under `controls`"));
+            }
+            for rule in requirement.rules.iter().filter(|rule| !ids.contains(rule.as_str())) {
+                say(format!("the rule `{rule}`, which does not exist"));
+            }
+        }
+    }
+    diagnostics
+}
+
 /// Makes the subjects of a test's text, with whatever its source has to say; `None` for a language it does not read, whose tests are then
 /// not run. The languages are not this crate's to know.
 pub type MakeWorld<'a> = dyn Fn(TestSource, &str) -> Option<(World, Vec<Diagnostic>)> + 'a;
@@ -100,7 +127,7 @@ pub type MakeWorld<'a> = dyn Fn(TestSource, &str) -> Option<(World, Vec<Diagnost
 #[must_use]
 pub fn run_tests(rule: &RuleFile, judge: &MakeWorld<'_>) -> Vec<Diagnostic> {
     let meta = Arc::new(rule.document.meta.clone());
-    let check = Arc::new(LazyCheck::ready(rule.document.check.clone()));
+    let check = Arc::new(LazyCheck::ready(rule.document.variants.clone()));
     let program = CheckProgram::new(vec![Rule { meta, check }]);
     let mut diagnostics = Vec::new();
     for test in &rule.document.tests {

@@ -12,7 +12,7 @@ mod support;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use probity_catalog::{builtin, lint, run_tests, unknown_controls};
+use probity_catalog::{builtin, lint, run_tests, unknown_controls, unknown_pairs};
 use probity_core::Diagnostic;
 use probity_testkit::MapTree;
 use probity_value::SourceMap;
@@ -39,6 +39,7 @@ fn every_rule_is_sound_and_its_tests_hold() {
     let linted = lint(&tree, "", "", &sources);
     let mut diagnostics = linted.diagnostics;
     diagnostics.extend(unknown_controls(&linted.rules, &linted.frameworks));
+    diagnostics.extend(unknown_pairs(&linted.rules, &linted.frameworks));
     for rule in &linted.rules {
         diagnostics.extend(run_tests(rule, &support::world));
     }

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use probity_value::{Map, Number, Span, Value};
 use serde::{Deserialize, Serialize};
 
+use crate::edit::Mending;
 use crate::path::Path;
 use crate::text::Pattern;
 
@@ -21,6 +22,30 @@ pub struct Check {
     pub absent: Absent,
     /// The message the rule gives for a failure, in place of one made from what decided.
     pub message: Option<String>,
+}
+
+/// How a rule judges subjects of some types. A rule has several where the same fault looks different in several languages.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Variant {
+    /// The types, and groups of types.
+    pub applies_to: Vec<Arc<str>>,
+    /// The judgement of them.
+    pub check: Check,
+    /// How the fault is mended.
+    pub mending: Mending,
+}
+
+impl Variant {
+    /// The edit that mends the fault; `None` where the rule names none and none follows from its check.
+    #[must_use]
+    pub fn edit(&self) -> Option<probity_core::Edit> {
+        // Files of shell words have no attributes to set.
+        let instruction = |name: &Arc<str>| &**name == "Dockerfile" || name.chars().all(|letter| letter.is_ascii_uppercase());
+        if self.mending == Mending::Implied && self.applies_to.iter().all(instruction) {
+            return None;
+        }
+        crate::edit::edit(&self.check, &self.mending)
+    }
 }
 
 /// What a comparison that finds nothing means.
@@ -184,7 +209,7 @@ pub enum Test {
     Length(Order, u64),
     Type(ValueType),
     CidrWorld(bool),
-    CidrWithin(Vec<String>),
+    CidrWithin(Argument),
     Allows(Ask),
 }
 

@@ -62,7 +62,7 @@ impl Operator {
                 _ => Tri::known(wanted.as_str() == value.type_name()),
             },
             Test::CidrWorld(wanted) => world(value).negate_if(!wanted),
-            Test::CidrWithin(outer) => inside(value, outer),
+            Test::CidrWithin(_) => with(&|argument| inside(value, argument)),
             Test::Allows(ask) => iam::allows(value, ask),
         };
         tri.negate_if(self.negated)
@@ -101,7 +101,7 @@ fn empty(value: &Value) -> Tri {
     }
     match &value.data {
         Data::Null => Tri::Yes,
-        Data::String(text) => Tri::known(text.is_empty()),
+        Data::String(text) => Tri::known(text.trim().is_empty()),
         Data::List(items) => Tri::known(items.is_empty()),
         Data::Map(map) => Tri::known(map.is_empty()),
         Data::Bool(_) | Data::Number(_) => Tri::No,
@@ -371,12 +371,13 @@ fn world(value: &Value) -> Tri {
 }
 
 /// Whether all are inside these; what is no CIDR is not.
-fn inside(value: &Value, outer: &[String]) -> Tri {
-    let Ok(outer) = Addresses::of(outer.iter().map(String::as_str)) else { return Tri::No };
-    let found = cidrs(value);
-    match found.maybe {
-        _ if found.foreign || !outer.contains(&found.known) => Tri::No,
-        Some(maybe) => Tri::Maybe(maybe.clone()),
-        None => Tri::Yes,
+fn inside(value: &Value, outer: &Value) -> Tri {
+    let (found, outer) = (cidrs(value), cidrs(outer));
+    if found.foreign {
+        return Tri::No;
     }
+    if !outer.known.contains(&found.known) {
+        return outer.maybe.map_or(Tri::No, |maybe| Tri::Maybe(maybe.clone()));
+    }
+    found.maybe.map_or(Tri::Yes, |maybe| Tri::Maybe(maybe.clone()))
 }

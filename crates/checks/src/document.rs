@@ -6,7 +6,8 @@ use std::sync::Arc;
 use probity_core::{Confidence, Diagnostic, Level, RuleMeta, Severity, Stage, StageKind};
 use probity_value::{FileId, Map, Span, Value, yaml};
 
-use crate::check::Check;
+use crate::check::{Check, Variant};
+use crate::edit::{self, Mending};
 use crate::read::{self, Faults};
 
 /// A rule file, read.
@@ -14,8 +15,8 @@ use crate::read::{self, Faults};
 pub struct RuleDocument {
     /// What the rule says of itself.
     pub meta: RuleMeta,
-    /// How it judges.
-    pub check: Check,
+    /// How it judges, by the types of subjects: `applies_to` with `check` first, then what stands under `also`.
+    pub variants: Vec<Variant>,
     /// Its own tests.
     pub tests: Vec<RuleTest>,
     /// Where the id stands.
@@ -79,17 +80,65 @@ pub enum TestSource {
     Kubernetes,
     /// One Dockerfile.
     Dockerfile,
+    /// One CloudFormation template, YAML or JSON.
+    CloudFormation,
+    /// One Azure Resource Manager template.
+    Arm,
+    /// One Bicep file.
+    Bicep,
+    /// One GitHub Actions workflow.
+    GithubActions,
+    /// One GitLab CI file.
+    GitlabCi,
+    /// One Azure Pipelines file.
+    AzurePipelines,
+    /// One CircleCI configuration.
+    Circleci,
+    /// One Bitbucket Pipelines file.
+    BitbucketPipelines,
+    /// One Jenkinsfile.
+    Jenkins,
+    /// One Compose file.
+    Compose,
+    /// One OpenAPI description.
+    Openapi,
+    /// One Serverless Framework file.
+    Serverless,
+    /// One Terraform plan as JSON.
+    Plan,
 }
 
 impl TestSource {
-    /// All sources with their keys.
-    pub const ALL: &'static [(&'static str, TestSource)] =
-        &[("terraform", TestSource::Terraform), ("kubernetes", TestSource::Kubernetes), ("dockerfile", TestSource::Dockerfile)];
+    /// All sources with their keys and the name of the file a test's text is judged as.
+    pub const ALL: &'static [(&'static str, TestSource, &'static str)] = &[
+        ("terraform", TestSource::Terraform, "main.tf"),
+        ("kubernetes", TestSource::Kubernetes, "manifest.yaml"),
+        ("dockerfile", TestSource::Dockerfile, "Dockerfile"),
+        ("cloudformation", TestSource::CloudFormation, "template.yaml"),
+        ("arm", TestSource::Arm, "azuredeploy.json"),
+        ("bicep", TestSource::Bicep, "main.bicep"),
+        ("github-actions", TestSource::GithubActions, ".github/workflows/ci.yml"),
+        ("gitlab-ci", TestSource::GitlabCi, ".gitlab-ci.yml"),
+        ("azure-pipelines", TestSource::AzurePipelines, "azure-pipelines.yml"),
+        ("circleci", TestSource::Circleci, ".circleci/config.yml"),
+        ("bitbucket-pipelines", TestSource::BitbucketPipelines, "bitbucket-pipelines.yml"),
+        ("jenkins", TestSource::Jenkins, "Jenkinsfile"),
+        ("compose", TestSource::Compose, "docker-compose.yml"),
+        ("openapi", TestSource::Openapi, "openapi.yaml"),
+        ("serverless", TestSource::Serverless, "serverless.yml"),
+        ("plan", TestSource::Plan, "tfplan.json"),
+    ];
 
     /// The key in a rule file.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        TestSource::ALL.iter().find(|(_, source)| *source == self).map_or("", |(word, _)| word)
+        TestSource::ALL.iter().find(|(_, source, _)| *source == self).map_or("", |(word, ..)| word)
+    }
+
+    /// The name of the file the text is judged as.
+    #[must_use]
+    pub fn file(self) -> &'static str {
+        TestSource::ALL.iter().find(|(_, source, _)| *source == self).map_or("", |(.., file)| file)
     }
 }
 
@@ -108,8 +157,13 @@ const KEYS: &[&str] = &[
     "waivable",
     "message",
     "check",
+    "edit",
+    "also",
     "tests",
 ];
+
+/// Keys of one entry of `also`.
+const ALSO_KEYS: &[&str] = &["applies_to", "check", "edit", "fix", "message"];
 
 impl RuleDocument {
     /// Reads one rule file. `path` is shown in diagnostics; `file` is the number of the text in the caller's source map.
@@ -176,10 +230,7 @@ fn read(map: &Map, whole: Span, file: FileId, faults: &mut Faults) -> Option<Rul
     let severity = word::<Severity>(map, "severity", None, head, faults);
     let confidence = word::<Confidence>(map, "confidence", Some(Confidence::Certain), head, faults);
     let stage = stage(map, head, faults);
-    let applies_to = strings(map, "applies_to", faults);
-    if applies_to.is_empty() {
-        faults.add(map.entry("applies_to").map_or(head, |entry| entry.key), "a rule needs `applies_to`, the types of subjects it judges");
-    }
+    let applies_to = types(map, head, faults);
     let controls = strings(map, "controls", faults);
     for (control, span) in &controls {
         if control.split_once('/').is_none_or(|(framework, requirement)| framework.is_empty() || requirement.is_empty()) {
@@ -192,7 +243,6 @@ fn read(map: &Map, whole: Span, file: FileId, faults: &mut Faults) -> Option<Rul
             faults.add(*span, format!("the alias `{alias}` has other letters than letters, digits, `-`, `_` and `.`"));
         }
     }
-    duplicates(&applies_to, "applies_to", faults);
     duplicates(&controls, "controls", faults);
     duplicates(&aliases, "aliases", faults);
     let waivable = match map.get("waivable") {
@@ -206,30 +256,96 @@ fn read(map: &Map, whole: Span, file: FileId, faults: &mut Faults) -> Option<Rul
     };
     let message = map.contains_key("message").then(|| sentence(map, "message", head, faults)).flatten();
     let check = match map.get("check") {
-        Some(value) => read::check(value, message.map(|(text, _)| text.to_string()), faults),
+        Some(value) => read::check(value, message.as_ref().map(|(text, _)| text.to_string()), faults),
         None => {
             faults.add(head, "a rule needs a `check`");
             None
         }
     };
+    let mending = mending(map, faults);
+    let also = also(map, message.map(|(text, _)| text), faults);
+    let every: Vec<(Arc<str>, Span)> = applies_to.iter().chain(also.iter().flat_map(|one| &one.applies_to)).cloned().collect();
+    duplicates(&every, "applies_to", faults);
     let tests = tests(map, head, faults);
     let (id, id_span) = id?;
-    let meta = RuleMeta {
+    let mut meta = RuleMeta {
         id,
         engine: "checks",
         title: title?.0,
         severity: severity?,
         confidence: confidence?,
         stage: stage?,
-        applies_to: applies_to.into_iter().map(|(name, _)| name).collect(),
+        applies_to: every.into_iter().map(|(name, _)| name).collect(),
         controls: controls.iter().map(|(name, _)| Arc::clone(name)).collect(),
         aliases: aliases.into_iter().map(|(name, _)| name).collect(),
         why: why?.0,
         fix: fix?.0,
+        other_fixes: also.iter().filter_map(|one| Some((names(&one.applies_to), one.fix.clone()?))).collect(),
         waivable: waivable?,
+        mends: false,
     };
+    let mut variants = vec![Variant { applies_to: names(&applies_to), check: check?, mending: mending? }];
+    for one in also {
+        variants.push(Variant { applies_to: names(&one.applies_to), check: one.check?, mending: one.mending? });
+    }
+    meta.mends = variants.iter().any(|variant| variant.edit().is_some());
     let control_spans = controls.into_iter().map(|(_, span)| span).collect();
-    Some(RuleDocument { meta, check: check?, tests, id_span, control_spans, file })
+    Some(RuleDocument { meta, variants, tests, id_span, control_spans, file })
+}
+
+/// One entry of `also`: the same fault in another language.
+struct Also {
+    applies_to: Vec<(Arc<str>, Span)>,
+    check: Option<Check>,
+    mending: Option<Mending>,
+    fix: Option<Arc<str>>,
+}
+
+fn also(map: &Map, message: Option<Arc<str>>, faults: &mut Faults) -> Vec<Also> {
+    let Some(value) = map.get("also") else { return Vec::new() };
+    let Some(items) = value.as_list() else {
+        faults.add(value.span, "`also` is a list of maps with `applies_to` and `check`");
+        return Vec::new();
+    };
+    let mut out = Vec::new();
+    for item in items {
+        let Some(map) = item.as_map() else {
+            faults.add(item.span, "an entry of `also` is a map with `applies_to` and `check`");
+            continue;
+        };
+        for (key, entry) in map.iter().filter(|(key, _)| !ALSO_KEYS.contains(&&***key)) {
+            faults.unknown_word(entry.key, "key of `also`", key, ALSO_KEYS);
+        }
+        let head = Span { end: item.span.start, ..item.span };
+        let optional = |key: &str, faults: &mut Faults| map.contains_key(key).then(|| sentence(map, key, head, faults)).flatten();
+        let message = optional("message", faults).map(|(text, _)| text).or_else(|| message.clone());
+        let check = match map.get("check") {
+            Some(value) => read::check(value, message.map(|text| text.to_string()), faults),
+            None => {
+                faults.add(head, "an entry of `also` needs a `check`");
+                None
+            }
+        };
+        let fix = optional("fix", faults).map(|(text, _)| text);
+        out.push(Also { applies_to: types(map, head, faults), check, mending: mending(map, faults), fix });
+    }
+    out
+}
+
+fn mending(map: &Map, faults: &mut Faults) -> Option<Mending> {
+    map.get("edit").map_or(Some(Mending::Implied), |value| edit::read(value, faults))
+}
+
+fn types(map: &Map, head: Span, faults: &mut Faults) -> Vec<(Arc<str>, Span)> {
+    let found = strings(map, "applies_to", faults);
+    if found.is_empty() {
+        faults.add(map.entry("applies_to").map_or(head, |entry| entry.key), "a rule needs `applies_to`, the types of subjects it judges");
+    }
+    found
+}
+
+fn names(list: &[(Arc<str>, Span)]) -> Vec<Arc<str>> {
+    list.iter().map(|(name, _)| Arc::clone(name)).collect()
 }
 
 fn well_formed_id(id: &str) -> bool {
@@ -370,7 +486,7 @@ fn test(value: &Value, expect: Expectation, faults: &mut Faults) -> Option<RuleT
         faults.add(value.span, "a test is a map with `name` and a source");
         return None;
     };
-    let known = ["name", "terraform", "kubernetes", "dockerfile"];
+    let known: Vec<&str> = std::iter::once("name").chain(TestSource::ALL.iter().map(|(word, ..)| *word)).collect();
     for (key, entry) in map.iter().filter(|(key, _)| !known.contains(&&***key)) {
         faults.unknown_word(entry.key, "key of a test", key, &known);
     }
@@ -381,9 +497,10 @@ fn test(value: &Value, expect: Expectation, faults: &mut Faults) -> Option<RuleT
             None
         }
     };
-    let sources: Vec<(TestSource, &Value)> = TestSource::ALL.iter().filter_map(|(word, source)| Some((*source, map.get(word)?))).collect();
+    let sources: Vec<(TestSource, &Value)> =
+        TestSource::ALL.iter().filter_map(|(word, source, _)| Some((*source, map.get(word)?))).collect();
     let [(source, text)] = sources.as_slice() else {
-        faults.add(value.span, "a test needs exactly one of `terraform`, `kubernetes` and `dockerfile`");
+        faults.add(value.span, "a test needs exactly one source, like `terraform` or `kubernetes`");
         return None;
     };
     let Some(words) = text.as_str() else {

@@ -10,7 +10,7 @@ use probity_value::{Span, Value};
 use crate::check::{Absent, Argument, Check, Comparison, Condition, Items, Matching, Operator, Quantifier, Test};
 use crate::compare::exists;
 use crate::message;
-use crate::path::{Path, Selected, Start, Step, View, step};
+use crate::path::{Path, Selected, Start, Step, View, doubt, step, vague};
 use crate::truth::{Because, Outcome, Tri, Truth, What};
 use crate::views::{Views, of_value};
 use crate::{openings, related};
@@ -141,8 +141,8 @@ impl<'w> Evaluator<'w> {
         self.charge(0)?;
         match condition {
             Condition::Always(value) => Ok(Outcome::constant(*value)),
-            Condition::All(list) => fold(list.iter().map(|one| self.condition(one, scope, side)), Truth::False),
-            Condition::Any(list) => fold(list.iter().map(|one| self.condition(one, scope, side)), Truth::True),
+            Condition::All(list) => together(list.iter().map(|one| self.condition(one, scope, side)), Truth::False),
+            Condition::Any(list) => together(list.iter().map(|one| self.condition(one, scope, side)), Truth::True),
             Condition::Not(inner) => Ok(self.condition(inner, scope, side.turned())?.negate()),
             Condition::Compare(comparison) => self.compare(comparison, scope, side),
             Condition::Items(items) => self.items(items, scope, side),
@@ -201,6 +201,7 @@ impl<'w> Evaluator<'w> {
             | Test::Within(argument)
             | Test::StartsWith(argument)
             | Test::EndsWith(argument)
+            | Test::CidrWithin(argument)
             | Test::Number(_, argument) => argument,
             _ => return Ok(Given::None),
         };
@@ -237,13 +238,21 @@ impl<'w> Evaluator<'w> {
                     continue;
                 }
                 self.charge(0)?;
-                let item = Rc::new(item);
+                // A block that may not be there is judged as if it were: it does not decide, but may show that nothing does.
+                let doubt = item.value.as_ref().and_then(doubt).cloned();
+                let item = Rc::new(match doubt {
+                    Some(_) => item.settled(),
+                    None => item,
+                });
                 let scope = Scope { judged: Rc::clone(&scope.judged), subject: Rc::clone(&scope.subject), item: Some(Rc::clone(&item)) };
                 let outcome = self.condition(&items.condition, &scope, inner)?;
                 // An item that may turn out null is then none: it cannot decide.
                 let decisive = if items.quantifier == Quantifier::Every { Truth::False } else { Truth::True };
-                outcomes.push(Ok(match &item.value {
-                    Some(value) if outcome.truth == decisive && matches!(exists(value), Tri::Maybe(_)) => unknown_outcome(value, &item),
+                outcomes.push(Ok(match (&item.value, doubt) {
+                    (_, Some(maybe)) if outcome.truth == decisive => unknown_outcome(&vague(&maybe), &item),
+                    (Some(value), _) if outcome.truth == decisive && matches!(exists(value), Tri::Maybe(_)) => {
+                        unknown_outcome(value, &item)
+                    }
                     _ => outcome,
                 }));
             }
@@ -361,6 +370,23 @@ pub(crate) fn fold(outcomes: impl Iterator<Item = Judged>, decisive: Truth) -> J
         }
     }
     Ok(unknown.or(first).unwrap_or_else(|| Outcome::constant(decisive == Truth::False)))
+}
+
+/// [`fold`] for conditions that each say something of their own: where no single one decides, all of them are told. The place is the first's.
+fn together(outcomes: impl Iterator<Item = Judged>, decisive: Truth) -> Judged {
+    let mut said: Vec<Because> = Vec::new();
+    let mut outcome = fold(
+        outcomes.inspect(|outcome| {
+            if let Ok(outcome) = outcome {
+                said.push(outcome.because.clone());
+            }
+        }),
+        decisive,
+    )?;
+    if outcome.truth != decisive && outcome.truth != Truth::Unknown && said.len() > 1 {
+        outcome.because.what = What::Several(said.into());
+    }
+    Ok(outcome)
 }
 
 fn judgement(status: Status, because: Because, given: Option<&str>, subject: &Subject) -> Judgement {

@@ -68,6 +68,9 @@ pub(crate) fn policy(value: &Value) -> Policy {
         Data::Map(map) => {
             if let Some(statements) = map.get("Statement") {
                 from_json(statements)
+            } else if let Some(document) = map.get("json").filter(|json| json.as_str().is_some() || decoded(json)) {
+                // A document that is put together from others: what comes out of it.
+                policy(document)
             } else if let Some(blocks) = map.get("statement") {
                 collect(blocks, &from_block)
             } else if map.contains_key("Effect") {
@@ -95,6 +98,11 @@ pub(crate) fn policy(value: &Value) -> Policy {
     }
 }
 
+/// Whether it is JSON text that is unknown in parts only.
+fn decoded(value: &Value) -> bool {
+    value.as_unknown().is_some_and(|unknown| unknown.decoded.is_some())
+}
+
 fn from_json(statements: &Value) -> Policy {
     collect(statements, &from_aws)
 }
@@ -109,7 +117,8 @@ fn collect(value: &Value, read: &dyn Fn(&Value, &Map) -> Statement) -> Policy {
     for item in items {
         match &item.data {
             Data::Map(map) => statements.push(read(item, map)),
-            Data::Unknown(_) => return Policy::Unknown(vague(item)),
+            // One of which nothing is known, beside others that may decide.
+            Data::Unknown(_) => statements.push(Statement::unknown(vague(item))),
             _ => {}
         }
     }
@@ -121,10 +130,11 @@ fn part(map: &Map, key: &str) -> Option<Value> {
     map.get(key).filter(|value| !value.is_null()).cloned()
 }
 
-/// The same as a list; unknown stays as it is.
+/// The same as a list; unknown stays as it is, unless it is sure to be text.
 fn listed(value: Value) -> Value {
-    match value.data {
-        Data::List(_) | Data::Unknown(_) => value,
+    match &value.data {
+        Data::List(_) => value,
+        Data::Unknown(unknown) if unknown.prefix.is_empty() => value,
         _ => {
             let span = value.span;
             Value::list(vec![value], span)
@@ -250,7 +260,27 @@ pub(crate) fn statements(value: &Value) -> Option<Value> {
 }
 
 impl Statement {
+    /// A statement of which nothing is known.
+    fn unknown(value: Value) -> Statement {
+        let part = || Some(value.clone());
+        Statement {
+            sid: None,
+            effect: value.clone(),
+            actions: part(),
+            not_actions: part(),
+            resources: part(),
+            not_resources: part(),
+            principals: Some(vec![Principal { kind: value.clone(), id: value.clone() }]),
+            not_principals: None,
+            conditions: vec![Condition { operator: value.clone(), key: value.clone(), values: value.clone() }],
+            source: value,
+        }
+    }
+
     fn view(&self) -> Value {
+        if self.source.is_unknown() {
+            return self.source.clone();
+        }
         let span = self.source.span;
         let mut map = Map::new();
         if let Some(maybe) = self.source.get(MAYBE) {
@@ -343,6 +373,9 @@ impl Statement {
 
     /// Whether, as a Deny, it takes away all that the `allow` gives of the ask.
     fn denies(&self, allow: &Statement, action: &str, ask: &Ask) -> Tri {
+        if self.source.is_unknown() {
+            return Tri::Maybe(self.source.clone());
+        }
         let resource = match &ask.resource {
             Some(resource) => self.covers_resource(resource),
             None => match &allow.resources {
@@ -445,7 +478,10 @@ pub(crate) fn allows(value: &Value, ask: &Ask) -> Tri {
             allow.covers_action(action),
             ask.resource.as_ref().map_or(Tri::Yes, |resource| allow.covers_resource(resource)),
             principal,
-            Tri::known(!ask.unconditional || allow.conditions.is_empty()),
+            match &allow.source {
+                source if source.is_unknown() => Tri::Maybe(source.clone()),
+                _ => Tri::known(!ask.unconditional || allow.conditions.is_empty()),
+            },
         ]);
         if matches!(gives, Tri::No) {
             return Tri::No;

@@ -6,6 +6,7 @@
 mod check;
 mod compare;
 mod document;
+mod edit;
 mod evaluate;
 mod iam;
 mod kubernetes;
@@ -23,9 +24,10 @@ mod views;
 
 pub use check::{
     Absent, Argument, Ask, Check, Comparison, Condition, Direction, Fixed, Items, Literal, Matching, Opens, Operator, Order, Ports,
-    Quantifier, Related, Test, ValueType, Who,
+    Quantifier, Related, Test, ValueType, Variant, Who,
 };
 pub use document::{Expectation, RuleDocument, RuleTest, TestSource};
+pub use edit::{Mending, MendingStep};
 pub use kubernetes::{WORKLOAD_KINDS, WORKLOAD_RESOURCES};
 pub use nearest::nearest;
 pub use network::{Addresses, Intervals, NotACidr};

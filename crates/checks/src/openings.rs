@@ -1,5 +1,9 @@
 //! What network resources let in and out: each kind of resource becomes the same entries, and questions are asked of those.
 
+mod azure;
+mod cloudformation;
+mod google;
+
 use std::sync::Arc;
 
 use probity_core::Subject;
@@ -22,12 +26,15 @@ pub(crate) struct Entry {
     to: Option<Value>,
     /// In lower case, numbers made names: `tcp`, `udp`, `icmp`, `icmpv6`, `all`; an unknown value where not known.
     protocol: Value,
+    /// Whether the ports count where the protocol is `all`.
+    all_with_ports: bool,
     /// Each CIDR with the attribute it stands in.
     cidrs: Vec<Cidr>,
     /// Whether it lets through.
     allow: Tri,
-    /// Its rule number, where it is in a list that is gone through by number until one fits.
-    number: Option<i64>,
+    /// Whether it keeps out all that it is about, so that no later entry of its list is asked.
+    deny: Tri,
+    order: Order,
     /// The entry itself, where nothing of it is known.
     unknown: Option<Value>,
     /// Whether it stands for any number of entries: the list as a whole is unknown.
@@ -38,11 +45,56 @@ pub(crate) struct Entry {
     at: Span,
 }
 
+/// Where an entry stands in its list.
+#[derive(Clone, Debug)]
+enum Order {
+    /// In a list without order, or judged alone: all entries count.
+    Free,
+    /// In a list that is gone through by number until one fits.
+    At(i64),
+    /// In such a list, with a number that is not known.
+    Unknown(Value),
+}
+
+impl Order {
+    /// The order a rule number gives.
+    fn of(value: Option<&Value>) -> Order {
+        match value {
+            Some(value) if value.is_unknown() => Order::Unknown(value.clone()),
+            value => value.and_then(number).map_or(Order::Free, Order::At),
+        }
+    }
+
+    /// Whether what stands here is asked before `other`; with `widest`, whether it may be.
+    fn is_before(&self, other: &Order, widest: bool) -> bool {
+        match (self, other) {
+            (Order::Free, _) | (_, Order::Free) => false,
+            (Order::At(this), Order::At(other)) => this < other,
+            _ => widest,
+        }
+    }
+}
+
+/// The other side of an entry: a CIDR, or a word for one.
 #[derive(Clone, Debug)]
 struct Cidr {
     value: Value,
+    /// What the text means; nothing where it is not known or no CIDR.
+    addresses: Option<Addresses>,
     trail: Trail,
     at: Span,
+}
+
+impl Cidr {
+    fn new(value: Value, addresses: Option<Addresses>, trail: Trail, at: Span) -> Cidr {
+        Cidr { value, addresses, trail, at }
+    }
+
+    /// A CIDR as it is written, or an unknown one.
+    fn plain(value: Value, trail: Trail, at: Span) -> Cidr {
+        let addresses = value.as_str().and_then(|text| text.parse().ok());
+        Cidr { value, addresses, trail, at }
+    }
 }
 
 /// How a kind of resource names the parts of an entry.
@@ -85,8 +137,12 @@ pub(crate) fn entries(subject: &Subject, egress: bool) -> Option<Vec<Entry>> {
     let direction = if egress { "egress" } else { "ingress" };
     let value = &subject.value;
     Some(match &*subject.type_name {
-        "aws_security_group" | "aws_default_security_group" => blocks(value, direction, &GROUP),
-        "aws_network_acl" | "aws_default_network_acl" => blocks(value, direction, &ACL),
+        "aws_security_group" | "aws_default_security_group" => named_blocks(value, direction, &GROUP),
+        "aws_network_acl" | "aws_default_network_acl" => named_blocks(value, direction, &ACL),
+        "azurerm_network_security_group" => {
+            blocks(value, "security_rule", &|map, trail, at| azure::rule(map, &trail, at, egress, &azure::TERRAFORM))
+        }
+        "azurerm_network_security_rule" => azure::alone(value, egress),
         "aws_security_group_rule" => {
             let kind = value.get("type").cloned().unwrap_or_else(|| Value::null(value.span));
             let this = match &kind.data {
@@ -105,7 +161,9 @@ pub(crate) fn entries(subject: &Subject, egress: bool) -> Option<Vec<Entry>> {
             };
             whole(value, this, &ACL_RULE)
         }
-        _ => return None,
+        name if name.starts_with("Microsoft.") => return azure::of_template(subject, egress),
+        name if name.starts_with("AWS::") => return cloudformation::entries(subject, egress),
+        _ => return google::entries(subject, egress),
     })
 }
 
@@ -122,37 +180,56 @@ fn whole(value: &Value, this: Tri, names: &Names) -> Vec<Entry> {
 }
 
 /// A resource with a block, or a list of objects, for each entry.
-fn blocks(value: &Value, name: &str, names: &Names) -> Vec<Entry> {
-    let Some(list) = value.get(name).filter(|list| !list.is_null()) else { return Vec::new() };
+fn named_blocks(value: &Value, name: &str, names: &Names) -> Vec<Entry> {
+    blocks(value, name, &|map, trail, at| vec![entry(map, trail, at, names)])
+}
+
+/// A resource with a block, or a list of objects, which `read` makes entries.
+fn blocks(value: &Value, name: &str, read: &dyn Fn(&Map, Trail, Span) -> Vec<Entry>) -> Vec<Entry> {
+    let list = value.get(name).filter(|list| !list.is_null());
+    list.map(|list| items_read(list, &Trail::default().name(name), read)).unwrap_or_default()
+}
+
+/// The entries of a list of maps, or of a single one.
+fn items_of(list: &Value, trail: &Trail, names: &Names) -> Vec<Entry> {
+    items_read(list, trail, &|map, trail, at| vec![entry(map, trail, at, names)])
+}
+
+fn items_read(list: &Value, trail: &Trail, read: &dyn Fn(&Map, Trail, Span) -> Vec<Entry>) -> Vec<Entry> {
     let items = list.as_list().unwrap_or(std::slice::from_ref(list));
     items
         .iter()
         .enumerate()
-        .filter_map(|(index, item)| {
-            let trail = Trail::default().name(name);
+        .flat_map(|(index, item)| {
+            let trail = trail.clone();
             let trail = if items.len() > 1 { trail.then(TrailStep::Index(index)) } else { trail };
             match &item.data {
-                Data::Map(map) => Some(entry(map, trail, item.span, names)),
-                Data::Unknown(_) => {
-                    let value = vague(item);
-                    Some(Entry {
-                        from: Some(value.clone()),
-                        to: Some(value.clone()),
-                        protocol: value.clone(),
-                        cidrs: vec![Cidr { value: value.clone(), trail: trail.clone(), at: item.span }],
-                        allow: Tri::Maybe(value.clone()),
-                        number: None,
-                        unknown: Some(value),
-                        many: list.is_unknown(),
-                        maybe: None,
-                        trail,
-                        at: item.span,
-                    })
-                }
-                _ => None,
+                Data::Map(map) => read(map, trail, item.span),
+                Data::Unknown(_) => vec![unknown(item, list.is_unknown(), trail)],
+                _ => Vec::new(),
             }
         })
         .collect()
+}
+
+/// An entry of which nothing is known, or, with `many`, any number of them.
+fn unknown(item: &Value, many: bool, trail: Trail) -> Entry {
+    let value = vague(item);
+    Entry {
+        from: Some(value.clone()),
+        to: Some(value.clone()),
+        protocol: value.clone(),
+        all_with_ports: false,
+        cidrs: vec![Cidr::plain(value.clone(), trail.clone(), item.span)],
+        allow: Tri::Maybe(value.clone()),
+        deny: Tri::Maybe(value.clone()),
+        order: Order::Unknown(value.clone()),
+        unknown: Some(value),
+        many,
+        maybe: None,
+        trail,
+        at: item.span,
+    }
 }
 
 fn entry(map: &Map, trail: Trail, at: Span, names: &Names) -> Entry {
@@ -162,33 +239,41 @@ fn entry(map: &Map, trail: Trail, at: Span, names: &Names) -> Entry {
         let Some(found) = map.entry(key) else { continue };
         let items = found.value.as_list().unwrap_or(std::slice::from_ref(&found.value));
         for item in items.iter().filter(|item| !item.is_null() && item.as_str() != Some("")) {
-            cidrs.push(Cidr { value: item.clone(), trail: trail.name(key), at: found.key.join(found.value.span).or(at) });
+            cidrs.push(Cidr::plain(item.clone(), trail.name(key), found.key.join(found.value.span).or(at)));
         }
     }
-    let allow = match names.action.map(|key| (key, part(key))) {
-        None => Tri::Yes,
-        Some((_, Some(action))) if action.is_unknown() => Tri::Maybe(action),
-        Some((_, action)) => Tri::known(!action.as_ref().and_then(Value::as_str).is_some_and(|word| word.eq_ignore_ascii_case("deny"))),
-    };
-    // A block that may not be there may let nothing through.
-    let allow = match (allow, map.get(MAYBE)) {
-        (Tri::Yes, Some(maybe)) => Tri::Maybe(vague(maybe)),
-        (allow, _) => allow,
-    };
+    let (allow, deny) = action(names.action.map(part), map.get(MAYBE));
     let protocol = part(names.protocol).map_or_else(|| Value::string("all", at), |value| normal_protocol(&value));
     Entry {
         from: part(names.from),
         to: part(names.to),
         protocol,
+        all_with_ports: false,
         cidrs,
         allow,
-        number: names.number.and_then(|key| number(&part(key)?)),
+        deny,
+        order: Order::of(names.number.and_then(part).as_ref()),
         unknown: None,
         many: false,
         maybe: map.get(MAYBE).map(vague),
         trail,
         at,
     }
+}
+
+/// Whether an entry lets through and whether it keeps out: by its action, where its kind has one, and by what hangs on whether it is there.
+fn action(action: Option<Option<Value>>, maybe: Option<&Value>) -> (Tri, Tri) {
+    let (allow, deny) = match action {
+        None => (Tri::Yes, Tri::No),
+        Some(Some(action)) if action.is_unknown() => (Tri::Maybe(action.clone()), Tri::Maybe(action)),
+        Some(action) => {
+            let deny = action.as_ref().and_then(Value::as_str).is_some_and(|word| word.eq_ignore_ascii_case("deny"));
+            (Tri::known(!deny), Tri::known(deny))
+        }
+    };
+    // A block that may not be there may do nothing.
+    let there = || maybe.map_or(Tri::Yes, |maybe| Tri::Maybe(vague(maybe)));
+    (Tri::all([allow, there()]), Tri::all([deny, there()]))
 }
 
 fn normal_protocol(value: &Value) -> Value {
@@ -216,9 +301,9 @@ impl Entry {
     /// The ports it is about; with `widest`, those it may be about.
     fn ports(&self, widest: bool) -> Option<(u128, u128)> {
         match self.protocol.as_str() {
-            Some("all") => return Some((0, LAST_PORT)),
-            // Type and code of ICMP are not ports.
-            Some("icmp" | "icmpv6") => return None,
+            Some("all") if !self.all_with_ports => return Some((0, LAST_PORT)),
+            // Type and code of ICMP are not ports, and IPsec has none.
+            Some("icmp" | "icmpv6" | "esp" | "ah") => return None,
             None if !widest => return None,
             _ => {}
         }
@@ -241,13 +326,11 @@ impl Entry {
         let sets: Vec<Addresses> = self
             .cidrs
             .iter()
-            .filter_map(|cidr| match &cidr.value.data {
-                Data::String(text) => match text.parse() {
-                    Ok(addresses) => Some(addresses),
-                    // Text that is no CIDR is refused when it is applied; until then it may be anything.
-                    Err(_) => widest.then(Addresses::world),
-                },
-                Data::Unknown(_) => (widest && may_be_world(&cidr.value)).then(Addresses::world),
+            .filter_map(|cidr| match (&cidr.value.data, &cidr.addresses) {
+                (_, Some(addresses)) => Some(addresses.clone()),
+                // Text that is no CIDR is refused when it is applied; until then it may be anything.
+                (Data::String(_), None) => widest.then(Addresses::world),
+                (Data::Unknown(_), None) => (widest && may_be_world(&cidr.value)).then(Addresses::world),
                 _ => None,
             })
             .collect();
@@ -268,10 +351,16 @@ impl Entry {
         if let Some(port) = [&self.from, &self.to].into_iter().flatten().find(|port| port.is_unknown()) {
             return Some(here(port));
         }
-        let broken = self.cidrs.iter().find(|cidr| cidr.value.as_str().is_some_and(|text| text.parse::<Addresses>().is_err()))?;
-        let text = broken.value.as_str().unwrap_or_default();
-        let reason = format!("`{}` is not a CIDR", text.chars().take(80).collect::<String>());
-        Some((Value::unknown(UnknownKind::Invalid, reason, broken.value.span), broken.trail.clone(), broken.at))
+        if let Some((broken, text)) =
+            self.cidrs.iter().find_map(|cidr| Some((cidr, cidr.value.as_str()?)).filter(|_| cidr.addresses.is_none()))
+        {
+            let reason = format!("`{}` is not a CIDR", text.chars().take(80).collect::<String>());
+            return Some((Value::unknown(UnknownKind::Invalid, reason, broken.value.span), broken.trail.clone(), broken.at));
+        }
+        match (&self.deny, &self.order) {
+            (Tri::Maybe(value), _) | (_, Order::Unknown(value)) => Some(here(value)),
+            _ => None,
+        }
     }
 
     /// The entry as an item of the `$ingress` or `$egress` view.
@@ -285,7 +374,7 @@ impl Entry {
             map.insert(MAYBE, at, maybe.clone());
         }
         let bound = |value: &Option<Value>, open: i64| {
-            let all = self.protocol.as_str() == Some("all");
+            let all = self.protocol.as_str() == Some("all") && !self.all_with_ports;
             match value {
                 Some(value) if value.is_unknown() && !all => value.clone(),
                 Some(value) if !all && number(value).is_some_and(|port| port >= 0) => value.clone(),
@@ -329,9 +418,20 @@ fn may_be_world(value: &Value) -> bool {
         let prefix = &*unknown.prefix;
         return ["0.0.0.0/", "::/", "128.0.0.0/1", "8000::/1"].iter().any(|world| world.starts_with(prefix) || prefix.starts_with(world));
     }
-    let ranges = ["aws_vpc", "aws_default_vpc", "aws_subnet", "aws_default_subnet", "aws_vpc_ipv4_cidr_block_association"];
-    let own_range =
-        |subject: &str, attribute: &str| attribute.contains("cidr_block") && subject.split('.').any(|word| ranges.contains(&word));
+    let own_range = |subject: &str, attribute: &str| {
+        cloudformation::is_own_range(attribute)
+            || subject.split('.').any(|word| match word {
+                "aws_vpc" | "aws_default_vpc" | "aws_subnet" | "aws_default_subnet" | "aws_vpc_ipv4_cidr_block_association" => {
+                    attribute.contains("cidr_block")
+                }
+                "azurerm_virtual_network" => attribute.contains("address_space"),
+                "azurerm_subnet" => attribute.contains("address_prefix"),
+                "azurerm_public_ip" => attribute.contains("ip_address"),
+                "azurerm_network_interface" => attribute.contains("private_ip_address"),
+                "google_compute_subnetwork" => attribute == "ip_cidr_range",
+                _ => false,
+            })
+    };
     let references = value.references();
     !(matches!(unknown.kind, UnknownKind::Reference | UnknownKind::DataSource)
         && !references.is_empty()
@@ -358,7 +458,10 @@ pub(crate) fn opens(entries: &[Entry], ask: &Opens) -> (Tri, Because) {
     match find(entries, ask, true, &reached) {
         None => (Tri::No, Because::nothing()),
         Some(_) => {
-            let unknown = entries.iter().filter(|entry| !matches!(entry.allow, Tri::No)).find_map(Entry::unknown_part);
+            let of = |allowing: bool| {
+                entries.iter().filter(move |entry| matches!(entry.allow, Tri::No) != allowing).find_map(Entry::unknown_part)
+            };
+            let unknown = of(true).or_else(|| of(false));
             match unknown {
                 Some((value, trail, at)) => {
                     let because = Because { what: crate::truth::What::Is(trail), at, value: Some(value.clone()), related: Vec::new() };
@@ -390,6 +493,10 @@ fn find(entries: &[Entry], ask: &Opens, widest: bool, reached: &dyn Fn(&Addresse
         .map(|entry| (entry, entry.addresses(widest)))
         .collect();
     let Some(ports) = &ask.ports else {
+        let open: Vec<(&Entry, Addresses)> = open
+            .into_iter()
+            .map(|(entry, addresses)| (entry, addresses.difference(&denied_before(entries, entry, None, ask, !widest))))
+            .collect();
         let together = Addresses::union(open.iter().map(|(_, addresses)| addresses));
         return if reached(&together) { blame(&open.iter().collect::<Vec<_>>(), 0, reached) } else { None };
     };
@@ -404,7 +511,7 @@ fn find(entries: &[Entry], ask: &Opens, widest: bool, reached: &dyn Fn(&Addresse
     for (_, (from, to)) in &ranged {
         cuts.extend([*from, to + 1]);
     }
-    for (from, to) in entries.iter().filter(|entry| matches!(entry.allow, Tri::No)).filter_map(|entry| entry.ports(false)) {
+    for (from, to) in entries.iter().filter(|entry| !matches!(entry.deny, Tri::No)).filter_map(|entry| entry.ports(!widest)) {
         cuts.extend([from, to + 1]);
     }
     cuts.sort_unstable();
@@ -414,7 +521,7 @@ fn find(entries: &[Entry], ask: &Opens, widest: bool, reached: &dyn Fn(&Addresse
         let here: Vec<(&Entry, Addresses)> = ranged
             .iter()
             .filter(|(_, (from, to))| *from <= port && port <= *to)
-            .map(|((entry, addresses), _)| (*entry, addresses.difference(&denied_before(entries, entry, port, ask))))
+            .map(|((entry, addresses), _)| (*entry, addresses.difference(&denied_before(entries, entry, Some(port), ask, !widest))))
             .collect();
         let here: Vec<&(&Entry, Addresses)> = here.iter().collect();
         let together = Addresses::union(here.iter().map(|(_, addresses)| addresses));
@@ -428,18 +535,37 @@ fn find(entries: &[Entry], ask: &Opens, widest: bool, reached: &dyn Fn(&Addresse
     first
 }
 
-/// What entries with a lower number surely keep out at a port before `entry` is asked.
-fn denied_before(entries: &[Entry], entry: &Entry, port: u128, ask: &Opens) -> Addresses {
-    let Some(number) = entry.number else { return Addresses::new() };
+/// What entries asked before `entry` surely keep out at a port, or at every port; with `widest`, what they may keep out.
+fn denied_before(entries: &[Entry], entry: &Entry, port: Option<u128>, ask: &Opens, widest: bool) -> Addresses {
+    if matches!(entry.order, Order::Free) {
+        return Addresses::new();
+    }
+    let covers = |other: &Entry| match (port, other.ports(widest)) {
+        (Some(port), Some((from, to))) => from <= port && port <= to,
+        (Some(_), None) => false,
+        // Without a port asked, all of the entry's own must be kept out.
+        (None, out) => match (entry.ports(true), out) {
+            (_, Some(_)) if widest && entry.ports(false).is_none() => true,
+            (Some((first, last)), Some((from, to))) => from <= first && last <= to,
+            (None, out) => out.is_none_or(|range| range == (0, LAST_PORT)),
+            (Some(_), None) => false,
+        },
+    };
     let denied: Vec<Addresses> = entries
         .iter()
-        .filter(|other| matches!(other.allow, Tri::No) && other.maybe.is_none() && other.number.is_some_and(|before| before < number))
-        .filter(|other| {
-            let protocol = other.protocol.as_str();
-            protocol == Some("all") || (protocol.is_some() && (protocol == ask.protocol.as_deref() || protocol == entry.protocol.as_str()))
+        .filter(|other| match other.deny {
+            Tri::Yes => true,
+            Tri::No => false,
+            Tri::Maybe(_) => widest,
         })
-        .filter(|other| other.ports(false).is_some_and(|(from, to)| from <= port && port <= to))
-        .map(|other| other.addresses(false))
+        .filter(|other| !std::ptr::eq(*other, entry) && other.order.is_before(&entry.order, widest))
+        .filter(|other| match other.protocol.as_str() {
+            Some("all") => true,
+            None => widest,
+            protocol => protocol == ask.protocol.as_deref() || protocol == entry.protocol.as_str(),
+        })
+        .filter(|other| covers(other))
+        .map(|other| other.addresses(widest))
         .collect();
     Addresses::union(&denied)
 }
@@ -451,7 +577,7 @@ fn blame(entries: &[&(&Entry, Addresses)], port: u128, reached: &dyn Fn(&Address
         .find(|(_, addresses)| reached(addresses))
         .or_else(|| entries.iter().find(|(_, addresses)| !addresses.is_empty()))
         .or_else(|| entries.first())?;
-    let alone = |cidr: &&Cidr| cidr.value.as_str().and_then(|text| text.parse().ok()).is_some_and(|addresses| reached(&addresses));
+    let alone = |cidr: &&Cidr| cidr.addresses.as_ref().is_some_and(reached);
     let cidr = entry.cidrs.iter().find(alone).or_else(|| entry.cidrs.first());
     Some(Open {
         port,

@@ -243,6 +243,16 @@ impl Selected {
         Selected { value: None, trail, at, labels: None, item: false }
     }
 
+    /// A block that may not be there, as if it were.
+    pub(crate) fn settled(mut self) -> Selected {
+        if let Some(value) = &mut self.value
+            && let Data::Map(map) = &mut value.data
+        {
+            Arc::make_mut(map).remove(MAYBE);
+        }
+        self
+    }
+
     fn an_item(mut self) -> Selected {
         self.item = true;
         self

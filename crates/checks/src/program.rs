@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use probity_core::{EvalContext, Program, RuleMeta, RuleResult, StageKind, Status, Subject, SubjectIndex, SubjectKind, World};
+use probity_core::{Edit, EvalContext, Program, RuleMeta, RuleResult, StageKind, Status, Subject, SubjectIndex, SubjectKind, World};
 
-use crate::check::Check;
+use crate::check::Variant;
 use crate::evaluate::Evaluator;
 use crate::kubernetes::{self, WORKLOAD_KINDS, WORKLOAD_RESOURCES};
 
@@ -14,10 +14,10 @@ const WORKLOADS: &str = "workloads";
 /// The group in `applies_to` for every Kubernetes object.
 const OBJECTS: &str = "objects";
 
-/// A check that is there, or is made on first use.
+/// The checks of a rule, which are there or are made on first use.
 pub struct LazyCheck {
-    made: OnceLock<Option<Check>>,
-    make: Box<dyn Fn() -> Option<Check> + Send + Sync>,
+    made: OnceLock<Option<Vec<Variant>>>,
+    make: Box<dyn Fn() -> Option<Vec<Variant>> + Send + Sync>,
 }
 
 impl std::fmt::Debug for LazyCheck {
@@ -27,23 +27,47 @@ impl std::fmt::Debug for LazyCheck {
 }
 
 impl LazyCheck {
-    /// A check that `make` makes when it is first asked for; `None` where it cannot.
+    /// Checks that `make` makes when they are first asked for; `None` where it cannot.
     #[must_use]
-    pub fn new(make: impl Fn() -> Option<Check> + Send + Sync + 'static) -> LazyCheck {
+    pub fn new(make: impl Fn() -> Option<Vec<Variant>> + Send + Sync + 'static) -> LazyCheck {
         LazyCheck { made: OnceLock::new(), make: Box::new(make) }
     }
 
-    /// A check that is there.
+    /// Checks that are there.
     #[must_use]
-    pub fn ready(check: Check) -> LazyCheck {
-        LazyCheck { made: OnceLock::from(Some(check)), make: Box::new(|| None) }
+    pub fn ready(variants: Vec<Variant>) -> LazyCheck {
+        LazyCheck { made: OnceLock::from(Some(variants)), make: Box::new(|| None) }
     }
 
-    /// The check; `None` where it cannot be made.
-    #[must_use]
-    pub fn check(&self) -> Option<&Check> {
-        self.made.get_or_init(|| (self.make)()).as_ref()
+    /// The check for a subject; `None` where the checks cannot be made.
+    fn variant(&self, subject: &Subject) -> Option<&Variant> {
+        match self.variants()? {
+            [only] => Some(only),
+            several => several.iter().find(|variant| names(&variant.applies_to, subject)),
+        }
     }
+
+    /// All of them, each with the types it judges; `None` where they cannot be made.
+    #[must_use]
+    pub fn variants(&self) -> Option<&[Variant]> {
+        self.made.get_or_init(|| (self.make)()).as_deref()
+    }
+}
+
+/// Whether a list of types and groups names the type of a subject.
+fn names(types: &[Arc<str>], subject: &Subject) -> bool {
+    types.iter().any(|name| match &**name {
+        WORKLOADS => is_workload(subject),
+        OBJECTS => subject.kind == SubjectKind::Kubernetes,
+        name => *name == *subject.type_name,
+    })
+}
+
+fn is_workload(subject: &Subject) -> bool {
+    WORKLOAD_KINDS.contains(&&*subject.type_name)
+        || WORKLOAD_RESOURCES.iter().any(|(resource, _)| *resource == &*subject.type_name)
+        || &*subject.type_name == "kubernetes_manifest"
+            && kubernetes::object(subject).is_some_and(|(kind, _)| WORKLOAD_KINDS.contains(&&*kind))
 }
 
 /// A rule: what it says of itself, and its check.
@@ -101,9 +125,7 @@ impl CheckProgram {
         if subject.kind == SubjectKind::Kubernetes {
             all.extend_from_slice(&self.objects);
         }
-        if &*subject.type_name == "kubernetes_manifest"
-            && kubernetes::object(subject).is_some_and(|(kind, _)| WORKLOAD_KINDS.contains(&&*kind))
-        {
+        if &*subject.type_name == "kubernetes_manifest" && is_workload(subject) {
             all.extend_from_slice(&self.workloads);
         }
         all.sort_unstable();
@@ -126,7 +148,7 @@ impl Program for CheckProgram {
         let evaluator = Evaluator::new(world);
         let mut results = Vec::with_capacity(applicable.len());
         for rule in applicable.into_iter().filter_map(|position| self.rules.get(position)) {
-            let Some(check) = rule.check.check() else {
+            let Some(Variant { check, .. }) = rule.check.variant(subject) else {
                 results.push(RuleResult {
                     rule: Arc::clone(&rule.meta),
                     subject: index,
@@ -151,5 +173,10 @@ impl Program for CheckProgram {
             }
         }
         results
+    }
+
+    fn edit(&self, rule: &str, subject: &Subject) -> Option<Edit> {
+        let rule = self.rules.iter().find(|known| *known.meta.id == *rule)?;
+        rule.check.variant(subject)?.edit()
     }
 }

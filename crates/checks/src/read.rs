@@ -344,7 +344,13 @@ fn operator(key: &str, value: &Value, ignore_case: bool, faults: &mut Faults) ->
             }
         }
         "cidr_world" => Test::CidrWorld(truth(key, value, faults)?),
-        "cidr_within" => Test::CidrWithin(cidrs(key, value, faults)?),
+        "cidr_within" => {
+            let argument = argument(value, faults)?;
+            if matches!(argument, Argument::Fixed(_)) {
+                cidrs(key, value, faults)?;
+            }
+            Test::CidrWithin(argument)
+        }
         "allows" => Test::Allows(ask(value, faults)?),
         _ => match (name.strip_prefix("length_"), value.as_int().and_then(|number| u64::try_from(number).ok())) {
             (Some(kind), Some(count)) => Test::Length(order(kind)?, count),

@@ -68,6 +68,38 @@ fn deny_takes_away() {
 }
 
 #[test]
+fn an_unknown_statement_hides_no_other() {
+    let check = |statements: &str, expected: &str| assert_eq!(allows("{ action: 'iam:PassRole' }", statements), expected, "{statements}");
+    let allow = "{Effect: Allow, Action: '*', Resource: '*'}";
+    check("[?v]", "unknown");
+    check(&format!("[{allow}, {{Effect: Allow, Action: '?v', Resource: '*'}}]"), "pass");
+    // What is unknown may take it away again.
+    check(&format!("[{allow}, ?v]"), "unknown");
+    let some = |statements: &str| {
+        let check =
+            "fail_if: { some: policy.$statements, is: { all: [{ path: effect, equals: Allow }, { path: actions, contains: '*' }] } }";
+        status(judge(check, &[("aws_iam_policy.x", &format!("{{policy: {{Statement: {statements}}}}}"))]))
+    };
+    assert_eq!(some(&format!("[?v, {allow}]")), "fail");
+    assert_eq!(some("[?v, {Effect: Allow, Action: 's3:*'}]"), "unknown");
+    // Text with a known beginning is text, not a list.
+    assert_eq!(some("[{Effect: Allow, Action: '?v=s3:'}]"), "pass");
+    assert_eq!(some("[{Effect: Allow, Action: '?v'}]"), "unknown");
+}
+
+#[test]
+fn a_document_made_of_others_is_what_comes_out() {
+    let check = |text: &str, expected: &str| {
+        let check = "fail_if: { some: $statements, is: { path: actions, contains: '*' } }";
+        assert_eq!(status(judge(check, &[("data.aws_iam_policy_document", text)])), expected, "{text}");
+    };
+    let own = "statement: [{actions: ['*']}]";
+    check(&format!("{{{own}}}"), "fail");
+    check(&format!("{{{own}, json: '{{\"Statement\":[{{\"Effect\":\"Allow\",\"Action\":\"s3:*\"}}]}}'}}").replace("\\\"", "\""), "pass");
+    check(&format!("{{{own}, json: '?v'}}"), "fail");
+}
+
+#[test]
 fn anyone_and_conditions() {
     let check = |statement: &str, expected: &str| {
         let ask = "{ action: 's3:GetObject', principal: anyone }";
@@ -185,7 +217,7 @@ fn the_statements_view() {
     check("{ path: 'policy.$statements[1].actions', empty: true }", "pass: `policy.Statement[1].actions` is `[]`");
     check(
         "{ none: policy.$statements, is: { all: [{ path: effect, equals: Allow }, { path: actions, contains: 's3:*' }] } }",
-        "fail: `policy.Statement[0].effect` is `Allow`",
+        "fail: `policy.Statement[0].effect` is `Allow` and `policy.Statement[0].actions` is `[\"s3:*\"]`",
     );
     let document = "{statement: [{actions: [a], principals: [{type: AWS, identifiers: ['*', 'b']}], condition: [{test: StringEquals, variable: 'aws:SourceVpc', values: [v]}]}]}";
     let check = |condition: &str, expected: &str| {

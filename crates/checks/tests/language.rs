@@ -193,6 +193,16 @@ fn unknowns_propagate() {
     check("{ path: a, cidr_world: false }", "{a: [?v, 10.0.0.0/8]}", "unknown");
     check("{ path: a, cidr_within: 10.0.0.0/8 }", "{a: [?v, 10.1.0.0/16]}", "unknown");
     check("{ path: a, cidr_within: 10.0.0.0/8 }", "{a: [?v, 11.1.0.0/16]}", "fail");
+    check("{ path: a, cidr_within: { path: b } }", "{a: 10.1.0.4, b: [?v, 10.1.0.0/16]}", "pass");
+    check("{ path: a, cidr_within: { path: b } }", "{a: 10.2.0.4, b: [?v, 10.1.0.0/16]}", "unknown");
+    // A block that may not be there.
+    check("{ some: b, is: { path: a, equals: 2 } }", "{b: [{$maybe: ?v, a: 1}]}", "fail");
+    check("{ some: b, is: { path: a, equals: 1 } }", "{b: [{$maybe: ?v, a: 1}]}", "unknown");
+    check("{ every: b, is: { path: a, equals: 1 } }", "{b: [{$maybe: ?v, a: 1}]}", "pass");
+    check("{ every: b, is: { path: a, equals: 2 } }", "{b: [{$maybe: ?v, a: 1}]}", "unknown");
+    check("{ none: b, is: { path: a, empty: false } }", "{b: [{$maybe: ?v, a: []}]}", "pass");
+    check("{ none: b, is: { path: a, empty: false } }", "{b: [{$maybe: ?v, a: [1]}]}", "unknown");
+    check("{ path: b.a, empty: false }", "{b: [{$maybe: ?v, a: [1]}]}", "unknown");
     // Text that is unknown in parts and known in shape.
     check("{ path: 'p.S[*].E', equals: Allow }", "{p: '?json:{\"S\":[{\"E\":\"Allow\"}]}'}", "pass");
     check("{ path: 'p.S[*].E', equals: Allow }", "{p: '?json:{\"S\":[{\"E\":\"?v\"}]}'}", "unknown");
@@ -237,6 +247,7 @@ fn operators() {
     check("{ path: a, in: [X], ignore_case: true }", "{a: x}", true);
     check("{ path: a, exists: true }", "{a: ''}", true);
     check("{ path: a, empty: true }", "{a: ''}", true);
+    check("{ path: a, empty: true }", "{a: ' '}", true);
     check("{ path: a, empty: true }", "{a: []}", true);
     check("{ path: a, empty: true }", "{a: {}}", true);
     check("{ path: a, empty: true }", "{a: 0}", false);
@@ -290,6 +301,8 @@ fn operators() {
     check("{ path: a, cidr_world: true }", "{a: everywhere}", false);
     check("{ path: a, cidr_within: [10.0.0.0/9, 10.128.0.0/9] }", "{a: 10.0.0.0/8}", true);
     check("{ path: a, cidr_within: 10.0.0.0/8 }", "{a: [10.0.0.0/8, 11.0.0.0/8]}", false);
+    check("{ path: a, cidr_within: { path: b } }", "{a: 10.0.0.4, b: [10.0.0.0/16, 10.1.0.0/16]}", true);
+    check("{ path: a, cidr_within: { path: b } }", "{a: 10.2.0.4, b: [10.0.0.0/16, 10.1.0.0/16]}", false);
 }
 
 #[test]
@@ -317,7 +330,7 @@ fn messages_say_what_decided() {
         "unknown: `a` cannot be known: `aws_kms_key.k.arn` is known only after it is made",
     );
     check("{ all: [{ path: a, equals: 1 }, { path: b, equals: 1 }] }", "{a: 1, b: 2}", "fail: `b` is `2`");
-    check("{ any: [{ path: a, equals: 1 }, { path: b, equals: 1 }] }", "{a: 2, b: 2}", "fail: `a` is `2`");
+    check("{ any: [{ path: a, equals: 1 }, { path: b, equals: 1 }] }", "{a: 2, b: 2}", "fail: `a` is `2` and `b` is `2`");
     check("{ every: r, is: { path: s, equals: 1 } }", "{r: [{s: 1}, {s: 2}]}", "fail: `r[1].s` is `2`");
     check("{ some: r, is: { path: s, equals: 1 } }", "{r: [{s: 3}, {s: 2}]}", "fail: no item of `r` is as asked");
     check("{ some: r, is: { path: s, equals: 1 } }", "{r: [{s: 3}]}", "fail: `r.s` is `3`");
@@ -330,7 +343,7 @@ fn messages_say_what_decided() {
 #[test]
 fn the_rule_may_give_the_message() {
     let mut document = rule("t", "fail_unless: { path: a, equals: 1 }");
-    document.check.message = Some("said by the rule".to_owned());
+    document.variants[0].check.message = Some("said by the rule".to_owned());
     let program = program(document);
     let check = |text: &str, expected: &str| {
         let world = World::new(vec![subject(SubjectKind::Terraform, "t", "t.x", value(text))]);
@@ -339,6 +352,27 @@ fn the_rule_may_give_the_message() {
     };
     check("{a: 2}", "said by the rule");
     check("{a: ?v}", "`a` cannot be known: variable `v` has no value; give it a value in a variable file");
+}
+
+#[test]
+fn each_type_is_judged_by_its_own_check() {
+    let mut document = rule("t", "fail_if: { path: a, equals: 1 }");
+    let other = rule("u, objects", "fail_if: { path: b, equals: 1 }");
+    document.meta.applies_to.extend(other.meta.applies_to);
+    document.variants.extend(other.variants);
+    let program = program(document);
+    let check = |kind: SubjectKind, type_name: &str, text: &str, expected: &str| {
+        let world = World::new(vec![subject(kind, type_name, "x", value(text))]);
+        let results = program.evaluate(SubjectIndex(0), &world, &EvalContext::default());
+        let said: Vec<&str> = results.iter().map(|result| result.status.as_str()).collect();
+        assert_eq!(said.join(" "), expected, "{type_name} {text}");
+    };
+    check(SubjectKind::Terraform, "t", "{a: 1, b: 2}", "fail");
+    check(SubjectKind::Terraform, "t", "{a: 2, b: 1}", "pass");
+    check(SubjectKind::CloudFormation, "u", "{a: 1, b: 2}", "pass");
+    check(SubjectKind::CloudFormation, "u", "{a: 2, b: 1}", "fail");
+    check(SubjectKind::Kubernetes, "ConfigMap", "{a: 2, b: 1}", "fail");
+    check(SubjectKind::Terraform, "v", "{a: 1, b: 1}", "");
 }
 
 #[test]
@@ -375,4 +409,20 @@ fn rules_apply_by_type_only() {
     let world = World::new(vec![subject(SubjectKind::Terraform, "t", "t.x", value("{}"))]);
     assert!(program.evaluate(SubjectIndex(0), &world, &EvalContext::default()).is_empty());
     assert!(program.evaluate(SubjectIndex(7), &world, &EvalContext::default()).is_empty());
+}
+
+#[test]
+fn a_block_that_may_not_be_there_decides_only_against() {
+    let check = |quantifier: &str, block: &str, expected: &str| {
+        let rule = format!("fail_unless: {{ {quantifier}: b, is: {{ path: x, equals: 1 }} }}");
+        assert_eq!(one(&rule, &format!("{{b: [{block}]}}")), expected, "{quantifier} {block}");
+    };
+    // Whether there is one or none, none is as asked.
+    check("some", "{x: 2, $maybe: ?v}", "fail");
+    check("some", "{x: 1, $maybe: ?v}", "unknown");
+    check("some", "{x: 1}, {x: 2, $maybe: ?v}", "pass");
+    check("every", "{x: 1, $maybe: ?v}", "pass");
+    check("every", "{x: 2, $maybe: ?v}", "unknown");
+    check("none", "{x: 2, $maybe: ?v}", "pass");
+    check("none", "{x: 1, $maybe: ?v}", "unknown");
 }

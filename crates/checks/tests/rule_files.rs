@@ -87,7 +87,7 @@ fn all_faults_come_at_once_with_their_places() {
             "5:1 a rule needs `applies_to`, the types of subjects it judges",
             "6:12 the control `x` is not written as `framework/requirement`",
             "9:34 `equal` is not a known operator; did you mean `equals`",
-            "10:17 a test needs exactly one of `terraform`, `kubernetes` and `dockerfile`",
+            "10:17 a test needs exactly one source, like `terraform` or `kubernetes`",
             "10:1 a rule needs at least one test under `pass`",
         ]
     );
@@ -105,4 +105,29 @@ fn other_files_are_refused() {
     check("id: a\n---\nid: b\n", "a rule file holds one rule");
     let (document, diagnostics) = RuleDocument::parse("a: [", "a.yaml", FileId(0));
     assert!(document.is_none() && !diagnostics.is_empty());
+}
+
+#[test]
+fn what_stands_under_also_is_read_with_its_own_types() {
+    let text = |also: &str| {
+        format!(
+            "id: a-rule\ntitle: t\nseverity: low\nstage: {{ stable: 0.1.0 }}\napplies_to: [t]\nwhy: w\nfix: f\ncheck: {{ fail_if: {{ path: a, equals: 1 }} }}\nalso: {also}\ntests:\n  fail: [{{ name: f, terraform: '' }}]\n  pass: [{{ name: p, cloudformation: '' }}]\n"
+        )
+    };
+    let check = |also: &str, expected: &[&str]| {
+        let (document, diagnostics) = RuleDocument::parse(&text(also), "a-rule.yaml", FileId(9));
+        let said: Vec<&str> = diagnostics.iter().map(|one| &*one.message).collect();
+        assert_eq!(said, expected, "{also}");
+        assert_eq!(document.is_some(), expected.is_empty(), "{also}");
+    };
+    check("[{ applies_to: [u], fix: other, check: { fail_if: { path: b, equals: 1 } } }]", &[]);
+    check("{}", &["`also` is a list of maps with `applies_to` and `check`"]);
+    check("[u]", &["an entry of `also` is a map with `applies_to` and `check`"]);
+    check("[{ applies_to: [u] }]", &["an entry of `also` needs a `check`"]);
+    check("[{ check: { fail_if: true } }]", &["a rule needs `applies_to`, the types of subjects it judges"]);
+    check("[{ applies_to: [t], check: { fail_if: true } }]", &["`t` is twice in `applies_to`"]);
+    check("[{ applies_to: [u], chek: 1, check: { fail_if: true } }]", &["`chek` is not a known key of `also`"]);
+    let (document, _) = RuleDocument::parse(&text("[{ applies_to: [u], fix: other, check: { fail_if: true } }]"), "a-rule.yaml", FileId(9));
+    let meta = document.unwrap().meta;
+    assert_eq!((&**meta.fix_for("t"), &**meta.fix_for("u"), meta.applies_to.len()), ("f", "other", 2));
 }

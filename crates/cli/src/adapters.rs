@@ -8,17 +8,12 @@ use probity_attest::sshsig;
 use probity_catalog::{Catalog, Selection, builtin};
 use probity_core::{Clock, Diagnostic, Level, Source, Timestamp, Tree};
 use probity_files::FolderTree;
-use probity_iac::dockerfile::DockerfileSource;
-use probity_iac::helm::HelmSource;
-use probity_iac::kubernetes::KubernetesSource;
-use probity_iac::terraform::TerraformSource;
-
 use probity_pipeline::{Compile, Compiled};
 use probity_value::{SourceMap, Span};
 use probity_verdict::SignatureCheck;
 
 /// The sources, in the order in which they claim files.
-pub(crate) const SOURCES: &[&dyn Source] = &[&HelmSource, &TerraformSource, &DockerfileSource, &KubernetesSource];
+pub(crate) const SOURCES: &[&dyn Source] = probity_iac::SOURCES;
 
 /// The time of the machine.
 pub(crate) struct SystemClock;

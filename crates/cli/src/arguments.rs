@@ -29,6 +29,8 @@ pub(crate) enum Command {
     Compare(CompareArguments),
     /// Say what a rule looks for, why, and what to do
     Explain(ExplainArguments),
+    /// Mend findings in the source, and keep only edits that hold
+    Fix(FixArguments),
     /// List or check the rules
     Policies {
         #[command(subcommand)]
@@ -234,6 +236,21 @@ pub(crate) enum CompareFormat {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct FixArguments {
+    /// What to look at
+    #[arg(default_value = ".")]
+    pub(crate) path: PathBuf,
+    /// Show the edits as a unified diff and write nothing
+    #[arg(long, conflicts_with = "yes")]
+    pub(crate) diff: bool,
+    /// Write without asking
+    #[arg(long, short = 'y')]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) reading: ReadingArguments,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct ExplainArguments {
     /// Rule id, or another tool's id for the same fault
     pub(crate) id: String,
@@ -251,6 +268,13 @@ pub(crate) enum ExplainFormat {
     Markdown,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MatrixFormat {
+    Human,
+    Markdown,
+    Json,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum PoliciesCommand {
     /// List the rules
@@ -261,6 +285,24 @@ pub(crate) enum PoliciesCommand {
         /// How to print
         #[arg(long, value_enum, default_value_t = CompareFormat::Human)]
         format: CompareFormat,
+        /// With --format json: also the examples of each rule that is built in
+        #[arg(long)]
+        examples: bool,
+    },
+    /// Show which rules speak for which requirements of a framework
+    Matrix {
+        /// Id of the framework, like pci-dss-4.0.1; left out, the frameworks are listed
+        #[arg(long, value_name = "ID")]
+        framework: Option<String>,
+        /// Also name the rules
+        #[arg(long)]
+        rules: bool,
+        /// Folder of more rules; may be given several times
+        #[arg(long, value_name = "DIR")]
+        policies: Vec<PathBuf>,
+        /// How to print
+        #[arg(long, value_enum, default_value_t = MatrixFormat::Human)]
+        format: MatrixFormat,
     },
     /// Check a folder of rules and run the tests inside them
     Lint {

@@ -85,8 +85,14 @@ fn dispatch(command: Command) -> anyhow::Result<u8> {
         Command::Scan(arguments) => commands::scan::run(&arguments),
         Command::Baseline(arguments) => commands::baseline::run(&arguments),
         Command::Compare(arguments) => commands::compare::run(&arguments),
+        Command::Fix(arguments) => commands::fix::run(&arguments),
         Command::Explain(arguments) => commands::policies::explain(&arguments),
-        Command::Policies { command: PoliciesCommand::List { policies, format } } => commands::policies::list(policies, format),
+        Command::Policies { command: PoliciesCommand::List { policies, format, examples } } => {
+            commands::policies::list(policies, format, examples)
+        }
+        Command::Policies { command: PoliciesCommand::Matrix { framework, rules, policies, format } } => {
+            commands::matrix::run(framework.as_deref(), rules, policies, format)
+        }
         Command::Policies { command: PoliciesCommand::Lint { path } } => commands::policies::lint(&path),
         Command::Accept(arguments) => commands::accept::run(&arguments),
         Command::Evidence { command } => match command {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use probity_value::{Span, Value};
 
-use crate::{RuleMeta, Status, SubjectIndex, World};
+use crate::{Edit, RuleMeta, Status, Subject, SubjectIndex, World};
 
 /// What an evaluation may use besides its subject and the world: limits. Nothing of the outside.
 #[derive(Clone, Copy, Debug)]
@@ -46,4 +46,9 @@ pub trait Program: Send + Sync {
     /// Judges one subject with every rule that applies to it. A rule that does not apply gives no result or `not-applicable`;
     /// one that fails to evaluate gives `error`, never a pass.
     fn evaluate(&self, subject: SubjectIndex, world: &World, context: &EvalContext) -> Vec<RuleResult>;
+
+    /// The edit that mends what a rule finds in a subject; `None` where the rule names none. Whether it does is seen by judging again.
+    fn edit(&self, _rule: &str, _subject: &Subject) -> Option<Edit> {
+        None
+    }
 }

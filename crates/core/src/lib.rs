@@ -5,6 +5,7 @@
 
 mod diagnostic;
 mod digest;
+mod edit;
 mod engine;
 mod exception;
 mod finding;
@@ -18,6 +19,7 @@ mod world;
 
 pub use diagnostic::{Diagnostic, Level};
 pub use digest::{Digest, ParseDigestError};
+pub use edit::{Edit, EditKey, EditStep, Replacement};
 pub use engine::{EvalContext, Program, RuleResult};
 pub use exception::{Exception, ExceptionKind, ExceptionRef};
 pub use finding::{Finding, OriginPlace, Place, SubjectRef};

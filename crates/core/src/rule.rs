@@ -90,11 +90,22 @@ pub struct RuleMeta {
     pub why: Arc<str>,
     /// What to do.
     pub fix: Arc<str>,
+    /// What to do for subjects of these types instead, where another language words it otherwise.
+    pub other_fixes: Vec<(Vec<Arc<str>>, Arc<str>)>,
     /// Whether an exception or suppression may waive it.
     pub waivable: bool,
+    /// Whether it names an edit that mends what it finds, for subjects of one type at least.
+    pub mends: bool,
 }
 
 impl RuleMeta {
+    /// What to do for a subject of a type.
+    #[must_use]
+    pub fn fix_for(&self, type_name: &str) -> &Arc<str> {
+        let other = self.other_fixes.iter().find(|(types, _)| types.iter().any(|name| **name == *type_name));
+        other.map_or(&self.fix, |(_, fix)| fix)
+    }
+
     /// Whether `id` is this rule's own id or one of its aliases (letter case does not count).
     #[must_use]
     pub fn answers_to(&self, id: &str) -> bool {

@@ -14,6 +14,30 @@ pub enum SubjectKind {
     Kubernetes,
     /// A Dockerfile, or one of its instructions.
     Dockerfile,
+    /// A resource of a CloudFormation or SAM template.
+    CloudFormation,
+    /// A resource of an Azure Resource Manager template.
+    Arm,
+    /// A resource of a Bicep file, in the shape of its ARM template.
+    Bicep,
+    /// A GitHub Actions workflow, job or step, or an action.
+    GithubActions,
+    /// A GitLab CI pipeline or job.
+    GitlabCi,
+    /// An Azure pipeline, job or step.
+    AzurePipelines,
+    /// A CircleCI configuration, job or step.
+    Circleci,
+    /// A Bitbucket pipeline or step.
+    BitbucketPipelines,
+    /// A declarative Jenkinsfile, a stage or a step of it.
+    Jenkins,
+    /// A service of a Compose file, or the file.
+    Compose,
+    /// An OpenAPI or Swagger description, or an operation of it.
+    Openapi,
+    /// A Serverless Framework service, or a function of it.
+    Serverless,
     /// Something another scanner spoke of, known only by file and line.
     External,
     /// Configuration of Probity itself.
@@ -27,8 +51,25 @@ pub struct UnknownSubjectKind(pub String);
 
 impl SubjectKind {
     /// All kinds.
-    pub const ALL: &'static [SubjectKind] =
-        &[SubjectKind::Terraform, SubjectKind::Kubernetes, SubjectKind::Dockerfile, SubjectKind::External, SubjectKind::Configuration];
+    pub const ALL: &'static [SubjectKind] = &[
+        SubjectKind::Terraform,
+        SubjectKind::Kubernetes,
+        SubjectKind::Dockerfile,
+        SubjectKind::CloudFormation,
+        SubjectKind::Arm,
+        SubjectKind::Bicep,
+        SubjectKind::GithubActions,
+        SubjectKind::GitlabCi,
+        SubjectKind::AzurePipelines,
+        SubjectKind::Circleci,
+        SubjectKind::BitbucketPipelines,
+        SubjectKind::Jenkins,
+        SubjectKind::Compose,
+        SubjectKind::Openapi,
+        SubjectKind::Serverless,
+        SubjectKind::External,
+        SubjectKind::Configuration,
+    ];
 
     /// The word used in files and output.
     #[must_use]
@@ -37,6 +78,18 @@ impl SubjectKind {
             SubjectKind::Terraform => "terraform",
             SubjectKind::Kubernetes => "kubernetes",
             SubjectKind::Dockerfile => "dockerfile",
+            SubjectKind::CloudFormation => "cloudformation",
+            SubjectKind::Arm => "arm",
+            SubjectKind::Bicep => "bicep",
+            SubjectKind::GithubActions => "github-actions",
+            SubjectKind::GitlabCi => "gitlab-ci",
+            SubjectKind::AzurePipelines => "azure-pipelines",
+            SubjectKind::Circleci => "circleci",
+            SubjectKind::BitbucketPipelines => "bitbucket-pipelines",
+            SubjectKind::Jenkins => "jenkins",
+            SubjectKind::Compose => "compose",
+            SubjectKind::Openapi => "openapi",
+            SubjectKind::Serverless => "serverless",
             SubjectKind::External => "external",
             SubjectKind::Configuration => "configuration",
         }
@@ -63,6 +116,9 @@ impl std::str::FromStr for SubjectKind {
 /// list of maps, even a single one. `data` sources have the type `data.aws_iam_policy_document`.
 /// Kubernetes: one object, `value` as written; type is its `kind`.
 /// Dockerfile: one instruction (type `RUN`, `FROM`, ...) and one whole file (type `Dockerfile`), see `iac::dockerfile`.
+/// CloudFormation: one resource (type `AWS::S3::Bucket`), `value` the whole resource with `Properties`, intrinsics worked out.
+/// ARM and Bicep: one resource (type `Microsoft.Storage/storageAccounts`, nested ones with their parents' types), `value` the whole
+/// resource with `properties`, expressions worked out. The others: see the module in `iac`.
 #[derive(Clone, Debug)]
 pub struct Subject {
     /// Source language.

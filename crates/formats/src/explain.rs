@@ -20,12 +20,18 @@ pub fn text(rule: &RuleMeta, style: Style) -> String {
     };
     row("why", &rule.why);
     row("fix", &rule.fix);
+    for (types, fix) in &rule.other_fixes {
+        row("", &format!("{}: {fix}", types.join(", ")));
+    }
     row("applies to", &rule.applies_to.join(", "));
     row("controls", &rule.controls.join(", "));
     row("also known", &rule.aliases.join(", "));
     row("confidence", rule.confidence.as_str());
     row("stage", &stage(rule));
     row("engine", rule.engine);
+    if rule.mends {
+        row("mends", "`probity fix` makes an edit");
+    }
     if !rule.waivable {
         row("waivable", "no: neither an exception nor a comment covers it");
     }
@@ -52,6 +58,10 @@ pub fn markdown(rule: &RuleMeta) -> String {
     if !rule.fix.trim().is_empty() {
         put!(out, "**Fix:** {}\n\n", escape::markdown_message(&rule.fix));
     }
+    for (types, fix) in &rule.other_fixes {
+        let types = types.iter().map(|name| escape::code_span(name)).collect::<Vec<_>>().join(", ");
+        put!(out, "**Fix for {types}:** {}\n\n", escape::markdown_message(fix));
+    }
     let codes = |items: &[std::sync::Arc<str>]| items.iter().map(|item| escape::code_span(item)).collect::<Vec<_>>().join(", ");
     put!(out, "- Severity: {}, confidence: {}\n", rule.severity, rule.confidence);
     for (label, items) in [("Applies to", &rule.applies_to), ("Controls", &rule.controls), ("Also known as", &rule.aliases)] {
@@ -60,6 +70,9 @@ pub fn markdown(rule: &RuleMeta) -> String {
         }
     }
     put!(out, "- Stage: {}\n", escape::markdown(&stage(rule)));
+    if rule.mends {
+        out.push_str("- `probity fix` makes an edit\n");
+    }
     if !rule.waivable {
         out.push_str("- Cannot be waived by an exception or a comment\n");
     }

@@ -89,8 +89,9 @@ fn annotation(out: &mut String, level: &str, group: &[&Finding], prefix: &str) {
     if group.len() > 1 {
         put!(message, "; also {}", order::others(group, 3));
     }
-    if !rule.fix.is_empty() {
-        put!(message, "; fix: {}", rule.fix);
+    let fix = rule.fix_for(&finding.subject.type_name);
+    if !fix.is_empty() {
+        put!(message, "; fix: {fix}");
     }
     put!(message, " ({})", rule.id);
     command(out, level, &uri::below(prefix, &at.file), region, &title, &message);

@@ -41,6 +41,37 @@ pub fn rules<'a>(rules: impl IntoIterator<Item = &'a RuleMeta>) -> String {
     document(&RuleList { version: 1, rules: rules.into_iter().map(JsonRule::of).collect() })
 }
 
+/// One test of a rule, shown as an example of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RuleExample {
+    /// What comes out: `fail`, `pass`, `unknown`, `not-applicable`.
+    pub expect: String,
+    /// Its name.
+    pub name: String,
+    /// The language of the text.
+    pub language: String,
+    /// The text.
+    pub text: String,
+}
+
+/// What `policies list --format json --examples` prints: as [`rules`], each with its examples.
+#[must_use]
+pub fn rules_with_examples<'a>(rules: impl IntoIterator<Item = &'a RuleMeta>, examples: impl Fn(&RuleMeta) -> Vec<RuleExample>) -> String {
+    #[derive(Serialize)]
+    struct WithExamples<'a> {
+        #[serde(flatten)]
+        rule: JsonRule<'a>,
+        examples: Vec<RuleExample>,
+    }
+    #[derive(Serialize)]
+    struct List<'a> {
+        version: u8,
+        rules: Vec<WithExamples<'a>>,
+    }
+    let rules = rules.into_iter().map(|rule| WithExamples { rule: JsonRule::of(rule), examples: examples(rule) }).collect();
+    document(&List { version: 1, rules })
+}
+
 /// What `explain --format json` prints: one rule with its texts, as in [`rules`].
 #[must_use]
 pub fn explain(meta: &RuleMeta) -> String {
@@ -165,7 +196,7 @@ impl<'a> JsonResult<'a> {
             confidence: rule.confidence.as_str(),
             message: mask::text(&finding.message),
             why: &rule.why,
-            fix: &rule.fix,
+            fix: rule.fix_for(&subject.type_name),
             subject: Subject {
                 kind: subject.kind.as_str(),
                 id: &subject.id,
@@ -361,6 +392,7 @@ struct JsonRule<'a> {
     why: &'a str,
     fix: &'a str,
     waivable: bool,
+    mends: bool,
 }
 
 impl<'a> JsonRule<'a> {
@@ -379,6 +411,7 @@ impl<'a> JsonRule<'a> {
             why: &rule.why,
             fix: &rule.fix,
             waivable: rule.waivable,
+            mends: rule.mends,
         }
     }
 }

@@ -134,7 +134,7 @@ impl Suite {
         for call in &finding.via {
             put!(text, "via: module call, {}:{}\n", call.file, call.line);
         }
-        put!(text, "why: {}\nfix: {}\n", rule.why, rule.fix);
+        put!(text, "why: {}\nfix: {}\n", rule.why, rule.fix_for(&finding.subject.type_name));
         let covered = finding.exception.as_ref().filter(|_| !finding.counts).map_or_else(
             || format!("does not count: {message}"),
             |exception| format!("covered by {} {}: {}", exception.source, exception.id, exception.reason),

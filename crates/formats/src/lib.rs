@@ -22,6 +22,7 @@ pub mod json;
 pub mod junit;
 pub mod markdown;
 pub mod mask;
+pub mod matrix;
 pub mod sarif;
 pub mod sarif_in;
 

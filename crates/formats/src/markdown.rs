@@ -157,8 +157,9 @@ fn details(group: &[&Finding], prefix: &str) -> String {
     if !rule.why.is_empty() {
         put!(out, "- **why** {}\n", text(&rule.why));
     }
-    if !rule.fix.is_empty() {
-        put!(out, "- **fix** {}\n", text(&rule.fix));
+    let fix = rule.fix_for(&finding.subject.type_name);
+    if !fix.is_empty() {
+        put!(out, "- **fix** {}\n", text(fix));
     }
     put!(out, "- **rule** {}", code(&rule.id));
     for alias in rule.aliases.iter().take(MOST_LINES) {

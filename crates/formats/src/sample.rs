@@ -60,7 +60,9 @@ pub(crate) fn rule(id: &str, severity: Severity) -> RuleMeta {
         aliases: vec!["CKV_AWS_16".into(), "AVD-AWS-0080".into()],
         why: "Whoever gets the disk or a snapshot reads every row.".into(),
         fix: "Set `storage_encrypted = true`; an existing instance has to be restored from an encrypted snapshot copy.".into(),
+        other_fixes: Vec::new(),
         waivable: true,
+        mends: false,
     }
 }
 

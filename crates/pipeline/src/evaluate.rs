@@ -32,7 +32,9 @@ fn engine_failed() -> Arc<RuleMeta> {
         aliases: Vec::new(),
         why: "What could not be judged may hide anything.".into(),
         fix: "Report the subject to the maintainers of Probity.".into(),
+        other_fixes: Vec::new(),
         waivable: false,
+        mends: false,
     })
 }
 

@@ -7,9 +7,11 @@ mod evaluate;
 mod externals;
 mod judge;
 mod locate;
+mod mend;
 pub mod record;
 
 pub use collect::{Collection, collect};
 pub use evaluate::{Evaluation, evaluate};
 pub use judge::{Base, CONFIG, Compile, Compiled, ExternalFile, FloorFile, JudgeError, JudgeInput, Judged, OutsideFile, judge};
 pub use locate::{Fingerprint, locate, place};
+pub use mend::{MakeEdit, Mend, Mended, NotMended, mend};

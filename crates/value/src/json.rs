@@ -1,6 +1,6 @@
 //! JSON text to values with places, and values to JSON text. Strict RFC 8259, read in one pass.
 //!
-//! What does not live here: JSON with comments, and the JSON of our own formats (that is the `formats` crate).
+//! What does not live here: the JSON of our own formats (that is the `formats` crate).
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -16,26 +16,44 @@ pub const MAX_DEPTH: usize = 256;
 /// counts), `json-lone-surrogate` (it becomes U+FFFD). Whole numbers beyond 64 bits become doubles.
 #[must_use]
 pub fn parse(text: &str, file: FileId) -> (Value, Vec<Problem>) {
-    read(text, file, false)
+    read(text, file, Manner::default()).0
 }
 
 /// As [`parse`], but a comma before a closing bracket is passed over (code `json-trailing-comma`, not fatal): for documents inside other
 /// texts, whose meaning is to be judged although their reader will refuse them.
 #[must_use]
 pub fn parse_tolerant(text: &str, file: FileId) -> (Value, Vec<Problem>) {
-    read(text, file, true)
+    read(text, file, Manner { commas: true, ..Manner::default() }).0
 }
 
-fn read(text: &str, file: FileId, tolerant: bool) -> (Value, Vec<Problem>) {
-    let mut reader = Reader { text, bytes: text.as_bytes(), at: 0, file, tolerant, problems: Vec::new() };
+/// As [`parse`], but `//` and `/* */` comments, commas before closing brackets and line breaks in texts are fine, as tools that read
+/// configuration in JSON take them. The places of the comments come along, in order, without the ends of their lines.
+#[must_use]
+pub fn parse_commented(text: &str, file: FileId) -> (Value, Vec<Problem>, Vec<Span>) {
+    let ((value, mut problems), comments) = read(text, file, Manner { commas: true, comments: true });
+    problems.retain(|problem| problem.code != "json-trailing-comma");
+    (value, problems, comments)
+}
+
+/// What is passed over that RFC 8259 has not.
+#[derive(Clone, Copy, Default)]
+struct Manner {
+    /// A comma before a closing bracket.
+    commas: bool,
+    /// Comments, and line breaks in texts.
+    comments: bool,
+}
+
+fn read(text: &str, file: FileId, manner: Manner) -> ((Value, Vec<Problem>), Vec<Span>) {
+    let mut reader = Reader { text, bytes: text.as_bytes(), at: 0, file, manner, problems: Vec::new(), comments: Vec::new() };
     if text.starts_with('\u{feff}') {
         reader.at = '\u{feff}'.len_utf8();
     }
     match reader.document() {
-        Ok(value) => (value, reader.problems),
+        Ok(value) => ((value, reader.problems), reader.comments),
         Err(problem) => {
             reader.problems.push(problem);
-            (Value::null(Span::new(file, 0..text.len())), reader.problems)
+            ((Value::null(Span::new(file, 0..text.len())), reader.problems), reader.comments)
         }
     }
 }
@@ -45,9 +63,10 @@ struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
     file: FileId,
-    /// Whether a comma before a closing bracket is passed over.
-    tolerant: bool,
+    manner: Manner,
     problems: Vec<Problem>,
+    /// Comments in order; one that was met twice while looking ahead is there once.
+    comments: Vec<Span>,
 }
 
 type Step<T> = Result<T, Problem>;
@@ -62,9 +81,31 @@ impl Reader<'_> {
     }
 
     fn space(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-            self.at += 1;
+        loop {
+            while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+                self.at += 1;
+            }
+            if !self.manner.comments || !self.comment() {
+                return;
+            }
         }
+    }
+
+    /// Passes over one comment; false where there is none. One without its end goes to the end of the text.
+    fn comment(&mut self) -> bool {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let length = match rest {
+            [b'/', b'/', ..] => memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len()),
+            [b'/', b'*', inside @ ..] => memchr::memmem::find(inside, b"*/").map_or(rest.len(), |end| end + 4),
+            _ => return false,
+        };
+        let start = self.at;
+        self.at += length;
+        let span = self.span(start);
+        if self.comments.last().is_none_or(|last| last.start < span.start) {
+            self.comments.push(span);
+        }
+        true
     }
 
     /// What stands at the reading place, for a message, with its span.
@@ -163,7 +204,7 @@ impl Reader<'_> {
     /// Whether the comma here is one before `close` that is tolerated; then the reader stands at `close`.
     fn last_comma(&mut self, close: u8) -> bool {
         let comma = self.at;
-        if !self.tolerant {
+        if !self.manner.commas {
             return false;
         }
         self.at += 1;
@@ -270,6 +311,7 @@ impl Reader<'_> {
                     self.escape(&mut out)?;
                     run = self.at;
                 }
+                Some(b'\n' | b'\r' | b'\t') if self.manner.comments => self.at += 1,
                 Some(0..=0x1f) => return Err(self.unexpected("an escape in place of a control character")),
                 Some(_) => self.at += 1,
             }
@@ -441,6 +483,19 @@ mod tests {
         assert_eq!(problems.iter().map(|problem| problem.code).collect::<Vec<_>>(), ["json-trailing-comma"; 2]);
         for text in ["[,]", "[1,,]", "{,}", "[1,"] {
             assert!(parse_tolerant(text, FileId(0)).1.iter().any(|problem| problem.fatal), "{text}");
+        }
+    }
+
+    #[test]
+    fn comments_are_passed_over_where_asked() {
+        let text = "// top\n{\"a\": /* in \n it */ [1, // one\n 2, ],\n \"b//\": \"/* x\ny */\", }\n/* no end";
+        let (value, problems, comments) = parse_commented(text, FileId(0));
+        assert!(problems.is_empty(), "{problems:?}");
+        assert_eq!(write(&value).as_deref(), Some(r#"{"a":[1,2],"b//":"/* x\ny */"}"#));
+        let shown: Vec<&str> = comments.iter().map(|span| &text[span.start as usize..span.end as usize]).collect();
+        assert_eq!(shown, ["// top", "/* in \n it */", "// one", "/* no end"]);
+        for text in ["/1", "{/*}", "[1 // ]"] {
+            assert!(parse_commented(text, FileId(0)).1.iter().any(|problem| problem.fatal), "{text}");
         }
     }
 

@@ -31,7 +31,9 @@ pub(crate) fn rule(id: &str, severity: Severity) -> Arc<RuleMeta> {
         aliases: vec![],
         why: "because".into(),
         fix: "mend it".into(),
+        other_fixes: Vec::new(),
         waivable: true,
+        mends: false,
     })
 }
 

@@ -48,6 +48,12 @@ pub fn nearest<'a>(rules: &'a [Arc<RuleMeta>], id: &str) -> Option<&'a str> {
     crate::words::nearest(id, rules.iter().flat_map(|rule| std::iter::once(&*rule.id).chain(rule.aliases.iter().map(|alias| &**alias))))
 }
 
+/// The word of a list nearest to one that is not in it.
+#[must_use]
+pub fn nearest_word<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    crate::words::nearest(word, known)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

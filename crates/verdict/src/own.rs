@@ -102,7 +102,9 @@ pub fn rules() -> Vec<Arc<RuleMeta>> {
                 aliases: Vec::new(),
                 why: own.why.into(),
                 fix: own.fix.into(),
+                other_fixes: Vec::new(),
                 waivable: true,
+                mends: false,
             })
         })
         .collect()
@@ -148,7 +150,9 @@ fn unknown_rule(id: &str) -> Arc<RuleMeta> {
         aliases: Vec::new(),
         why: "".into(),
         fix: "".into(),
+        other_fixes: Vec::new(),
         waivable: true,
+        mends: false,
     })
 }
 

@@ -5,19 +5,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Result;
-use probity_catalog::{lint as lint_folder, run_tests, unknown_controls};
+use probity_catalog::{builtin, lint as lint_folder, run_tests, unknown_controls, unknown_pairs};
 use probity_checks::TestSource;
-use probity_core::{CollectOptions, Diagnostic, Digest, Level, RuleMeta, Scope, Source, Tree, TreeError, TreeFile, World};
+use probity_core::{CollectOptions, Diagnostic, Digest, Level, RuleMeta, Tree, TreeError, TreeFile, World};
 use probity_files::FolderTree;
 use probity_formats::{explain, json};
-use probity_iac::dockerfile::DockerfileSource;
-use probity_iac::kubernetes::KubernetesSource;
-use probity_iac::terraform::TerraformSource;
-
+use probity_pipeline::collect;
 use probity_value::SourceMap;
 use probity_verdict::{ids, own};
 
-use crate::adapters::Rules;
+use crate::adapters::{Rules, SOURCES};
 use crate::arguments::{CompareFormat, ExplainArguments, ExplainFormat, When};
 use crate::{Wrong, output};
 
@@ -53,9 +50,17 @@ pub(crate) fn explain(arguments: &ExplainArguments) -> Result<u8> {
     Ok(0)
 }
 
-pub(crate) fn list(folders: Vec<PathBuf>, format: CompareFormat) -> Result<u8> {
+pub(crate) fn list(folders: Vec<PathBuf>, format: CompareFormat, examples: bool) -> Result<u8> {
     let rules = all(folders)?;
     let rules = rules.iter().map(|rule| &**rule);
+    if examples && format == CompareFormat::Json {
+        let examples = |rule: &RuleMeta| {
+            let tests = builtin().explain(&rule.id).into_iter().filter(|one| one.meta.id == rule.id).flat_map(|one| one.examples);
+            tests.map(|test| json::RuleExample { expect: test.expect, name: test.name, language: test.language, text: test.text }).collect()
+        };
+        output::data(&json::rules_with_examples(rules, examples))?;
+        return Ok(0);
+    }
     match format {
         CompareFormat::Human => output::text(&explain::list(rules, output::style(When::Auto)))?,
         CompareFormat::Json => output::data(&json::rules(rules))?,
@@ -85,16 +90,10 @@ impl Tree for OneFile {
 
 /// The subjects of a test's text.
 fn world(source: TestSource, text: &str) -> Option<(World, Vec<Diagnostic>)> {
-    let (path, reader): (&str, &dyn Source) = match source {
-        TestSource::Terraform => ("main.tf", &TerraformSource),
-        TestSource::Kubernetes => ("manifest.yaml", &KubernetesSource),
-        TestSource::Dockerfile => ("Dockerfile", &DockerfileSource),
-    };
+    let path = source.file();
     let tree = OneFile { files: vec![TreeFile { path: path.into(), size: text.len() as u64 }], bytes: text.as_bytes().into() };
-    let texts = SourceMap::new();
-    let unclaimed = [Arc::from(path)];
-    let found = reader.collect(&Scope { tree: &tree, sources: &texts, unclaimed: &unclaimed, options: &CollectOptions::default() });
-    Some((World::new(found.subjects), found.diagnostics))
+    let found = collect(&tree, &SourceMap::new(), SOURCES, &CollectOptions::default(), &|_| true);
+    Some((found.world, found.diagnostics))
 }
 
 pub(crate) fn lint(path: &Path) -> Result<u8> {
@@ -104,6 +103,7 @@ pub(crate) fn lint(path: &Path) -> Result<u8> {
     let mut wrong = linted.diagnostics;
     if !linted.frameworks.is_empty() {
         wrong.extend(unknown_controls(&linted.rules, &linted.frameworks));
+        wrong.extend(unknown_pairs(&linted.rules, &linted.frameworks));
     }
     for rule in &linted.rules {
         wrong.extend(run_tests(rule, &world));

@@ -205,8 +205,9 @@ fn full(group: &[&Finding], sources: &SourceMap, style: Style, out: &mut String)
     if !rule.why.is_empty() {
         note("why", &rule.why, style, out);
     }
-    if !rule.fix.is_empty() {
-        note("fix", &rule.fix, style, out);
+    let fix = rule.fix_for(&finding.subject.type_name);
+    if !fix.is_empty() {
+        note("fix", fix, style, out);
     }
     if !rule.aliases.is_empty() {
         note("ids", &rule.aliases.join(", "), style, out);

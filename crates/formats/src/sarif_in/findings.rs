@@ -82,7 +82,9 @@ fn rule(result: &ExternalFinding, run: &ExternalRun, slug: &str) -> RuleMeta {
         aliases,
         why: Arc::clone(&result.why),
         fix: Arc::from(""),
+        other_fixes: Vec::new(),
         waivable: true,
+        mends: false,
     }
 }
 

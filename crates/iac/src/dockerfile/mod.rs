@@ -7,7 +7,6 @@
 
 mod expand;
 mod scan;
-mod shell;
 mod suppression;
 mod value;
 

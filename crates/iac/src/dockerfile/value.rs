@@ -20,7 +20,7 @@ use probity_value::{Data, FileId, Map, Span, Unknown, UnknownKind, Value, json};
 
 use super::expand::{Binding, Expanded, Scope, Style, expand};
 use super::scan::{Fault, Heredoc, Joined, Logical, Scanned, shown, words};
-use super::shell;
+use crate::shell;
 
 /// Instructions read of one file; an image cannot have a hundredth of that many layers.
 const MAX_INSTRUCTIONS: usize = 10_000;

@@ -4,7 +4,7 @@
 //! what the objects mean.
 
 mod object;
-mod suppression;
+pub(crate) mod suppression;
 
 use std::sync::Arc;
 
@@ -147,7 +147,7 @@ pub(crate) fn read_text(text: &str, id: FileId, path: &Arc<str>) -> Outcome {
             continue;
         }
         // An action can only break the syntax; depth, merges or line breaks are no template's fault.
-        if problem.code == "yaml-syntax" && is_template(piece, options) {
+        if problem.code == "yaml-syntax" && is_template_text(piece, options) {
             templates = true;
             continue;
         }
@@ -204,7 +204,7 @@ fn piece_around<'a>(text: &'a str, starts: &[usize], at: usize) -> &'a str {
 }
 
 /// Whether letters may stand in a text as something else: escapes of ASCII letters, a broken line in quotes, coded text.
-fn hides_words(text: &str) -> bool {
+pub(crate) fn hides_words(text: &str) -> bool {
     text.contains("!!binary")
         || text.contains("yaml.org,2002:binary")
         || text.match_indices('\\').any(|(at, _)| {
@@ -255,7 +255,7 @@ fn is_key(line: &str, at: usize, key: &str) -> bool {
 
 /// Whether it is the text of a Go or Jinja template: there are actions in it, and it can be read when they are taken out. What cannot be
 /// read without them either is broken, whatever else stands in it.
-fn is_template(text: &str, options: yaml::ParseOptions) -> bool {
+pub(crate) fn is_template_text(text: &str, options: yaml::ParseOptions) -> bool {
     let Some(bare) = without_actions(text) else { return false };
     let (_, problems) = yaml::parse_with(&bare, FileId::NONE, options);
     !problems.iter().any(|problem| problem.fatal)

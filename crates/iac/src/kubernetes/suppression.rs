@@ -23,34 +23,49 @@ pub(super) fn find(
     objects: &[Object],
 ) -> (Vec<Suppression>, Vec<Diagnostic>) {
     let mut out: Vec<Suppression> = objects.iter().flat_map(annotations).collect();
+    let spans = objects.iter().map(|object| object.span).collect();
+    let diagnostics = of_comments(text, file, path, documents, spans, "manifests", &mut out);
+    (out, diagnostics)
+}
+
+/// Adds what the comments of a YAML file ask for; `subjects` are the places of what it holds, `kind` is what such files are called.
+pub(crate) fn of_comments(
+    text: &str,
+    file: FileId,
+    path: &Arc<str>,
+    documents: &[Document],
+    subjects: Vec<Span>,
+    kind: &str,
+    out: &mut Vec<Suppression>,
+) -> Vec<Diagnostic> {
     let mut diagnostics = Vec::new();
     if !["skip=", ":ignore:", "kics-scan", "probity:allow"].iter().any(|word| text.contains(word)) {
-        return (out, diagnostics);
+        return diagnostics;
     }
     let mut places = Places::default();
     for document in documents {
         places.add(&document.value, file);
     }
     places.scalars.sort_unstable();
-    let mut finder = Finder::new(text, file, documents, objects, places.begins);
+    let mut finder = Finder::new(text, file, documents, subjects, places.begins);
     for comment in comments(text, &places.scalars) {
         let span = Span::new(file, comment.clone());
         for parsed in parse_comment(text.get(comment.clone()).unwrap_or_default(), span) {
             if out.len() >= MAX_SUPPRESSIONS {
                 let message = format!("more than {MAX_SUPPRESSIONS} suppressions in one file; the rest does not count");
                 diagnostics.push(Diagnostic::new(Level::Warning, "suppression-limit", Arc::clone(path), span, message));
-                return (out, diagnostics);
+                return diagnostics;
             }
             if parsed.only.is_empty() {
-                finder.reach(&comment, &parsed, &mut out);
+                finder.reach(&comment, &parsed, out);
             } else {
                 let message =
-                    format!("the comment is meant only where `{}`, which does not apply to manifests, so it does not count", parsed.reason);
+                    format!("the comment is meant only where `{}`, which does not apply to {kind}, so it does not count", parsed.reason);
                 diagnostics.push(Diagnostic::new(Level::Warning, "suppression-condition", Arc::clone(path), parsed.span, message));
             }
         }
     }
-    (out, diagnostics)
+    diagnostics
 }
 
 fn annotations(object: &Object) -> Vec<Suppression> {
@@ -80,16 +95,16 @@ fn suppression(parsed: &ParsedSuppression, reach: SuppressionReach, target: Span
 
 /// Where things stand in a file.
 #[derive(Default)]
-struct Places {
+pub(crate) struct Places {
     /// Start and end of all keys and scalars.
-    scalars: Vec<(u32, u32)>,
+    pub(crate) scalars: Vec<(u32, u32)>,
     /// By the byte it begins at, the whole of a key with its value, or of an item of a list.
     begins: BTreeMap<u32, Span>,
 }
 
 impl Places {
     /// Adds a value and all in it. The reader limits how deep values are nested.
-    fn add(&mut self, value: &Value, file: FileId) {
+    pub(crate) fn add(&mut self, value: &Value, file: FileId) {
         match &value.data {
             Data::Map(map) => {
                 for (_, entry) in map.iter() {
@@ -123,7 +138,7 @@ impl Places {
 }
 
 /// Byte ranges of the comments: a `#` at the start of a line or after space, in no key and no scalar, to the end of the line.
-fn comments(text: &str, scalars: &[(u32, u32)]) -> Vec<Range<usize>> {
+pub(crate) fn comments(text: &str, scalars: &[(u32, u32)]) -> Vec<Range<usize>> {
     let bytes = text.as_bytes();
     let mut out = Vec::new();
     let mut at = 0;
@@ -150,6 +165,21 @@ fn comments(text: &str, scalars: &[(u32, u32)]) -> Vec<Range<usize>> {
     out
 }
 
+/// For each of some spans, sorted by where they begin, the nearest one it lies in.
+fn around(spans: &[Span]) -> Vec<Option<usize>> {
+    let mut open: Vec<(usize, u32)> = Vec::new();
+    spans
+        .iter()
+        .enumerate()
+        .map(|(index, span)| {
+            while open.pop_if(|(_, end)| *end <= span.start).is_some() {}
+            let outer = open.last().map(|(outer, _)| *outer);
+            open.push((index, span.end));
+            outer
+        })
+        .collect()
+}
+
 /// Finds what comments reach; they must come in the order of the text.
 struct Finder<'a> {
     text: &'a str,
@@ -157,6 +187,8 @@ struct Finder<'a> {
     documents: &'a [Document],
     /// Spans of the objects by where they begin.
     objects: Vec<Span>,
+    /// For each of them the nearest one it lies in.
+    around: Vec<Option<usize>>,
     begins: BTreeMap<u32, Span>,
     /// The next line that says something, and from where on it is that.
     next: Option<(usize, Range<usize>)>,
@@ -165,10 +197,12 @@ struct Finder<'a> {
 }
 
 impl<'a> Finder<'a> {
-    fn new(text: &'a str, file: FileId, documents: &'a [Document], objects: &[Object], begins: BTreeMap<u32, Span>) -> Finder<'a> {
-        let mut objects: Vec<Span> = objects.iter().map(|object| object.span).filter(|span| span.file == file).collect();
-        objects.sort_unstable();
-        Finder { text, file, documents, objects, begins, next: None, marker: None }
+    fn new(text: &'a str, file: FileId, documents: &'a [Document], subjects: Vec<Span>, begins: BTreeMap<u32, Span>) -> Finder<'a> {
+        let mut objects: Vec<Span> = subjects.into_iter().filter(|span| span.file == file).collect();
+        // One that holds others comes before them.
+        objects.sort_unstable_by_key(|span| (span.start, std::cmp::Reverse(span.end)));
+        let around = around(&objects);
+        Finder { text, file, documents, objects, around, begins, next: None, marker: None }
     }
 
     fn reach(&mut self, comment: &Range<usize>, parsed: &ParsedSuppression, out: &mut Vec<Suppression>) {
@@ -201,13 +235,21 @@ impl<'a> Finder<'a> {
         out.push(suppression(parsed, SuppressionReach::Lines, target));
     }
 
-    /// The object a place is in; where it is in none, all objects of its document.
+    /// Whether an object goes up to a place, or to the end of what is said on its line.
+    fn holds(&self, span: Span, at: usize, position: u32) -> bool {
+        position < span.end
+            || self.text.get(span.end as usize..at).is_some_and(|between| between.bytes().all(|byte| byte == b' ' || byte == b'\t'))
+    }
+
+    /// The innermost object a place is in; where it is in none, all objects of its document.
     fn objects_at(&self, at: usize, document: Option<Span>) -> &[Span] {
         let position = u32::try_from(at).unwrap_or(u32::MAX);
-        let before = self.objects.partition_point(|span| span.start <= position);
-        let last = before.checked_sub(1).and_then(|index| self.objects.get(index..before));
-        if let Some(holding) = last.filter(|spans| spans.iter().any(|span| position < span.end)) {
-            return holding;
+        let mut index = self.objects.partition_point(|span| span.start <= position).checked_sub(1);
+        while let Some(one) = index {
+            if let Some(holding) = self.objects.get(one..=one).filter(|spans| spans.iter().any(|span| self.holds(*span, at, position))) {
+                return holding;
+            }
+            index = self.around.get(one).copied().flatten();
         }
         let Some(document) = document else { return &[] };
         let first = self.objects.partition_point(|span| span.start < document.start);

@@ -200,8 +200,11 @@ impl<'p> Emitter<'_, 'p> {
                 if self.full {
                     return;
                 }
-                let value = self.evaluator.whole(made);
+                let mut value = self.evaluator.whole(made);
                 let kind = type_name(resource.mode, &resource.kind);
+                if kind == "data.aws_iam_policy_document" {
+                    value = self.evaluator.with_document(value);
+                }
                 self.subject(kind, Arc::clone(&made.address), resource.block.span, resource.block.head, value, &instance.via);
             }
         }

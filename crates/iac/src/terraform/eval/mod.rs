@@ -9,9 +9,10 @@
 
 mod block;
 mod instance;
+mod known;
 mod operator;
 mod reference;
-mod text;
+pub(crate) mod text;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};

@@ -15,8 +15,9 @@ use crate::terraform::syntax::Part;
 const OPEN: char = '\u{F8F0}';
 const CLOSE: char = '\u{F8F1}';
 
-/// A template under way.
-struct Text {
+/// A text under way, some of whose parts may be unknown.
+#[derive(Default)]
+pub(crate) struct Text {
     pieces: Vec<Piece>,
     /// Bytes of text so far.
     size: usize,
@@ -30,7 +31,8 @@ enum Piece {
 }
 
 impl Text {
-    fn push(&mut self, text: &str) {
+    /// Adds text that is known.
+    pub(crate) fn push(&mut self, text: &str) {
         self.size += text.len();
         match self.pieces.last_mut() {
             Some(Piece::Text(last)) => last.push_str(text),
@@ -38,21 +40,32 @@ impl Text {
         }
     }
 
-    fn remember(&mut self, value: &Value) {
+    /// Adds a part that is not known.
+    pub(crate) fn push_unknown(&mut self, value: Value) {
+        self.pieces.push(Piece::Unknown(value));
+    }
+
+    /// Keeps the marks and references of a value that had a part in the text.
+    pub(crate) fn remember(&mut self, value: &Value) {
         if value.sensitive || value.origin.is_some() {
             self.sources.push(Value { data: Data::Null, ..value.clone() });
         }
+    }
+
+    /// The whole text as a value; unknown with what is known of it where a part is.
+    pub(crate) fn finish(self, span: Span) -> Value {
+        if self.size > MAX_TEXT {
+            return Value::unknown(UnknownKind::Limit, format!("the text has more than {} MiB", MAX_TEXT >> 20), span);
+        }
+        assemble(self, span)
     }
 }
 
 impl<'p> Evaluator<'p> {
     pub(super) fn template(&self, parts: &[Part], span: Span, scope: Scope<'_, 'p>) -> Outcome {
-        let mut text = Text { pieces: Vec::new(), size: 0, sources: Vec::new() };
+        let mut text = Text::default();
         self.parts(parts, span, scope, &mut text)?;
-        if text.size > MAX_TEXT {
-            return Ok(Value::unknown(UnknownKind::Limit, format!("the text has more than {} MiB", MAX_TEXT >> 20), span));
-        }
-        Ok(assemble(text, span))
+        Ok(text.finish(span))
     }
 
     fn parts(&self, parts: &[Part], span: Span, scope: Scope<'_, 'p>, out: &mut Text) -> Result<(), EvalError> {

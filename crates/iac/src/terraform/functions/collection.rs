@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use probity_value::{Data, Map, Value};
+use unicode_segmentation::UnicodeSegmentation as _;
 
 use super::support::{Call, MAX_ITEMS, Stop, describe, equal, surely_text, to_text, unify};
 use super::{ANY, Function};
@@ -39,7 +40,7 @@ fn length(call: &Call<'_>) -> Result<Value, Stop> {
     let count = match &value.data {
         Data::List(items) => items.len(),
         Data::Map(map) => map.len(),
-        Data::String(text) => text.chars().count(),
+        Data::String(text) => text.graphemes(true).count(),
         _ => return Err(call.error(format!("wants a list, a map or a string, not {}", describe(value)))),
     };
     Ok(call.marked(call.int_value(i64::try_from(count).unwrap_or(i64::MAX)), false))

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use probity_value::{Data, Number, Unknown, Value};
+use unicode_segmentation::UnicodeSegmentation as _;
 
 use super::encoding::to_json;
 use super::support::{Call, Stop, describe, to_bool, to_number, to_text};
@@ -193,7 +194,7 @@ fn append(call: &Call<'_>, verb: &Verb<'_>, arg: &Value, out: &mut String) -> Re
         's' | 'q' => {
             let text = to_text(arg).ok_or_else(|| wrong("a string"))?;
             let text: String = match verb.precision {
-                Some(count) if count > 0 => text.chars().take(count).collect(),
+                Some(count) if count > 0 => text.graphemes(true).take(count).collect(),
                 _ => text.to_string(),
             };
             if verb.mode == 's' {
@@ -217,7 +218,7 @@ fn append(call: &Call<'_>, verb: &Verb<'_>, arg: &Value, out: &mut String) -> Re
 }
 
 fn pad(verb: &Verb<'_>, text: &str, out: &mut String) {
-    let missing = verb.width.unwrap_or(0).saturating_sub(text.chars().count());
+    let missing = verb.width.unwrap_or(0).saturating_sub(text.graphemes(true).count());
     let fill = if verb.zero { "0" } else { " " }.repeat(missing);
     if verb.minus {
         out.push_str(text);

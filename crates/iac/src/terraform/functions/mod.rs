@@ -13,6 +13,7 @@ mod encoding;
 mod filesystem;
 mod format;
 mod hash;
+mod hcl_text;
 mod network;
 mod numeric;
 pub(crate) mod pattern;
@@ -143,6 +144,7 @@ fn find(name: &str) -> Option<Function> {
         .or_else(|| set::find(name))
         .or_else(|| datetime::find(name))
         .or_else(|| hash::find(name))
+        .or_else(|| hcl_text::find(name))
 }
 
 /// Calls a function. `name` may carry the `core::` namespace; a `provider::` function gives an unknown. `try`, `can` and `type` are

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use probity_value::{Data, Map, Unknown, Value};
+use unicode_segmentation::UnicodeSegmentation as _;
 
 use super::support::{Call, Stop, describe, to_text};
 use super::{ANY, Function, format, pattern};
@@ -137,20 +138,19 @@ fn is_separator(letter: char) -> bool {
 }
 
 fn strrev(call: &Call<'_>) -> Result<Value, Stop> {
-    Ok(call.string(call.text(0)?.chars().rev().collect::<String>()))
+    Ok(call.string(call.text(0)?.graphemes(true).rev().collect::<String>()))
 }
 
-/// Characters are Unicode scalar values of the composed form; Terraform counts grapheme clusters, which differ only for emoji
-/// sequences and marks that do not compose.
+/// Characters are grapheme clusters.
 fn substr(call: &Call<'_>) -> Result<Value, Stop> {
     let text = call.text(0)?;
     let (mut offset, length) = (call.int(1)?, call.int(2)?);
     if offset < 0 {
-        offset = offset.saturating_add(i64::try_from(text.chars().count()).unwrap_or(i64::MAX));
+        offset = offset.saturating_add(i64::try_from(text.graphemes(true).count()).unwrap_or(i64::MAX));
     } else if length == 0 {
         return Ok(call.string(""));
     }
-    let rest = text.chars().skip(usize::try_from(offset).unwrap_or(0));
+    let rest = text.graphemes(true).skip(usize::try_from(offset).unwrap_or(0));
     // A length of zero after a negative offset takes the rest, as Terraform does.
     Ok(call.string(match usize::try_from(length) {
         Ok(length) if length > 0 => rest.take(length).collect::<String>(),

@@ -722,3 +722,28 @@ fn wrong_calls_are_errors_that_name_the_function() {
     );
     assert!(!is_known_function("try") && !is_known_function("can"));
 }
+
+#[test]
+fn the_cases_name_every_function() {
+    let sources = [
+        include_str!("collection.rs"),
+        include_str!("conversion.rs"),
+        include_str!("datetime.rs"),
+        include_str!("encoding.rs"),
+        include_str!("filesystem.rs"),
+        include_str!("hash.rs"),
+        include_str!("hcl_text.rs"),
+        include_str!("network.rs"),
+        include_str!("numeric.rs"),
+        include_str!("set.rs"),
+        include_str!("string.rs"),
+    ];
+    let found = |source: &'static str| source.lines().filter_map(|line| line.trim().strip_prefix('"')?.split_once("\" => Function::"));
+    let mut names: Vec<&str> = sources.iter().flat_map(|source| found(source)).map(|(name, _)| name).collect();
+    // The evaluator has these two; the last is only in the console.
+    names.extend(["can", "try", "type"]);
+    names.sort_unstable();
+    let cases = include_str!("../../../tests/functions/cases.txt");
+    let listed: Vec<&str> = cases.lines().filter_map(|line| line.strip_prefix("## ")?.split(' ').next()).collect();
+    assert_eq!(listed, names);
+}

@@ -1,0 +1,123 @@
+//! `conformance/semantics`: small Terraform programs whose truth is known, each judged by one built-in rule. `cargo xtask conformance
+//! semantics` prints them as a table, with another tool's answers.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test touches the world on purpose and fails by panicking"
+)]
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use probity_catalog::{Selection, builtin};
+use probity_core::{CollectOptions, EvalContext, Program as _, Scope, SubjectIndex, Tree as _, World};
+use probity_testkit::MapTree;
+use probity_value::{FileId, SourceMap, Value, yaml};
+
+/// The truth by address; `none` where the address is not judged at all.
+type Truth = BTreeMap<String, String>;
+
+struct Case {
+    name: String,
+    rule: Arc<str>,
+    files: Vec<(String, String)>,
+    options: CollectOptions,
+    truth: Truth,
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// The cases of all files, refusing what is not understood.
+fn cases() -> Vec<Case> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../conformance/semantics");
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+    paths.sort();
+    let mut out = Vec::new();
+    for path in paths {
+        let (documents, problems) = yaml::parse(&std::fs::read_to_string(&path).unwrap(), FileId::NONE);
+        assert!(problems.is_empty(), "{}: {problems:?}", path.display());
+        let [document] = documents.as_slice() else { panic!("{} holds one document", path.display()) };
+        let file = &document.value;
+        for case in file.get("cases").and_then(Value::as_list).unwrap() {
+            let name = format!("{}: {}", text(file.get("feature").unwrap()), text(case.get("name").unwrap()));
+            for key in case.as_map().unwrap().keys() {
+                let known = ["name", "rule", "checkov", "terraform", "files", "var_files", "workspace", "truth"];
+                assert!(known.contains(&&**key), "{name}: `{key}` is no key of a case");
+            }
+            let of = |key: &str| case.get(key).or_else(|| file.get(key));
+            let mut files: Vec<(String, String)> = Vec::new();
+            files.extend(case.get("terraform").map(|main| ("main.tf".to_owned(), text(main))));
+            files.extend(
+                case.get("files")
+                    .and_then(Value::as_map)
+                    .into_iter()
+                    .flat_map(|map| map.iter())
+                    .map(|(path, entry)| (path.to_string(), text(&entry.value))),
+            );
+            let mut options = CollectOptions::default();
+            options.variable_files =
+                case.get("var_files").and_then(Value::as_list).unwrap_or_default().iter().map(|file| text(file).into()).collect();
+            if let Some(workspace) = case.get("workspace") {
+                options.workspace = text(workspace).into();
+            }
+            let truth =
+                case.get("truth").and_then(Value::as_map).unwrap().iter().map(|(address, entry)| (address.to_string(), text(&entry.value)));
+            out.push(Case { name, rule: text(of("rule").unwrap()).into(), files, options, truth: truth.collect() });
+        }
+    }
+    out
+}
+
+/// What the rule says, by address; with the root before it where that is not the top.
+fn said(case: &Case) -> Truth {
+    let tree = MapTree::new(case.files.iter().map(|(path, text)| (path.as_str(), text.as_str())));
+    let sources = SourceMap::new();
+    let unclaimed: Vec<Arc<str>> = tree.files().iter().map(|file| Arc::clone(&file.path)).collect();
+    let mut subjects = Vec::new();
+    for source in probity_iac::SOURCES {
+        subjects.extend(source.collect(&Scope { tree: &tree, sources: &sources, unclaimed: &unclaimed, options: &case.options }).subjects);
+    }
+    let world = World::new(subjects);
+    let program = builtin().program(&Selection { only: vec![Arc::clone(&case.rule)], preview: true, ..Selection::default() });
+    assert_eq!(program.rules().len(), 1, "{}: `{}` is one rule", case.name, case.rule);
+    let mut out = Truth::new();
+    for (position, subject) in world.subjects().iter().enumerate() {
+        for result in program.evaluate(SubjectIndex(u32::try_from(position).unwrap()), &world, &EvalContext::default()) {
+            let address = if subject.root.is_empty() { subject.id.to_string() } else { format!("{}:{}", subject.root, subject.id) };
+            out.insert(address, result.status.as_str().to_owned());
+        }
+    }
+    out
+}
+
+#[test]
+fn every_program_is_judged_by_its_truth() {
+    let cases = cases();
+    let mut wrong = Vec::new();
+    for case in &cases {
+        let mut truth = case.truth.clone();
+        assert!(truth.values().all(|word| ["fail", "pass", "unknown", "none"].contains(&word.as_str())), "{}: {truth:?}", case.name);
+        truth.retain(|_, word| word != "none");
+        let said = said(case);
+        if said != truth {
+            wrong.push(format!("{}\n    truth {truth:?}\n    said  {said:?}", case.name));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {} programs:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+    assert!(cases.len() >= 200, "the suite has {} programs", cases.len());
+}
+
+#[test]
+fn names_are_used_once() {
+    let mut names: Vec<String> = cases().into_iter().map(|case| case.name).collect();
+    names.sort();
+    let before = names.len();
+    names.dedup();
+    assert_eq!(names.len(), before);
+}
