@@ -19,6 +19,7 @@ pub mod helm;
 pub mod jenkins;
 pub mod kubernetes;
 pub mod openapi;
+pub mod plan;
 pub mod serverless;
 mod shell;
 pub mod suppress;
@@ -29,6 +30,7 @@ use probity_core::Source;
 /// All sources, in the order in which they claim files.
 pub const SOURCES: &[&dyn Source] = &[
     &helm::HelmSource,
+    &plan::PlanSource,
     &terraform::TerraformSource,
     &dockerfile::DockerfileSource,
     &github_actions::GithubActionsSource,
