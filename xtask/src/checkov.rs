@@ -14,7 +14,49 @@ use serde_json::Value;
 use crate::shell;
 
 /// The frameworks that are judged so far.
-const FRAMEWORKS: &[&str] = &["terraform", "kubernetes", "dockerfile", "cloudformation", "serverless", "arm", "bicep"];
+const FRAMEWORKS: &[&str] = &[
+    "argo_workflows",
+    "arm",
+    "azure_pipelines",
+    "bicep",
+    "bitbucket_pipelines",
+    "circleci_pipelines",
+    "cloudformation",
+    "dockerfile",
+    "github_actions",
+    "gitlab_ci",
+    "kubernetes",
+    "openapi",
+    "serverless",
+    "terraform",
+];
+
+/// Frameworks whose addresses are paths into a text that only Checkov walks so: file and line say which subject is meant, the one that
+/// begins there or, where a part of it is named, the last that begins before. OpenAPI files have one row for each check.
+const BY_LINE: &[(&str, &str, &str)] = &[
+    ("azure_pipelines", "azure-pipelines", "azure."),
+    ("bitbucket_pipelines", "bitbucket-pipelines", "bitbucket."),
+    ("circleci_pipelines", "circleci", "circleci."),
+    ("github_actions", "github-actions", "github."),
+    ("gitlab_ci", "gitlab-ci", "gitlab."),
+    ("openapi", "openapi", "openapi."),
+];
+
+fn is_by_line(framework: &str) -> bool {
+    framework == "argo_workflows" || BY_LINE.iter().any(|(name, ..)| *name == framework)
+}
+
+/// What we said of the subject at a line, and under which keys, where lines say which is meant.
+fn said_at(of: &BTreeMap<Key, Said>, row: &Row) -> Option<(Said, Vec<Key>)> {
+    let start = (row.file.clone(), "*".to_owned(), 0);
+    if row.framework == "openapi" {
+        let all: Vec<_> = of.range(start..).take_while(|((file, ..), _)| *file == row.file).collect();
+        let worst = all.iter().map(|(_, said)| **said).max()?;
+        return Some((worst, all.into_iter().map(|(key, _)| key.clone()).collect()));
+    }
+    let end = (row.file.clone(), "*".to_owned(), row.line);
+    of.range(start..=end).next_back().map(|(key, said)| (*said, vec![key.clone()]))
+}
 
 /// Agreement that must hold over all implemented ids, in percent.
 const BAR: f64 = 98.0;
@@ -162,6 +204,7 @@ fn address(framework: &str, subject: &Value, fixture: &str) -> Vec<String> {
             let ends = kind.match_indices('/').map(|(at, _)| &kind[at + 1..]);
             std::iter::once(kind.as_str()).chain(ends).flat_map(|kind| [format!("{kind}.{name}"), format!("{kind}.*")]).collect()
         }
+        _ if is_by_line(framework) => vec!["*".to_owned()],
         _ => vec![id],
     }
 }
@@ -225,7 +268,12 @@ fn implemented(program: &Path) -> Result<BTreeMap<String, BTreeSet<String>>> {
     for rule in listed["rules"].as_array().into_iter().flatten() {
         for alias in rule["aliases"].as_array().into_iter().flatten().map(text).filter(|alias| alias.starts_with("CKV")) {
             for target in rule["applies_to"].as_array().into_iter().flatten().map(text) {
-                let frameworks: &[&str] = if target == "workloads" {
+                let by_line = BY_LINE.iter().find(|(.., prefix)| target.starts_with(prefix));
+                let frameworks: &[&str] = if let Some((name, ..)) = by_line {
+                    &[name]
+                } else if alias.starts_with("CKV_ARGO_") {
+                    &["argo_workflows"]
+                } else if target == "workloads" {
                     &["kubernetes", "terraform"]
                 } else if target.contains("::") {
                     // What stands under `resources` of a service is CloudFormation.
@@ -322,7 +370,7 @@ pub fn run(folder: &Path, framework: Option<&str>, check: Option<&str>, verbose:
                 Some("kubernetes") => "kubernetes",
                 Some("dockerfile") => "dockerfile",
                 Some("cloudformation")
-                    if text(&result["subject"]["root"]).rsplit('/').next().is_some_and(|name| name.starts_with("serverless.")) =>
+                    if text(&result["subject"]["at"]["file"]).rsplit('/').next().is_some_and(|name| name.starts_with("serverless.")) =>
                 {
                     "serverless"
                 }
@@ -330,6 +378,10 @@ pub fn run(folder: &Path, framework: Option<&str>, check: Option<&str>, verbose:
                 Some("serverless") => "serverless",
                 Some("arm") => "arm",
                 Some("bicep") => "bicep",
+                Some(kind) => match BY_LINE.iter().find(|(_, word, _)| *word == kind) {
+                    Some((name, ..)) => name,
+                    None => continue,
+                },
                 _ => continue,
             };
             let status = match (result["status"].as_str(), result["exception"].is_null()) {
@@ -346,6 +398,7 @@ pub fn run(folder: &Path, framework: Option<&str>, check: Option<&str>, verbose:
             let mut subject = result["subject"].clone();
             subject["file"] = Value::String(file.clone());
             for alias in result["aliases"].as_array().into_iter().flatten().map(text) {
+                let framework = if alias.starts_with("CKV_ARGO_") { "argo_workflows" } else { framework };
                 let of = said.entry((source, framework, alias)).or_default();
                 for written in address(framework, &subject, &fixture) {
                     let entry = of.entry((file.clone(), written, place["line"].as_u64().unwrap_or(0))).or_insert(status);
@@ -393,6 +446,13 @@ pub fn run(folder: &Path, framework: Option<&str>, check: Option<&str>, verbose:
                     .flatten()
             })
         });
+        let found = match of.filter(|_| is_by_line(&row.framework)).and_then(|of| said_at(of, row)) {
+            Some((said, keys)) => {
+                matched.extend(keys.into_iter().map(|key| (row.source.as_str(), row.framework.as_str(), row.check.clone(), key)));
+                Some(said)
+            }
+            None => found,
+        };
         matched.insert((&row.source, &row.framework, row.check.clone(), key));
         let agrees =
             matches!((row.expected.as_str(), found), ("pass", Some(Said::Pass)) | ("fail", Some(Said::Fail)) | ("skip", Some(Said::Skip)));

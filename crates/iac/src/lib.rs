@@ -4,14 +4,21 @@
 
 pub mod arm;
 mod azure;
+pub mod azure_pipelines;
 pub mod bicep;
+pub mod bitbucket_pipelines;
 pub mod chart;
 mod ci;
+pub mod circleci;
 pub mod cloudformation;
+pub mod compose;
 pub mod dockerfile;
 pub mod edit;
 pub mod github_actions;
+pub mod gitlab_ci;
+pub mod jenkins;
 pub mod kubernetes;
+pub mod openapi;
 pub mod serverless;
 mod shell;
 pub mod suppress;
@@ -25,6 +32,13 @@ pub const SOURCES: &[&dyn Source] = &[
     &terraform::TerraformSource,
     &dockerfile::DockerfileSource,
     &github_actions::GithubActionsSource,
+    &gitlab_ci::GitlabCiSource,
+    &circleci::CircleciSource,
+    &bitbucket_pipelines::BitbucketPipelinesSource,
+    &azure_pipelines::AzurePipelinesSource,
+    &jenkins::JenkinsSource,
+    &compose::ComposeSource,
+    &openapi::OpenapiSource,
     &serverless::ServerlessSource,
     &cloudformation::CloudFormationSource,
     &bicep::BicepSource,
