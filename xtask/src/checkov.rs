@@ -430,7 +430,7 @@ pub fn run(folder: &Path, framework: Option<&str>, check: Option<&str>, verbose:
                 found(format!("{kind}.*.{name}")).or_else(|| found(pod?))
             };
             // Checkov begins a resource of Azure where the first of the values put into it stands, which may be a parameter's default.
-            let mut alone = || {
+            let alone = || {
                 let (file, address) = (&key.0, &key.1);
                 let mut lines = of.iter().filter(|((of, written, _), _)| of == file && written == address && !address.ends_with(".*"));
                 let only = lines.next().filter(|_| matches!(row.framework.as_str(), "arm" | "bicep"))?;

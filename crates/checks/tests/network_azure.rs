@@ -25,6 +25,10 @@ fn rule(text: &str, expected: &str) {
     let group =
         judge(&format!("fail_if: {{ opens: {SSH} }}"), &[("azurerm_network_security_group.x", &format!("{{security_rule: [{subject}]}}"))]);
     assert_eq!(status(group), expected, "in a group: {text}");
+    // Addresses of resources are those of Terraform there.
+    if text.contains("?ref") || text.contains("?dataref") {
+        return;
+    }
     let template = in_template(&subject);
     let alone = judge(
         &format!("fail_if: {{ opens: {SSH} }}"),

@@ -84,7 +84,7 @@ struct Root<'p> {
 }
 
 fn read_all(scope: &Scope<'_>, claimed: &[Arc<str>], out: &mut Collected) {
-    let texts: Vec<(Arc<str>, Result<Arc<str>, String>)> = claimed.par_iter().map(|path| (Arc::clone(path), load(scope, path))).collect();
+    let texts: Vec<_> = claimed.par_iter().map(|path| (Arc::clone(path), load(scope, path))).collect();
     let mut numbered = Vec::new();
     for (path, text) in texts {
         match text {

@@ -63,6 +63,8 @@ enum Memo {
 }
 
 type Child<'p> = Option<Rc<ModuleScope<'p>>>;
+/// Modules by symbol and round.
+type Children<'p> = HashMap<(Arc<str>, Option<usize>), Child<'p>>;
 
 /// One file with values for its parameters.
 pub(super) struct ModuleScope<'p> {
@@ -75,7 +77,7 @@ pub(super) struct ModuleScope<'p> {
     /// The files on the way here.
     above: Vec<Arc<str>>,
     memo: RefCell<HashMap<(u8, Arc<str>), Memo>>,
-    children: RefCell<HashMap<(Arc<str>, Option<usize>), Child<'p>>>,
+    children: RefCell<Children<'p>>,
 }
 
 /// The value of a property of a block.
