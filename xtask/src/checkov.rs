@@ -29,6 +29,7 @@ const FRAMEWORKS: &[&str] = &[
     "openapi",
     "serverless",
     "terraform",
+    "terraform_plan",
 ];
 
 /// Frameworks whose addresses are paths into a text that only Checkov walks so: file and line say which subject is meant, the one that
@@ -77,11 +78,11 @@ struct Row {
 }
 
 /// One excused row of `expected-failures.toml`.
-struct Excuse {
+pub(crate) struct Excuse {
     /// `framework check file resource`, with `*`.
-    pattern: String,
-    reason: String,
-    used: std::cell::Cell<bool>,
+    pub(crate) pattern: String,
+    pub(crate) reason: String,
+    pub(crate) used: std::cell::Cell<bool>,
 }
 
 /// What we said of one subject under one id.
@@ -113,8 +114,8 @@ fn text(value: &Value) -> String {
 }
 
 /// Reads `[[excused]]` tables with `pattern` and `reason`.
-fn excuses() -> Result<Vec<Excuse>> {
-    let path = shell::root().join("conformance/checkov/expected-failures.toml");
+pub(crate) fn excuses(file: &str) -> Result<Vec<Excuse>> {
+    let path = shell::root().join("conformance/checkov").join(file);
     let Ok(content) = std::fs::read_to_string(&path) else { return Ok(Vec::new()) };
     let mut out: Vec<Excuse> = Vec::new();
     for (number, line) in content.lines().enumerate() {
@@ -143,7 +144,7 @@ fn excuses() -> Result<Vec<Excuse>> {
 }
 
 /// `*` matches any run of characters.
-fn like(pattern: &str, text: &str) -> bool {
+pub(crate) fn like(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
     let Some(mut rest) = text.strip_prefix(first) else { return false };
@@ -274,7 +275,7 @@ fn implemented(program: &Path) -> Result<BTreeMap<String, BTreeSet<String>>> {
                 } else if alias.starts_with("CKV_ARGO_") {
                     &["argo_workflows"]
                 } else if target == "workloads" {
-                    &["kubernetes", "terraform"]
+                    &["kubernetes", "terraform", "terraform_plan"]
                 } else if target.contains("::") {
                     // What stands under `resources` of a service is CloudFormation.
                     &["cloudformation", "serverless"]
@@ -287,7 +288,7 @@ fn implemented(program: &Path) -> Result<BTreeMap<String, BTreeSet<String>>> {
                 } else if target.starts_with(|letter: char| letter.is_ascii_uppercase()) {
                     &["kubernetes"]
                 } else {
-                    &["terraform"]
+                    &["terraform", "terraform_plan"]
                 };
                 for framework in frameworks {
                     out.entry((*framework).to_owned()).or_default().insert(alias.clone());
@@ -330,7 +331,7 @@ pub fn run(folder: &Path, framework: Option<&str>, check: Option<&str>, verbose:
     let program = shell::build(false)?;
     let known = implemented(&program)?;
     let rows = rows(folder, framework, check)?;
-    let excuses = excuses()?;
+    let excuses = excuses("expected-failures.toml")?;
     let sources: Vec<&str> = rows
         .iter()
         .filter(|row| known.get(&row.framework).is_some_and(|ids| ids.contains(&row.check)))
@@ -365,7 +366,9 @@ pub fn run(folder: &Path, framework: Option<&str>, check: Option<&str>, verbose:
             source.rsplit_once('/').map_or("", |(parent, _)| parent).to_owned()
         };
         for result in report["results"].as_array().into_iter().flatten() {
+            let plan = |file: &str| file.ends_with(".json") && !file.ends_with(".tf.json");
             let framework = match result["subject"]["kind"].as_str() {
+                Some("terraform") if result["subject"]["at"]["file"].as_str().is_some_and(plan) => "terraform_plan",
                 Some("terraform") => "terraform",
                 Some("kubernetes") => "kubernetes",
                 Some("dockerfile") => "dockerfile",
@@ -400,8 +403,10 @@ pub fn run(folder: &Path, framework: Option<&str>, check: Option<&str>, verbose:
             for alias in result["aliases"].as_array().into_iter().flatten().map(text) {
                 let framework = if alias.starts_with("CKV_ARGO_") { "argo_workflows" } else { framework };
                 let of = said.entry((source, framework, alias)).or_default();
+                // Checkov counts the lines of a plan from the one before the values of the resource.
+                let line = place["line"].as_u64().unwrap_or(0).saturating_sub(u64::from(framework == "terraform_plan"));
                 for written in address(framework, &subject, &fixture) {
-                    let entry = of.entry((file.clone(), written, place["line"].as_u64().unwrap_or(0))).or_insert(status);
+                    let entry = of.entry((file.clone(), written, line)).or_insert(status);
                     *entry = (*entry).max(status);
                 }
             }

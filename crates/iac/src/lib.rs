@@ -7,7 +7,6 @@ mod azure;
 pub mod azure_pipelines;
 pub mod bicep;
 pub mod bitbucket_pipelines;
-pub mod chart;
 mod ci;
 pub mod circleci;
 pub mod cloudformation;
@@ -16,9 +15,11 @@ pub mod dockerfile;
 pub mod edit;
 pub mod github_actions;
 pub mod gitlab_ci;
+pub mod helm;
 pub mod jenkins;
 pub mod kubernetes;
 pub mod openapi;
+pub mod plan;
 pub mod serverless;
 mod shell;
 pub mod suppress;
@@ -28,7 +29,8 @@ use probity_core::Source;
 
 /// All sources, in the order in which they claim files.
 pub const SOURCES: &[&dyn Source] = &[
-    &chart::ChartSource,
+    &helm::HelmSource,
+    &plan::PlanSource,
     &terraform::TerraformSource,
     &dockerfile::DockerfileSource,
     &github_actions::GithubActionsSource,

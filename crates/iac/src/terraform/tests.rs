@@ -21,7 +21,8 @@ fn collect(files: &[(&str, &str)]) -> (Collected, SourceMap) {
     collect_with(files, &CollectOptions::default())
 }
 
-fn show(value: &Value) -> String {
+/// A value in a short form.
+pub(crate) fn show(value: &Value) -> String {
     let mut out = String::new();
     write_value(value, &mut out);
     out
