@@ -440,7 +440,11 @@ pub fn run(folder: &Path, framework: Option<&str>, check: Option<&str>, verbose:
                 let (file, address) = (&key.0, &key.1);
                 let mut lines = of.iter().filter(|((of, written, _), _)| of == file && written == address && !address.ends_with(".*"));
                 let only = lines.next().filter(|_| matches!(row.framework.as_str(), "arm" | "bicep"))?;
-                lines.next().is_none().then_some(*only.1)
+                if lines.next().is_some() {
+                    return None;
+                }
+                matched.insert((&row.source, &row.framework, row.check.clone(), only.0.clone()));
+                Some(*only.1)
             };
             of.get(&key).copied().or_else(anywhere).or_else(alone).or_else(|| {
                 (row.framework == "dockerfile" && row.expected != "fail")

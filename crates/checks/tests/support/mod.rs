@@ -121,8 +121,19 @@ pub fn judge(check: &str, subjects: &[(&str, &str)]) -> Option<RuleResult> {
     let subjects: Vec<Subject> = subjects
         .iter()
         .map(|(address, text)| {
-            let type_name = address.split('.').next().unwrap_or(address);
-            let kind = if type_name.starts_with(char::is_uppercase) { SubjectKind::Kubernetes } else { SubjectKind::Terraform };
+            // A type of Azure has a dot in it.
+            let azure = address.strip_prefix("Microsoft.").and_then(|rest| rest.split_once('.'));
+            let type_name = match azure {
+                Some((rest, _)) => address.get(..rest.len() + "Microsoft.".len()).unwrap_or(address),
+                None => address.split('.').next().unwrap_or(address),
+            };
+            let kind = if azure.is_some() {
+                SubjectKind::Arm
+            } else if type_name.starts_with(char::is_uppercase) {
+                SubjectKind::Kubernetes
+            } else {
+                SubjectKind::Terraform
+            };
             subject(kind, type_name, address, value(text))
         })
         .collect();

@@ -35,6 +35,11 @@ pub(crate) trait Scope {
         None
     }
 
+    /// Whether a name is that of a set of functions and variables.
+    fn is_namespace(&self, _name: &str) -> bool {
+        false
+    }
+
     /// An attribute of a resource that can be told here; `base` is what the name of a resource gave, or an attribute of that.
     fn attribute(&self, _cx: &Evaluation<'_>, _base: &Value, _name: &str, _span: Span) -> Option<Value> {
         None
@@ -478,7 +483,9 @@ impl Evaluation<'_> {
         // `sys.concat(...)`, and functions of an import.
         if let ExprKind::Name(namespace) = &base.kind
             && local(locals, namespace).is_none()
-            && (matches!(&**namespace, "sys" | "az") || self.scope.name(self, namespace, span).is_none())
+            && (matches!(&**namespace, "sys" | "az")
+                || self.scope.is_namespace(namespace)
+                || self.scope.name(self, namespace, span).is_none())
         {
             return self.call(&format!("{namespace}.{name}"), args, span, locals);
         }
