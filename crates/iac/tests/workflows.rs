@@ -104,6 +104,9 @@ fn hostile_files_end_soon() {
             let start = Instant::now();
             let _ = collect(*source, name, text.as_bytes());
             let took = start.elapsed();
+            if took > Duration::from_secs(1) {
+                eprintln!("{name} {took:?} {}", text.get(..30).unwrap_or(text));
+            }
             assert!(took < Duration::from_secs(20), "{name} took {took:?} for {}", text.get(..40).unwrap_or(text));
         }
     }

@@ -14,6 +14,9 @@ use crate::ci::{Fields, Ids, items, key, pairs, scalar};
 const MAX_JOBS: usize = 2000;
 const MAX_STEPS: usize = 5000;
 
+/// Jobs that deploy of which it is asked who waits for them.
+const MAX_DEPLOYS: usize = 50;
+
 /// Words in the names of jobs that bring something out.
 const DEPLOYS: &[&str] = &["deploy", "release", "publish", "promote", "push", "rollout"];
 
@@ -264,7 +267,7 @@ fn read_job(file: &File, id: &str, head: Span, job: &Value, workflow: &Value, ou
 fn unguarded(jobs: &[Job]) -> Vec<Vec<String>> {
     let needs: BTreeMap<&str, &BTreeSet<String>> = jobs.iter().map(|job| (job.id.as_str(), &job.needs)).collect();
     let mut out = vec![Vec::new(); jobs.len()];
-    for deploys in jobs.iter().filter(|job| job.deploys) {
+    for deploys in jobs.iter().filter(|job| job.deploys).take(MAX_DEPLOYS) {
         let mut seen: BTreeSet<&str> = BTreeSet::new();
         let mut waiting = vec![deploys.id.as_str()];
         while let Some(id) = waiting.pop() {
@@ -273,7 +276,7 @@ fn unguarded(jobs: &[Job]) -> Vec<Vec<String>> {
             }
         }
         for (job, list) in jobs.iter().zip(&mut out) {
-            if !seen.contains(job.id.as_str()) && list.len() < 20 {
+            if !seen.contains(job.id.as_str()) {
                 list.push(deploys.id.clone());
             }
         }

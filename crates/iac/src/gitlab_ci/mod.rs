@@ -17,6 +17,7 @@ mod merge;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use probity_core::{Collected, Scope, Source, SubjectKind};
 use probity_value::{Map, Span, Value, yaml};
@@ -66,7 +67,11 @@ impl Source for GitlabCiSource {
 
     fn collect(&self, scope: &Scope<'_>) -> Collected {
         let paths: Vec<&str> = scope.tree.files().iter().map(|file| &*file.path).collect();
-        collect_with(scope, &LANGUAGE, &|file| local_paths(file, &paths), &|file, files| read(file, files, &paths))
+        let reaches = OnceLock::new();
+        collect_with(scope, &LANGUAGE, &|file| local_paths(file, &paths), &|file, files| {
+            let reaches = reaches.get_or_init(|| files.iter().map(|file| (file.path.to_string(), local_paths(file, &paths))).collect());
+            read(file, files, &paths, reaches)
+        })
     }
 }
 
@@ -171,9 +176,11 @@ fn local_paths(file: &File, paths: &[&str]) -> Vec<String> {
         .collect()
 }
 
+/// For each file those it includes.
+type Reaches = BTreeMap<String, Vec<String>>;
+
 /// The files that make up the pipeline a file belongs to: of the first that is not included itself and reaches it, all it reaches.
-fn belonging<'f>(file: &'f File, files: &'f [File], paths: &[&str]) -> Vec<&'f File> {
-    let reaches: BTreeMap<&str, Vec<String>> = files.iter().map(|file| (&*file.path, local_paths(file, paths))).collect();
+fn belonging<'f>(file: &'f File, files: &'f [File], reaches: &Reaches) -> Vec<&'f File> {
     let closure = |start: &str| {
         let mut seen: BTreeSet<String> = BTreeSet::new();
         let mut waiting = vec![start.to_owned()];
@@ -185,14 +192,18 @@ fn belonging<'f>(file: &'f File, files: &'f [File], paths: &[&str]) -> Vec<&'f F
         seen
     };
     let included: BTreeSet<&str> = reaches.values().flatten().map(String::as_str).collect();
+    if !included.contains(&*file.path) {
+        let all = closure(&file.path);
+        return files.iter().filter(|file| all.contains(&*file.path)).collect();
+    }
     let tops = files.iter().filter(|file| !included.contains(&*file.path));
     let all = tops.map(|top| closure(&top.path)).find(|all| all.contains(&*file.path)).unwrap_or_else(|| closure(&file.path));
     files.iter().filter(|file| all.contains(&*file.path)).collect()
 }
 
-fn read(file: &File, files: &[File], paths: &[&str]) -> Outcome {
+fn read(file: &File, files: &[File], paths: &[&str], reaches: &Reaches) -> Outcome {
     let mut outcome = Outcome::default();
-    let all = if files.len() > 1 { belonging(file, files, paths) } else { vec![file] };
+    let all = if files.len() > 1 { belonging(file, files, reaches) } else { vec![file] };
     let tops: Vec<(&Value, &str)> = all.iter().flat_map(|file| documents(file).map(|value| (value, &*file.text))).collect();
     let union = Union::new(&tops);
     let mut any = false;
