@@ -18,7 +18,7 @@ const MAX_STEPS: usize = 5000;
 const MAX_DEPLOYS: usize = 50;
 
 /// Words in the names of jobs that bring something out.
-const DEPLOYS: &[&str] = &["deploy", "release", "publish", "promote", "push", "rollout"];
+const DEPLOYS: &[&str] = &["deploy", "release", "publish", "promote", "rollout"];
 
 /// Reads one file.
 pub(super) fn read(file: &File) -> Outcome {
@@ -125,6 +125,23 @@ fn token(job: Option<&Value>, workflow: Option<&Value>, head: Span) -> Value {
     fields.at(span)
 }
 
+/// The inputs of a workflow that cannot be any text, by all who declare them.
+fn plain_inputs(workflow: &Value) -> BTreeSet<String> {
+    let mut plain = BTreeSet::new();
+    let mut any = BTreeSet::new();
+    let on = workflow.get("on").or_else(|| workflow.get("true"));
+    for event in ["workflow_dispatch", "workflow_call"] {
+        let inputs = on.and_then(|on| on.get(event)?.get("inputs")).and_then(Value::as_map);
+        for (name, entry) in inputs.into_iter().flat_map(Map::iter) {
+            let kind = entry.value.get("type").and_then(Value::as_str).unwrap_or("string");
+            let list = if matches!(kind, "boolean" | "number" | "choice") { &mut plain } else { &mut any };
+            list.insert(name.to_lowercase());
+        }
+    }
+    plain.retain(|name| !any.contains(name));
+    plain
+}
+
 /// The images a job runs in.
 fn images(job: &Value) -> Vec<Value> {
     let container = job.get("container").map(|container| container.get("image").unwrap_or(container));
@@ -226,6 +243,7 @@ fn read_job(file: &File, id: &str, head: Span, job: &Value, workflow: &Value, ou
         environments: [workflow.get("env"), job.get("env")].into_iter().flatten().cloned().collect(),
         shells: [defaults(workflow), defaults(job)].into_iter().flatten().collect(),
         windows: is_windows(job.get("runs-on")),
+        plain_inputs: plain_inputs(workflow),
     };
     // A `run` of a job is refused by GitHub; what it says is told all the same.
     let mut fields = step::fields(job, &Around { environments: vec![], ..around.clone() }, &file.text);
