@@ -43,12 +43,15 @@ pub(super) struct Union<'f> {
     stages: Vec<String>,
     texts: Vec<(FileId, &'f str)>,
     facts: OnceCell<BTreeMap<&'f str, Facts>>,
-    deploying: OnceCell<Vec<(&'f str, Option<BTreeSet<String>>)>>,
+    deploying: OnceCell<Vec<Waits<'f>>>,
     extended: RefCell<HashMap<(Span, usize), Rc<Extended>>>,
 }
 
 /// A job with all it extends, and what of that is not here.
 type Extended = (Map, Vec<(Span, String)>);
+
+/// A job that deploys, and all it waits for where it says so by `needs`.
+type Waits<'f> = (&'f str, Option<BTreeSet<String>>);
 
 /// What the order of jobs hangs on.
 struct Facts {
@@ -100,6 +103,11 @@ impl<'f> Union<'f> {
         union.stages.insert(0, ".pre".to_owned());
         union.stages.push(".post".to_owned());
         union
+    }
+
+    /// The defaults of all jobs.
+    pub(super) fn default(&self) -> &Map {
+        &self.default
     }
 
     /// A job with all it extends and the defaults, and what of it is not here.
@@ -253,7 +261,7 @@ impl<'f> Union<'f> {
     }
 
     /// The first fifty jobs that deploy, with all they wait for by `needs`, once.
-    fn deploying(&self) -> &[(&'f str, Option<BTreeSet<String>>)] {
+    fn deploying(&self) -> &[Waits<'f>] {
         self.deploying.get_or_init(|| {
             let facts = self.facts();
             let all = facts.iter().filter(|(_, facts)| facts.deploys).take(50);
