@@ -1,5 +1,7 @@
 //! Whatever stands in a pipeline file: it is read without a panic, ends soon, and is in the coverage or left alone.
 
+#![allow(clippy::disallowed_methods, reason = "that reading ends soon is what is tested")]
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
