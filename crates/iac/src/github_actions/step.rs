@@ -139,7 +139,7 @@ pub(super) fn evaluated(value: &Value) -> Value {
     let reason = format!("`{}` is known only when it runs", text.get(at..).unwrap_or_default().chars().take(60).collect::<String>());
     let whole = at == 0;
     let unknown = probity_value::Unknown {
-        kind: UnknownKind::Variable,
+        kind: UnknownKind::Function,
         reason: reason.into(),
         set: !whole,
         prefix: text.get(..at).unwrap_or_default().into(),

@@ -97,7 +97,7 @@ fn token(job: Option<&Value>, workflow: Option<&Value>, head: Span) -> Value {
     let span = written.map_or(head, |value| value.span);
     fields.text("given", Some(given), span);
     let Some(written) = written else {
-        let unknown = || Value::unknown(UnknownKind::Variable, "the settings of the repository decide what the token may do", span);
+        let unknown = || Value::unknown(UnknownKind::Function, "the settings of the repository decide what the token may do", span);
         fields.put("all", unknown());
         fields.put("writes", unknown());
         return fields.at(span);
