@@ -34,13 +34,13 @@ const FRAMEWORKS: &[&str] = &[
 
 /// Frameworks whose addresses are paths into a text that only Checkov walks so: file and line say which subject is meant, the one that
 /// begins there or, where a part of it is named, the last that begins before. OpenAPI files have one row for each check.
-const BY_LINE: &[(&str, &str, &str)] = &[
-    ("azure_pipelines", "azure-pipelines", "azure."),
-    ("bitbucket_pipelines", "bitbucket-pipelines", "bitbucket."),
-    ("circleci_pipelines", "circleci", "circleci."),
-    ("github_actions", "github-actions", "github."),
-    ("gitlab_ci", "gitlab-ci", "gitlab."),
-    ("openapi", "openapi", "openapi."),
+const BY_LINE: &[(&str, &str, &str, &str)] = &[
+    ("azure_pipelines", "azure-pipelines", "azure.", "CKV_AZUREPIPELINES_"),
+    ("bitbucket_pipelines", "bitbucket-pipelines", "bitbucket.", "CKV_BITBUCKETPIPELINES_"),
+    ("circleci_pipelines", "circleci", "circleci.", "CKV_CIRCLECIPIPELINES_"),
+    ("github_actions", "github-actions", "github.", "_GHA_"),
+    ("gitlab_ci", "gitlab-ci", "gitlab.", "CKV_GITLABCI_"),
+    ("openapi", "openapi", "openapi.", "CKV_OPENAPI_"),
 ];
 
 fn is_by_line(framework: &str) -> bool {
@@ -269,8 +269,12 @@ fn implemented(program: &Path) -> Result<BTreeMap<String, BTreeSet<String>>> {
     for rule in listed["rules"].as_array().into_iter().flatten() {
         for alias in rule["aliases"].as_array().into_iter().flatten().map(text).filter(|alias| alias.starts_with("CKV")) {
             for target in rule["applies_to"].as_array().into_iter().flatten().map(text) {
-                let by_line = BY_LINE.iter().find(|(.., prefix)| target.starts_with(prefix));
-                let frameworks: &[&str] = if let Some((name, ..)) = by_line {
+                let by_line = BY_LINE.iter().find(|(_, _, prefix, _)| target.starts_with(prefix));
+                let frameworks: &[&str] = if let Some((name, .., of)) = by_line {
+                    // One rule may stand for ids of several systems.
+                    if !alias.contains(of) {
+                        continue;
+                    }
                     &[name]
                 } else if alias.starts_with("CKV_ARGO_") {
                     &["argo_workflows"]
@@ -381,7 +385,7 @@ pub fn run(folder: &Path, framework: Option<&str>, check: Option<&str>, verbose:
                 Some("serverless") => "serverless",
                 Some("arm") => "arm",
                 Some("bicep") => "bicep",
-                Some(kind) => match BY_LINE.iter().find(|(_, word, _)| *word == kind) {
+                Some(kind) => match BY_LINE.iter().find(|(_, word, ..)| *word == kind) {
                     Some((name, ..)) => name,
                     None => continue,
                 },
