@@ -59,6 +59,12 @@ struct Change {
     has_values: bool,
 }
 
+/// A subject, and what of it is known only after apply and not written.
+struct Made {
+    subject: Subject,
+    unwritten: Vec<Arc<str>>,
+}
+
 struct Reader<'t> {
     text: &'t str,
     file: FileId,
@@ -118,15 +124,14 @@ pub(super) fn read(text: &str, file: FileId) -> Result<Plan, Broken> {
     let left_out = resources.len().saturating_sub(MAX_SUBJECTS);
     resources.truncate(MAX_SUBJECTS);
     let resolver = Resolver::new(root.unwrap_or_default(), resources.iter().map(|resource| Arc::clone(&resource.address)));
-    let made: Result<Vec<(Subject, Vec<Arc<str>>)>, Broken> =
-        resources.par_iter().map(|resource| reader.subject(resource, &resolver)).collect();
+    let made: Result<Vec<Made>, Broken> = resources.par_iter().map(|resource| reader.subject(resource, &resolver)).collect();
     let mut unwritten = HashMap::new();
     let mut subjects = Vec::with_capacity(resources.len());
-    for (subject, names) in made? {
-        if !names.is_empty() {
-            unwritten.insert(Arc::clone(&subject.id), names);
+    for made in made? {
+        if !made.unwritten.is_empty() {
+            unwritten.insert(Arc::clone(&made.subject.id), made.unwritten);
         }
-        subjects.push(subject);
+        subjects.push(made.subject);
     }
     if let Some(configuration) = &configuration {
         providers(configuration, &mut subjects);
@@ -276,7 +281,7 @@ impl Reader<'_> {
         Ok(Some(Resource { address, kind, data, head, values, sensitive, unknown: None }))
     }
 
-    fn subject(&self, resource: &Resource, resolver: &Resolver<'_>) -> Result<(Subject, Vec<Arc<str>>), Broken> {
+    fn subject(&self, resource: &Resource, resolver: &Resolver<'_>) -> Result<Made, Broken> {
         let parsed = Address::parse(&resource.address);
         let written = parsed.as_ref().and_then(|address| resolver.written(address));
         let (modules, key) = parsed.as_ref().map_or((&[][..], &Key::None), |address| (address.modules.as_slice(), &address.key));
@@ -304,7 +309,7 @@ impl Reader<'_> {
             value,
             via: Vec::new(),
         };
-        Ok((subject, unwritten))
+        Ok(Made { subject, unwritten })
     }
 }
 

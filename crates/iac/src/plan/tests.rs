@@ -397,7 +397,7 @@ fn broken_plans_are_said() {
         skipped.why.clone()
     };
     let whole = planned();
-    assert_eq!(said(whole[..whole.len() / 2].as_bytes()), "the plan is not valid: an object expected");
+    assert_eq!(said(&whole.as_bytes()[..whole.len() / 2]), "the plan is not valid: an object expected");
     let head = r#"{"format_version":"1.2","terraform_version":"1.9.0","#;
     assert_eq!(said(format!(r#"{head}"resource_changes":{{}}}}"#).as_bytes()), "the plan is not valid: a list expected");
     assert_eq!(
