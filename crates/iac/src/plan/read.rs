@@ -320,7 +320,7 @@ fn constant(expression: &Value, depth: usize) -> Value {
     }
     match expression.as_list() {
         Some(blocks) => Value::list(blocks.iter().map(|block| constant(block, depth + 1)).collect(), expression.span),
-        None if is_argument(expression) => match expression.get("constant_value") {
+        None if depth > 0 && is_argument(expression) => match expression.get("constant_value") {
             Some(value) => value.clone(),
             None => {
                 let names = references_in(expression);
@@ -355,13 +355,13 @@ fn block_of(kind: String, id: String, place: &Value, value: Value) -> Subject {
     }
 }
 
-/// Provider configurations.
+/// Provider configurations. One without arguments may be none that is written: the plan lists every provider there is.
 fn providers(configuration: &Value, out: &mut Vec<Subject>) {
     for (_, entry) in configuration.get("provider_config").and_then(Value::as_map).into_iter().flat_map(Map::iter) {
         let provider = &entry.value;
         let text = |key: &str| provider.get(key).and_then(Value::as_str);
-        let Some(name) = text("name") else { continue };
-        let value = provider.get("expressions").map_or_else(|| Value::map(Map::new(), provider.span), |inner| constant(inner, 0));
+        let (Some(name), Some(written)) = (text("name"), provider.get("expressions")) else { continue };
+        let value = constant(written, 0);
         let alias = text("alias").map(|alias| format!(".{alias}")).unwrap_or_default();
         let module = text("module_address").map(|module| format!("{module}.")).unwrap_or_default();
         out.push(block_of(format!("provider.{name}"), format!("{module}provider.{name}{alias}"), provider, value));

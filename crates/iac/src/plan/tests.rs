@@ -209,7 +209,8 @@ fn data_sources_and_providers() {
             {"address":"t.old","mode":"managed","type":"t","values":{}}]}}},
         "configuration":{"provider_config":{
             "aws":{"name":"aws","expressions":{"region":{"constant_value":"eu-central-1"},"secret_key":{"references":["var.s"]},"assume_role":[{"role_arn":{"constant_value":"r"}}]}},
-            "m:aws.x":{"name":"aws","alias":"x","module_address":"module.m"}},
+            "m:aws.x":{"name":"aws","alias":"x","module_address":"module.m","expressions":{}},
+            "random":{"name":"random","full_name":"registry.terraform.io/hashicorp/random"}},
           "root_module":{}}}"#;
     check(
         &[("p.json", text)],
@@ -337,16 +338,20 @@ fn what_does_not_match_is_said() {
             "plan-mismatch: other in the plan than in the source in `.`, judged by the plan: `t.r.on`",
         ],
     );
+    // What the source itself tells Terraform to leave as it is may be another.
+    let ignored = "resource \"t\" \"r\" {\n  on = false\n  lifecycle {\n    ignore_changes = [on]\n  }\n}\nresource \"t\" \"old\" {}\n";
+    check(&[("main.tf", ignored), ("tfplan.json", &text)], &["t.r {on=true lifecycle=[{ignore_changes=[\"on\"]}]}", "t.old {}"], &[]);
     // What a complete plan has no instance of is not made; of a part of a plan nobody knows.
     let none = |complete: &str| {
         let configuration = format!(r#"{{"resources":[{},{}]}}"#, written("t", "r", "{}"), written("t", "new", "{}"));
         let text = plan(&resource("t", "r", "", "{}"), "", &configuration);
         let (collected, _) =
             collect(&[("main.tf", source), ("tfplan.json", text.replacen('{', &format!("{{\"complete\":{complete},"), 1).as_str())]);
-        collected.subjects.iter().map(|one| one.id.to_string()).collect::<Vec<_>>().join(" ")
+        let ids = collected.subjects.iter().map(|one| one.id.to_string()).collect::<Vec<_>>().join(" ");
+        format!("{ids}; {}", collected.diagnostics.first().map_or("", |one| &one.message))
     };
-    assert_eq!(none("true"), "t.r");
-    assert_eq!(none("false"), "t.new t.r");
+    assert_eq!(none("true"), "t.r; in the source in `.`, and the plan makes none of it, not judged: `t.new`");
+    assert_eq!(none("false"), "t.new t.r; in the source in `.` and not in the plan, judged by the source: `t.new`");
 }
 
 #[test]
