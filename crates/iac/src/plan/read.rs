@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use probity_core::{Subject, SubjectKind};
-use probity_value::{Data, FileId, Map, Span, Unknown, UnknownKind, Value, json};
+use probity_value::{Data, FileId, Map, Span, UnknownKind, Value, json};
 use rayon::prelude::*;
 
 use super::address::{Address, Key};
@@ -313,33 +313,33 @@ impl Reader<'_> {
     }
 }
 
-/// The value of what is written: constants, and unknowns for all else.
-fn constant(expression: &Value, depth: usize) -> Value {
+/// The value of a block that is written: constants, and unknowns for all else.
+fn block(expressions: &Value, depth: usize) -> Value {
     if depth > MAX_DEPTH {
-        return Value::unknown(UnknownKind::Limit, format!("blocks are nested more than {MAX_DEPTH} deep"), expression.span);
+        return Value::unknown(UnknownKind::Limit, format!("blocks are nested more than {MAX_DEPTH} deep"), expressions.span);
     }
-    match expression.as_list() {
-        Some(blocks) => Value::list(blocks.iter().map(|block| constant(block, depth + 1)).collect(), expression.span),
-        None if depth > 0 && is_argument(expression) => match expression.get("constant_value") {
-            Some(value) => value.clone(),
-            None => {
-                let names = references_in(expression);
-                let reason = match names.first() {
-                    Some(name) => format!("the plan does not say what `{name}` is here"),
-                    None => "the plan does not say what it is".to_owned(),
-                };
-                let data = Unknown { kind: UnknownKind::Variable, reason: reason.into(), set: false, prefix: "".into(), decoded: None };
-                Value::new(Data::Unknown(Arc::new(data)), expression.span)
-            }
-        },
-        None => {
-            let mut out = Map::new();
-            for (key, entry) in expression.as_map().into_iter().flat_map(Map::iter) {
-                out.insert(Arc::clone(key), entry.key, constant(&entry.value, depth + 1));
-            }
-            Value::map(out, expression.span)
-        }
+    let mut out = Map::new();
+    for (key, entry) in expressions.as_map().into_iter().flat_map(Map::iter) {
+        let value = match entry.value.as_list() {
+            Some(blocks) => Value::list(blocks.iter().map(|one| block(one, depth + 1)).collect(), entry.value.span),
+            None if is_argument(&entry.value) => constant(&entry.value),
+            None => block(&entry.value, depth + 1),
+        };
+        out.insert(Arc::clone(key), entry.key, value);
     }
+    Value::map(out, expressions.span)
+}
+
+/// The value of an argument, where the plan says it.
+fn constant(expression: &Value) -> Value {
+    if let Some(value) = expression.get("constant_value") {
+        return value.clone();
+    }
+    let reason = match references_in(expression).first() {
+        Some(name) => format!("the plan does not say what `{name}` is here"),
+        None => "the plan does not say what it is".to_owned(),
+    };
+    Value::unknown(UnknownKind::Variable, reason, expression.span)
 }
 
 fn block_of(kind: String, id: String, place: &Value, value: Value) -> Subject {
@@ -361,7 +361,7 @@ fn providers(configuration: &Value, out: &mut Vec<Subject>) {
         let provider = &entry.value;
         let text = |key: &str| provider.get(key).and_then(Value::as_str);
         let (Some(name), Some(written)) = (text("name"), provider.get("expressions")) else { continue };
-        let value = constant(written, 0);
+        let value = block(written, 0);
         let alias = text("alias").map(|alias| format!(".{alias}")).unwrap_or_default();
         let module = text("module_address").map(|module| format!("{module}.")).unwrap_or_default();
         out.push(block_of(format!("provider.{name}"), format!("{module}provider.{name}{alias}"), provider, value));
@@ -372,7 +372,7 @@ fn providers(configuration: &Value, out: &mut Vec<Subject>) {
 fn calls(module: &Module<'_>, prefix: &str, out: &mut Vec<Subject>) {
     for (name, call) in &module.calls {
         let id = format!("{prefix}module.{name}");
-        let mut value = call.value.get("expressions").map_or_else(|| Value::map(Map::new(), call.value.span), |inner| constant(inner, 0));
+        let mut value = call.value.get("expressions").map_or_else(|| Value::map(Map::new(), call.value.span), |inner| block(inner, 0));
         if let Data::Map(map) = &mut value.data {
             let map = Arc::make_mut(map);
             for (key, written) in [("source", "source"), ("version", "version_constraint")] {

@@ -209,7 +209,7 @@ fn data_sources_and_providers() {
             {"address":"t.old","mode":"managed","type":"t","values":{}}]}}},
         "configuration":{"provider_config":{
             "aws":{"name":"aws","expressions":{"region":{"constant_value":"eu-central-1"},"secret_key":{"references":["var.s"]},"assume_role":[{"role_arn":{"constant_value":"r"}}]}},
-            "m:aws.x":{"name":"aws","alias":"x","module_address":"module.m","expressions":{}},
+            "m:aws.x":{"name":"aws","alias":"x","module_address":"module.m","expressions":{"features":[{}]}},
             "random":{"name":"random","full_name":"registry.terraform.io/hashicorp/random"}},
           "root_module":{}}}"#;
     check(
@@ -217,7 +217,7 @@ fn data_sources_and_providers() {
         &[
             "p.json:data.t.d {json=\"{}\"}",
             "p.json:provider.aws {region=\"eu-central-1\" secret_key=?Variable assume_role=[{role_arn=\"r\"}]}",
-            "p.json:module.m.provider.aws.x {}",
+            "p.json:module.m.provider.aws.x {features=[{}]}",
         ],
         &[],
     );
