@@ -433,6 +433,16 @@ fn deep_and_circular_plans_end() {
     let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
     let (collected, _) = collect(&[("p.json", &plan(&resource("t", "r", "", &format!("{{\"a\":{deep}}}")), "", "{}"))]);
     assert_eq!(collected.coverage.skipped.len(), 1);
+    // As deep as JSON may be.
+    let nested = |open: &str, inner: &str, close: &str| format!("{}{inner}{}", open.repeat(240), close.repeat(240));
+    for (open, close) in [("[", "]"), ("{\"a\":", "}"), ("[{\"a\":", "}]")] {
+        let depth = if open.len() > 5 && open.starts_with('[') { 2 } else { 1 };
+        let part = |inner: &str| format!("{{\"a\":{}}}", nested(open, inner, close));
+        let (values, unknown) = (part("1"), part("true"));
+        let text = plan(&resource("t", "r", "", &values), &change("t.r", "create", &unknown, &unknown), "{}");
+        let (collected, _) = collect(&[("p.json", &text)]);
+        assert_eq!(collected.subjects.len(), 2 - depth, "{open}");
+    }
     // Outputs that refer to each other in a circle.
     let circle = r#"{"resources":[{"mode":"managed","type":"t","name":"r","expressions":{"a":{"references":["module.m.o"]}}}],
         "module_calls":{"m":{"expressions":{"v":{"references":["module.m.o"]}},"module":{"outputs":{"o":{"expression":{"references":["var.v","var.v","var.v"]}}}}}}}"#;
