@@ -330,7 +330,7 @@ fn messages_say_what_decided() {
         "unknown: `a` cannot be known: `aws_kms_key.k.arn` is known only after it is made",
     );
     check("{ all: [{ path: a, equals: 1 }, { path: b, equals: 1 }] }", "{a: 1, b: 2}", "fail: `b` is `2`");
-    check("{ any: [{ path: a, equals: 1 }, { path: b, equals: 1 }] }", "{a: 2, b: 2}", "fail: `a` is `2`");
+    check("{ any: [{ path: a, equals: 1 }, { path: b, equals: 1 }] }", "{a: 2, b: 2}", "fail: `a` is `2` and `b` is `2`");
     check("{ every: r, is: { path: s, equals: 1 } }", "{r: [{s: 1}, {s: 2}]}", "fail: `r[1].s` is `2`");
     check("{ some: r, is: { path: s, equals: 1 } }", "{r: [{s: 3}, {s: 2}]}", "fail: no item of `r` is as asked");
     check("{ some: r, is: { path: s, equals: 1 } }", "{r: [{s: 3}]}", "fail: `r.s` is `3`");

@@ -127,7 +127,7 @@ pub struct SkippedFile {
     pub source: &'static str,
     /// Why, for a person.
     pub why: String,
-    /// Whether the verdict fails closed over it. A chart that is not rendered yet is said, but does not fail; a broken file does.
+    /// Whether the verdict fails closed over it. A chart that asks for values it has not got is said, but does not fail; a broken file does.
     pub fails: bool,
     /// Whether part of it was read all the same.
     pub partly: bool,
