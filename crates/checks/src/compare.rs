@@ -269,6 +269,10 @@ fn contains(value: &Value, item: &Value, fold: bool) -> Tri {
             map.get(path::REST).map_or(Tri::No, |rest| Tri::Maybe(rest.clone()))
         }
         Data::String(text) => as_text(item).map_or(Tri::No, |part| Tri::known(fold_case(text, fold).contains(&*fold_case(&part, fold)))),
+        // A map of which some keys are known.
+        Data::Unknown(unknown) if unknown.decoded.as_ref().is_some_and(|known| known.get(path::REST).is_some()) => {
+            unknown.decoded.as_ref().map_or(Tri::No, |known| contains(known, item, fold))
+        }
         Data::Unknown(unknown) => match as_text(item) {
             Some(part)
                 if is_text(unknown)

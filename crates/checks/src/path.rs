@@ -366,6 +366,8 @@ fn values(from: &Selected, map: &Map) -> Option<Vec<Selected>> {
         .map(|(key, entry)| {
             Selected::value(entry.value.clone(), from.trail.then(TrailStep::Name(Arc::clone(key))), entry.key.or(from.at)).an_item()
         })
+        // There may be others.
+        .chain(map.get(REST).map(|rest| Selected::value(vague(rest), from.trail.name("*"), from.at)))
         .collect();
     (!found.is_empty()).then_some(found)
 }

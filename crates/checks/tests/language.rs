@@ -437,3 +437,19 @@ fn a_block_that_may_not_be_there_decides_only_against() {
     check("none", "{x: 2, $maybe: ?v}", "pass");
     check("none", "{x: 1, $maybe: ?v}", "unknown");
 }
+
+#[test]
+fn a_map_known_in_parts() {
+    let map = r#"{m: '?json:{"a":1,"b":"?v","$rest":"?v"}'}"#;
+    let check = |condition: &str, expected: &str| assert_eq!(leaf(condition, map), expected, "{condition}");
+    check("{ path: m.a, equals: 1 }", "pass");
+    check("{ path: m.a, equals: 2 }", "fail");
+    check("{ path: m.b, equals: 1 }", "unknown");
+    check("{ path: m.c, equals: 1 }", "unknown");
+    check("{ path: m, contains: b }", "pass");
+    check("{ path: m, contains: c }", "unknown");
+    check("{ path: m, empty: false }", "pass");
+    check("{ path: m, length_gte: 5 }", "unknown");
+    check("{ path: m.*, not_equals: 2, match: all }", "unknown");
+    check("{ path: m.*, equals: 1, match: any }", "pass");
+}
