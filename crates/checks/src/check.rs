@@ -65,6 +65,8 @@ pub enum Condition {
     Always(bool),
     /// All of them.
     All(Vec<Condition>),
+    /// All of them; where they hold, the words name each.
+    Chain(Vec<Condition>),
     /// At least one of them.
     Any(Vec<Condition>),
     /// The other way round.
@@ -140,6 +142,8 @@ pub struct Related {
     pub through: Vec<Arc<str>>,
     /// For how many it must hold.
     pub count: Quantifier,
+    /// Whether a subject that `ours` names and that was not read leaves it unknown.
+    pub elsewhere: bool,
     /// What must hold of them.
     pub condition: Condition,
 }

@@ -58,6 +58,8 @@ pub(crate) struct Evaluator<'w> {
     views: RefCell<HashMap<SubjectIndex, Rc<Views<'w>>>>,
     left: Cell<u64>,
     absent: Cell<Absent>,
+    /// Whether a `chain` is judged, which names everything that has a part in it.
+    pub(crate) chained: Cell<bool>,
 }
 
 /// Where paths begin.
@@ -80,7 +82,7 @@ impl<'w> Scope<'w> {
 
 impl<'w> Evaluator<'w> {
     pub(crate) fn new(world: &'w World) -> Evaluator<'w> {
-        Evaluator { world, views: RefCell::default(), left: Cell::new(0), absent: Cell::new(Absent::Fail) }
+        Evaluator { world, views: RefCell::default(), left: Cell::new(0), absent: Cell::new(Absent::Fail), chained: Cell::new(false) }
     }
 
     pub(crate) fn views(&self, index: SubjectIndex) -> Option<Rc<Views<'w>>> {
@@ -142,6 +144,7 @@ impl<'w> Evaluator<'w> {
         match condition {
             Condition::Always(value) => Ok(Outcome::constant(*value)),
             Condition::All(list) => fold(list.iter().map(|one| self.condition(one, scope, side)), Truth::False),
+            Condition::Chain(list) => self.chain(list, scope, side),
             Condition::Any(list) => fold(list.iter().map(|one| self.condition(one, scope, side)), Truth::True),
             Condition::Not(inner) => Ok(self.condition(inner, scope, side.turned())?.negate()),
             Condition::Compare(comparison) => self.compare(comparison, scope, side),
@@ -160,6 +163,31 @@ impl<'w> Evaluator<'w> {
                 Ok(Outcome { truth: tri.truth(), because })
             }
         }
+    }
+
+    /// All must hold; where they do, the words name each and the places of all are kept.
+    fn chain(&self, list: &[Condition], scope: &Scope<'w>, side: Side) -> Judged {
+        let outer = self.chained.replace(true);
+        let judged = list.iter().map(|one| self.condition(one, scope, side)).collect::<Result<Vec<_>, Exhausted>>();
+        self.chained.set(outer);
+        let outcomes = judged?;
+        if outcomes.iter().any(|outcome| outcome.truth != Truth::True) {
+            return fold(outcomes.into_iter().map(Ok), Truth::False);
+        }
+        let (mut words, mut places, mut at) = (Vec::new(), Vec::new(), Span::NONE);
+        for outcome in outcomes {
+            words.push(message::known(&outcome.because));
+            at = at.or(outcome.because.at);
+            places.push(outcome.because.at);
+            places.extend(outcome.because.related);
+        }
+        words.retain(|text| !text.is_empty());
+        places.retain(|place| *place != Span::NONE && *place != at);
+        places.sort_unstable();
+        places.dedup();
+        let mut because = Because::said(words.join(if outer { ", " } else { "; " }), at, None);
+        because.related = places;
+        Ok(Outcome { truth: Truth::True, because })
     }
 
     fn compare(&self, comparison: &Comparison, scope: &Scope<'w>, side: Side) -> Judged {
