@@ -63,6 +63,8 @@ pub enum Absent {
 pub enum Condition {
     /// Always that.
     Always(bool),
+    /// Whether the configuration gives a parameter of that name.
+    Configured(Arc<str>),
     /// All of them.
     All(Vec<Condition>),
     /// All of them; where they hold, the words name each.
@@ -303,6 +305,8 @@ pub enum Argument {
     Fixed(Fixed),
     /// What another path finds.
     Path(Path),
+    /// What the configuration gives under that name: a list of texts.
+    Parameter(Arc<str>),
 }
 
 /// A value the rule names, as a [`Value`] made on first use.

@@ -83,7 +83,7 @@ const OPERATORS: &[&str] = &[
     "allows",
 ];
 
-const FORMS: &[&str] = &["path", "all", "any", "chain", "not", "every", "some", "none", "related", "opens"];
+const FORMS: &[&str] = &["path", "all", "any", "chain", "not", "every", "some", "none", "related", "opens", "configured"];
 
 /// Reads the `check:` map.
 pub(crate) fn check(value: &Value, message: Option<String>, faults: &mut Faults) -> Option<Check> {
@@ -181,6 +181,10 @@ fn condition(value: &Value, depth: usize, faults: &mut Faults) -> Option<Conditi
                 "chain" => Condition::Chain(read),
                 _ => Condition::Any(read),
             })
+        }
+        "configured" => {
+            only(&[form], faults);
+            parameter(inner, faults).map(Condition::Configured)
         }
         "not" => {
             only(&["not"], faults);
@@ -427,6 +431,12 @@ fn argument(value: &Value, faults: &mut Faults) -> Option<Argument> {
     {
         return path(inner, faults).map(Argument::Path);
     }
+    if let Some(map) = value.as_map()
+        && let Some(inner) = map.get("parameter")
+        && map.len() == 1
+    {
+        return parameter(inner, faults).map(Argument::Parameter);
+    }
     match Literal::of(value) {
         Some(literal) => Some(Argument::Fixed(Fixed::new(literal))),
         None => {
@@ -434,6 +444,21 @@ fn argument(value: &Value, faults: &mut Faults) -> Option<Argument> {
             None
         }
     }
+}
+
+/// The name of a parameter.
+pub(crate) fn parameter(value: &Value, faults: &mut Faults) -> Option<Arc<str>> {
+    let name = value.as_str().filter(|name| parameter_name(name));
+    if name.is_none() {
+        faults.add(value.span, "the name of a parameter is lower-case letters, digits and `_`");
+    }
+    name.map(Arc::from)
+}
+
+/// Whether it may name a parameter.
+pub(crate) fn parameter_name(name: &str) -> bool {
+    name.starts_with(|letter: char| letter.is_ascii_lowercase())
+        && name.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_')
 }
 
 fn list_argument(key: &str, value: &Value, faults: &mut Faults) -> Option<Argument> {
@@ -449,7 +474,7 @@ fn list_argument(key: &str, value: &Value, faults: &mut Faults) -> Option<Argume
 
 fn text_argument(key: &str, value: &Value, faults: &mut Faults) -> Option<Argument> {
     match argument(value, faults)? {
-        Argument::Path(path) => Some(Argument::Path(path)),
+        named @ (Argument::Path(_) | Argument::Parameter(_)) => Some(named),
         Argument::Fixed(_) => {
             let list = texts(key, value, faults)?;
             Some(Argument::Fixed(Fixed::new(Literal::List(list.into_iter().map(Literal::Text).collect()))))
