@@ -228,6 +228,11 @@ fn policy_files(tree: &dyn Tree, config: &Config, texts: &SourceMap, wrong: &mut
     paths.into_iter().filter_map(|path| judge_file(tree, path, texts, wrong)).collect()
 }
 
+/// What the configuration says to rules.
+pub(crate) fn parameters(config: &Config) -> EvalContext {
+    EvalContext { parameters: Arc::new(config.policies.parameters.clone()), ..EvalContext::default() }
+}
+
 /// A tree without the paths that the configuration leaves out.
 struct Kept {
     coverage: Vec<SkippedFile>,
@@ -286,7 +291,7 @@ fn revision(
     let mut collection = collect(tree, texts, input.sources, &options, &|path| kept.paths.contains(path));
     collection.coverage.skipped.extend(kept.coverage);
     let asks = |status: Status| keep_all || !matches!(status, Status::Pass | Status::NotApplicable);
-    let mut evaluation = evaluate(&collection.world, &rules.programs, &EvalContext::default(), &|rule, status| {
+    let mut evaluation = evaluate(&collection.world, &rules.programs, &parameters(rules.config), &|rule, status| {
         rules.used.contains_key(&rule.id).then(|| asks(status))
     });
     for result in &mut evaluation.results {

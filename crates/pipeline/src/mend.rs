@@ -115,10 +115,10 @@ struct Look {
     results: Vec<(Key, SubjectIndex)>,
 }
 
-fn look(input: &JudgeInput<'_>, tree: &dyn Tree, programs: &[&dyn Program], used: &BTreeSet<Arc<str>>) -> Look {
+fn look(input: &JudgeInput<'_>, tree: &dyn Tree, programs: &[&dyn Program], context: &EvalContext, used: &BTreeSet<Arc<str>>) -> Look {
     let texts = SourceMap::new();
     let collection = collect(tree, &texts, input.sources, &input.options, &|_| true);
-    let evaluation = evaluate(&collection.world, programs, &EvalContext::default(), &|rule, status| {
+    let evaluation = evaluate(&collection.world, programs, context, &|rule, status| {
         used.contains(&rule.id).then_some(matches!(status, Status::Fail | Status::Error))
     });
     let mut results = Vec::new();
@@ -157,7 +157,8 @@ pub fn mend(input: &JudgeInput<'_>, make: &MakeEdit<'_>, wanted: &dyn Fn(&Mend) 
         })
         .collect();
 
-    let before = look(input, input.tree, &programs, &used);
+    let context = crate::judge::parameters(&judged.config);
+    let before = look(input, input.tree, &programs, &context, &used);
     let mut out = Mended::default();
     let mut candidates: Vec<Candidate> = Vec::new();
     for (key, index) in &before.results {
@@ -201,11 +202,11 @@ pub fn mend(input: &JudgeInput<'_>, make: &MakeEdit<'_>, wanted: &dyn Fn(&Mend) 
         let refused = make_all(input.tree, &candidates, make, &mut out.files);
         let mut dropped: BTreeMap<usize, String> = refused;
         if dropped.is_empty() && !candidates.is_empty() {
-            let after = look(input, &Overlay { tree: input.tree, texts: &out.files }, &programs, &used);
+            let after = look(input, &Overlay { tree: input.tree, texts: &out.files }, &programs, &context, &used);
             let alone = |candidate: &Candidate| {
                 let mut files = BTreeMap::new();
                 make_all(input.tree, std::slice::from_ref(candidate), make, &mut files);
-                look(input, &Overlay { tree: input.tree, texts: &files }, &programs, &used)
+                look(input, &Overlay { tree: input.tree, texts: &files }, &programs, &context, &used)
             };
             dropped = against(&candidates, &before, &after, &alone);
         }

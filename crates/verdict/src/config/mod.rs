@@ -176,6 +176,8 @@ pub struct Policies {
     pub disable: BTreeSet<Arc<str>>,
     /// Other severities for some rules.
     pub severity: BTreeMap<Arc<str>, Severity>,
+    /// Values of the parameters rules take, by name.
+    pub parameters: BTreeMap<Arc<str>, Vec<Arc<str>>>,
     /// Whether preview rules take part.
     pub preview: bool,
 }
