@@ -11,6 +11,7 @@ pub mod dockerfile;
 pub mod edit;
 pub mod github_actions;
 pub mod kubernetes;
+pub mod kustomize;
 pub mod serverless;
 mod shell;
 pub mod suppress;
@@ -27,5 +28,6 @@ pub const SOURCES: &[&dyn Source] = &[
     &serverless::ServerlessSource,
     &cloudformation::CloudFormationSource,
     &arm::ArmSource,
+    &kustomize::KustomizeSource,
     &kubernetes::KubernetesSource,
 ];

@@ -12,6 +12,8 @@ use probity_core::{Collected, Diagnostic, Level, ReadFile, Scope, SkippedFile, S
 use probity_value::{FileId, Problem, Span, yaml};
 use rayon::prelude::*;
 
+pub(crate) use object::{Ids, Object, from_first_key};
+
 /// Claims `.yaml`, `.yml` and `.json` files with at least one document that has `apiVersion` and `kind`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct KubernetesSource;

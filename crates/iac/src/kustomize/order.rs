@@ -1,0 +1,83 @@
+//! The order in which an overlay gives its objects.
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
+
+use probity_value::Value;
+
+use super::resource::{Id, Resource};
+
+/// Kinds that come first in the old order, and those that come last.
+const FIRST: [&str; 22] = [
+    "Namespace",
+    "ResourceQuota",
+    "StorageClass",
+    "CustomResourceDefinition",
+    "ServiceAccount",
+    "PodSecurityPolicy",
+    "Role",
+    "ClusterRole",
+    "RoleBinding",
+    "ClusterRoleBinding",
+    "ConfigMap",
+    "Secret",
+    "Endpoints",
+    "Service",
+    "LimitRange",
+    "PriorityClass",
+    "PersistentVolume",
+    "PersistentVolumeClaim",
+    "Deployment",
+    "StatefulSet",
+    "CronJob",
+    "PodDisruptionBudget",
+];
+const LAST: [&str; 2] = ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"];
+
+/// Sorts as `sortOptions` say; as they came where these say nothing.
+pub(super) fn sort(resources: &mut [Resource], options: Option<&Value>) {
+    if options.and_then(|options| options.get("order")).and_then(Value::as_str) != Some("legacy") {
+        return;
+    }
+    let lists = options.and_then(|options| options.get("legacySortOptions")).filter(|lists| !lists.is_null());
+    let list = |key: &str, known: &[&str]| -> Vec<String> {
+        match lists {
+            Some(lists) => lists.get(key).and_then(Value::as_list).unwrap_or_default().iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            None => known.iter().map(|kind| (*kind).to_owned()).collect(),
+        }
+    };
+    let (first, last) = (list("orderFirst", &FIRST), list("orderLast", &LAST));
+    let mut ranks: HashMap<String, i64> = HashMap::new();
+    let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    for (at, kind) in first.iter().enumerate() {
+        ranks.insert(kind.clone(), number(at) - number(first.len()));
+    }
+    for (at, kind) in last.iter().enumerate() {
+        ranks.insert(kind.clone(), 1 + number(at));
+    }
+    resources.sort_by(|a, b| compare(&a.current_id(), &b.current_id(), &ranks));
+}
+
+fn compare(a: &Id, b: &Id, ranks: &HashMap<String, i64>) -> Ordering {
+    let rank = |id: &Id| ranks.get(&id.gvk.kind).copied().unwrap_or_default();
+    let or = |text: &str, other: &str| if text.is_empty() { other.to_owned() } else { text.to_owned() };
+    let kind = |id: &Id| format!("{}_{}_{}", or(&id.gvk.group, "~G"), or(&id.gvk.version, "~V"), or(&id.gvk.kind, "~K"));
+    let whole = |id: &Id| {
+        let gvk = &id.gvk;
+        format!(
+            "{}.{}.{}|{}|{}",
+            or(&gvk.kind, "[noKind]"),
+            or(&gvk.version, "[noVer]"),
+            or(&gvk.group, "[noGrp]"),
+            or(&id.namespace, "~X"),
+            or(&id.name, "~N")
+        )
+    };
+    if a.gvk == b.gvk {
+        return whole(a).cmp(&whole(b));
+    }
+    rank(a).cmp(&rank(b)).then_with(|| {
+        let both_namespaces = a.gvk.kind == "Namespace" && b.gvk.kind == "Namespace";
+        if both_namespaces && (a.gvk.group.is_empty() || b.gvk.group.is_empty()) { kind(b).cmp(&kind(a)) } else { kind(a).cmp(&kind(b)) }
+    })
+}
