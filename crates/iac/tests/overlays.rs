@@ -21,7 +21,8 @@ fn folder(name: &str) -> PathBuf {
 }
 
 fn overlays(folder: &Path) -> Vec<PathBuf> {
-    let mut all: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect();
+    let mut all: Vec<PathBuf> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect();
     all.sort();
     all
 }
@@ -104,7 +105,9 @@ fn objects_are_those_of_kustomize_as_recorded() {
         let (value, problems) = json::parse(&text, FileId::NONE);
         assert!(problems.is_empty(), "{name}: {problems:?}");
         let (ours, collected) = ours(&overlay);
-        wrong.extend(compare(&ours, value.as_list().unwrap()).into_iter().map(|difference| format!("{name}: {difference}{}", said(&collected))));
+        wrong.extend(
+            compare(&ours, value.as_list().unwrap()).into_iter().map(|difference| format!("{name}: {difference}{}", said(&collected))),
+        );
         let fails = collected.coverage.skipped.iter().filter(|file| file.fails).map(|file| format!("{name}: {}: {}", file.file, file.why));
         wrong.extend(fails);
     }

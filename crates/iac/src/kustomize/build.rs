@@ -71,16 +71,7 @@ pub(super) struct Build<'b, 'a> {
 
 impl<'b, 'a> Build<'b, 'a> {
     pub(super) fn new(files: &'b mut Files<'a>) -> Build<'b, 'a> {
-        Build {
-            files,
-            stack: Vec::new(),
-            visits: 0,
-            serial: 0,
-            schema: None,
-            origins: false,
-            origin: String::new(),
-            limited: false,
-        }
+        Build { files, stack: Vec::new(), visits: 0, serial: 0, schema: None, origins: false, origin: String::new(), limited: false }
     }
 
     /// All objects of a root, as `kustomize build` gives them.
@@ -117,18 +108,23 @@ impl<'b, 'a> Build<'b, 'a> {
         let at = kustomization.value.get("buildMetadata").map_or(Span::NONE, |value| value.span);
         for resource in &mut resources {
             let span = resource.value.span;
+            annotations_as_text(&mut resource.value, sources);
             if has("managedByLabel")
-                && let Some(labels) = child_map(&mut resource.value, "metadata", span).and_then(|metadata| inner_map(metadata, "labels", at))
+                && let Some(labels) =
+                    child_map(&mut resource.value, "metadata", span).and_then(|metadata| inner_map(metadata, "labels", at))
             {
                 labels.insert("app.kubernetes.io/managed-by", at, version_label(at));
             }
             let origin = resource.origin.take().filter(|_| self.origins);
-            let changed = has("transformerAnnotations").then(|| {
-                Value::unknown(UnknownKind::Function, "the transformations an object went through", at)
-            });
-            for (key, value) in [("config.kubernetes.io/origin", origin.map(|text| string(&text, at))), ("alpha.config.kubernetes.io/transformations", changed)] {
+            let changed = has("transformerAnnotations")
+                .then(|| Value::unknown(UnknownKind::Function, "the transformations an object went through", at));
+            for (key, value) in [
+                ("config.kubernetes.io/origin", origin.map(|text| string(&text, at))),
+                ("alpha.config.kubernetes.io/transformations", changed),
+            ] {
                 if let Some(value) = value
-                    && let Some(marks) = child_map(&mut resource.value, "metadata", span).and_then(|metadata| inner_map(metadata, "annotations", at))
+                    && let Some(marks) =
+                        child_map(&mut resource.value, "metadata", span).and_then(|metadata| inner_map(metadata, "annotations", at))
                 {
                     marks.insert(key, at, value);
                 }
@@ -307,7 +303,14 @@ impl<'b, 'a> Build<'b, 'a> {
     }
 
     /// The kustomization in a folder, unless it is on the way here already or is of the wrong kind.
-    fn enter(&mut self, outer: &Kustomization, entry: &Value, folder: &Arc<str>, path: &Arc<str>, component: bool) -> Option<Kustomization> {
+    fn enter(
+        &mut self,
+        outer: &Kustomization,
+        entry: &Value,
+        folder: &Arc<str>,
+        path: &Arc<str>,
+        component: bool,
+    ) -> Option<Kustomization> {
         if self.stack.contains(folder) {
             let message = format!("the folder `{}` is reached from itself", entry.as_str().unwrap_or_default());
             self.files.fault(&outer.path, "kustomize-cycle", entry.span, message);
@@ -437,7 +440,7 @@ impl<'b, 'a> Build<'b, 'a> {
                 made.origin = self.origins.then(|| {
                     let file = kustomization.path.rsplit('/').next().unwrap_or_default();
                     let kind = if what == What::ConfigMap { "ConfigMapGenerator" } else { "SecretGenerator" };
-                    format!("configuredBy:\n  apiVersion: builtin\n  kind: {kind}\nconfiguredIn: {}\n", join_origin(&self.origin, file))
+                    format!("configuredIn: {}\nconfiguredBy:\n  apiVersion: builtin\n  kind: {kind}\n", join_origin(&self.origin, file))
                 });
                 self.absorb(kustomization, entry.span, gathered, made);
             }
@@ -609,6 +612,17 @@ fn label_fields(label: &Value, fields: &Fields) -> Result<Vec<super::fields::Fie
     Ok(specs)
 }
 
+/// All annotations become text in the end, whatever they were written as.
+fn annotations_as_text(object: &mut Value, sources: &probity_value::SourceMap) {
+    let metadata = super::node::map_mut(object).and_then(|map| map.get_mut("metadata")).and_then(super::node::map_mut);
+    let Some(marks) = metadata.and_then(|metadata| metadata.get_mut("annotations")) else { return };
+    super::node::each_part(marks, &mut |mark| {
+        if matches!(mark.data, Data::Bool(_) | Data::Number(_)) {
+            mark.data = text(mark, sources).map_or(Data::Null, |text| Data::String(text.into()));
+        }
+    });
+}
+
 fn inner_map<'m>(map: &'m mut probity_value::Map, key: &str, at: Span) -> Option<&'m mut probity_value::Map> {
     if map.get(key).and_then(Value::as_map).is_none() {
         map.insert(key, at, Value::map(probity_value::Map::new(), at));
@@ -663,7 +677,6 @@ pub(super) fn read(files: &mut Files<'_>, folder: &Arc<str>, path: &Arc<str>) ->
     debug_assert_eq!(folder_of(path), &**folder);
     Some(Kustomization { folder: Arc::clone(folder), path: Arc::clone(path), value })
 }
-
 
 /// What a kustomization may say, sorted.
 const KNOWN: [&str; 34] = [

@@ -8,7 +8,7 @@ use probity_core::{Diagnostic, Level, Scope, TreeError};
 use probity_value::yaml::{self, Document};
 use probity_value::{FileId, Span, Value};
 
-use super::node::{OPTIONS, move_places, unread_letters};
+use super::node::{OPTIONS, as_kustomize, move_places};
 
 /// The names of kustomization files; the first that is there counts.
 pub(super) const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
@@ -38,7 +38,6 @@ pub(super) struct Used {
 /// A text that was read.
 #[derive(Debug)]
 pub(super) struct Loaded {
-    pub(super) path: Arc<str>,
     pub(super) file: FileId,
     pub(super) text: Arc<str>,
     pub(super) documents: Vec<Document>,
@@ -181,9 +180,9 @@ impl<'a> Files<'a> {
             }
         }
         for document in &mut documents {
-            unread_letters(&mut document.value, &text);
+            as_kustomize(&mut document.value, &text);
         }
-        Some(Loaded { path: Arc::clone(path), file, text, documents, whole })
+        Some(Loaded { file, text, documents, whole })
     }
 
     /// The documents of a text that stands in another file as a scalar, with their places there.
@@ -218,7 +217,7 @@ impl<'a> Files<'a> {
         let mut values = Vec::new();
         for document in documents {
             let mut value = document.value;
-            unread_letters(&mut value, text);
+            as_kustomize(&mut value, text);
             move_places(&mut value, &place);
             values.push(value);
         }

@@ -38,7 +38,13 @@ pub(super) struct Generator<'a> {
 
 impl Generator<'_> {
     /// Makes the object of one entry; faults with their places are added.
-    pub(super) fn make(&mut self, what: What, entry: &Value, general: Option<&Value>, faults: &mut Vec<(String, Span)>) -> Option<Resource> {
+    pub(super) fn make(
+        &mut self,
+        what: What,
+        entry: &Value,
+        general: Option<&Value>,
+        faults: &mut Vec<(String, Span)>,
+    ) -> Option<Resource> {
         let name = entry.get("name").and_then(|name| text(name, self.sources)).filter(|name| !name.is_empty());
         let Some(name) = name else {
             faults.push(("a generated object has no `name`".to_owned(), entry.span));
@@ -185,7 +191,8 @@ fn data(object: &mut Map, what: What, pairs: Vec<Pair>, span: Span) {
 pub(super) fn join(new: &mut Resource, old: &Resource, sources: &SourceMap) {
     let hash = new.hash && old.hash;
     for key in ["labels", "annotations"] {
-        let both = joined(old.value.get("metadata").and_then(|data| data.get(key)), new.value.get("metadata").and_then(|data| data.get(key)));
+        let both =
+            joined(old.value.get("metadata").and_then(|data| data.get(key)), new.value.get("metadata").and_then(|data| data.get(key)));
         if let (Some(both), Some(metadata)) = (both, super::node::child_map(&mut new.value, "metadata", new.span)) {
             metadata.insert(key, new.span, both);
         }

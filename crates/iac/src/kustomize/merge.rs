@@ -194,7 +194,13 @@ impl Merger<'_> {
         Ok(Merged::new(into, own))
     }
 
-    fn elements(&self, mut there: Vec<Value>, brought: Option<Vec<Value>>, known: Option<&Known>, keys: &[String]) -> Result<Vec<Value>, String> {
+    fn elements(
+        &self,
+        mut there: Vec<Value>,
+        brought: Option<Vec<Value>>,
+        known: Option<&Known>,
+        keys: &[String],
+    ) -> Result<Vec<Value>, String> {
         if there.len() + brought.as_ref().map_or(0, Vec::len) > MOST_ITEMS {
             return Err(format!("a list of more than {MOST_ITEMS} items is not merged"));
         }
@@ -268,7 +274,8 @@ impl Merger<'_> {
             return None;
         }
         list.iter().position(|item| {
-            item.as_map().is_some_and(|map| names.iter().zip(texts).all(|(name, text)| map.contains_key(name) && self.key_text(item, name) == *text))
+            item.as_map()
+                .is_some_and(|map| names.iter().zip(texts).all(|(name, text)| map.contains_key(name) && self.key_text(item, name) == *text))
         })
     }
 

@@ -75,7 +75,10 @@ fn name_of(path: &str) -> &str {
 
 /// Whether a file is what other programs call a kustomization: an object of Flux has the name, too.
 fn is_foreign(value: &Value) -> bool {
-    value.get("apiVersion").and_then(Value::as_str).is_some_and(|version| !version.is_empty() && !version.starts_with("kustomize.config.k8s.io/"))
+    value
+        .get("apiVersion")
+        .and_then(Value::as_str)
+        .is_some_and(|version| !version.is_empty() && !version.starts_with("kustomize.config.k8s.io/"))
 }
 
 fn collect(scope: &Scope<'_>, found: &[&Arc<str>]) -> Collected {
@@ -149,9 +152,12 @@ fn inner(files: &Files<'_>, kustomization: &Kustomization) -> Vec<Arc<str>> {
 /// The kustomizations no other one refers to, components left aside; of a circle one is taken.
 fn roots(files: &Files<'_>, all: &BTreeMap<Arc<str>, Kustomization>) -> Vec<Arc<str>> {
     let edges: BTreeMap<&Arc<str>, Vec<Arc<str>>> = all.iter().map(|(folder, one)| (folder, inner(files, one))).collect();
-    let referred: BTreeSet<&Arc<str>> =
-        edges.iter().flat_map(|(from, to)| to.iter().filter(move |to| *to != *from)).collect();
-    let mut roots: Vec<Arc<str>> = all.iter().filter(|(folder, one)| !referred.contains(folder) && !one.is_component()).map(|(folder, _)| Arc::clone(folder)).collect();
+    let referred: BTreeSet<&Arc<str>> = edges.iter().flat_map(|(from, to)| to.iter().filter(move |to| *to != *from)).collect();
+    let mut roots: Vec<Arc<str>> = all
+        .iter()
+        .filter(|(folder, one)| !referred.contains(folder) && !one.is_component())
+        .map(|(folder, _)| Arc::clone(folder))
+        .collect();
     let mut reached: BTreeSet<Arc<str>> = BTreeSet::new();
     let reach = |from: &Arc<str>, reached: &mut BTreeSet<Arc<str>>| {
         let mut waiting = vec![Arc::clone(from)];

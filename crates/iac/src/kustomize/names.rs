@@ -28,7 +28,12 @@ pub(super) fn fix(resources: &mut [Resource], fields: &Fields) -> Vec<(String, S
             namespace: resource.namespace(),
             prefixes: resource.prefixes.clone(),
             suffixes: resource.suffixes.clone(),
-            name_value: resource.value.get("metadata").and_then(|metadata| metadata.get("name")).cloned().unwrap_or(Value::null(Span::NONE)),
+            name_value: resource
+                .value
+                .get("metadata")
+                .and_then(|metadata| metadata.get("name"))
+                .cloned()
+                .unwrap_or(Value::null(Span::NONE)),
         })
         .collect();
     let mut faults = Vec::new();

@@ -59,7 +59,10 @@ fn written(number: Number, value: &Value, sources: &SourceMap) -> String {
 /// What a text means as a scalar without quotes.
 pub(super) fn scalar(text: &str) -> Data {
     let string = || Data::String(text.into());
-    if text.len() > 64 || text.trim() != text || text.contains(['\n', '#', ':', '{', '[', '&', '*', '!', '|', '>', '\'', '"', '%', '@', '`']) {
+    if text.len() > 64
+        || text.trim() != text
+        || text.contains(['\n', '#', ':', '{', '[', '&', '*', '!', '|', '>', '\'', '"', '%', '@', '`'])
+    {
         return string();
     }
     if text.is_empty() {
@@ -81,38 +84,36 @@ fn is_boolean(text: &str) -> bool {
     matches!(text, "true" | "True" | "TRUE" | "false" | "False" | "FALSE")
 }
 
-/// Takes back what kubectl would read and Kustomize does not: `y` and `n` are text.
-pub(super) fn unread_letters(value: &mut Value, text: &str) {
+/// Makes what was read for kubectl what Kustomize reads: `y` and `n` are text, a day without quotes is a time.
+pub(super) fn as_kustomize(value: &mut Value, text: &str) {
+    let written = || text.get(value.span.start as usize..value.span.end as usize).unwrap_or_default();
     match &mut value.data {
-        Data::Bool(_) => {
-            let written = text.get(value.span.start as usize..value.span.end as usize).unwrap_or_default();
-            if matches!(written, "y" | "Y" | "n" | "N") {
-                value.data = Data::String(written.into());
-            }
+        Data::Bool(_) if matches!(written(), "y" | "Y" | "n" | "N") => value.data = Data::String(written().into()),
+        Data::String(day) if is_day(day) && written() == &**day => value.data = Data::String(format!("{day}T00:00:00Z").into()),
+        Data::List(items) if items.iter().any(differs) => {
+            Arc::make_mut(items).iter_mut().for_each(|item| as_kustomize(item, text));
         }
-        Data::List(items) if items.iter().any(holds_bool) => {
-            Arc::make_mut(items).iter_mut().for_each(|item| unread_letters(item, text));
-        }
-        Data::Map(map) if map.values().any(holds_bool) => {
-            let map = Arc::make_mut(map);
-            let keys: Vec<Arc<str>> = map.keys().cloned().collect();
-            for key in keys {
-                if let Some(value) = map.get_mut(&key) {
-                    unread_letters(value, text);
-                }
-            }
-        }
+        Data::Map(map) if map.values().any(differs) => each_part(value, &mut |part| as_kustomize(part, text)),
         _ => {}
     }
 }
 
-fn holds_bool(value: &Value) -> bool {
+/// Whether something in it may be read otherwise.
+fn differs(value: &Value) -> bool {
     match &value.data {
         Data::Bool(_) => true,
-        Data::List(items) => items.iter().any(holds_bool),
-        Data::Map(map) => map.values().any(holds_bool),
+        Data::String(text) => is_day(text),
+        Data::List(items) => items.iter().any(differs),
+        Data::Map(map) => map.values().any(differs),
         _ => false,
     }
+}
+
+/// `2026-01-31`
+fn is_day(text: &str) -> bool {
+    text.len() == 10
+        && text.bytes().enumerate().all(|(at, byte)| if matches!(at, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() })
+        && text.parse::<jiff::civil::Date>().is_ok()
 }
 
 /// Gives a value and all in it a step on its way.

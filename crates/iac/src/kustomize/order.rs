@@ -34,15 +34,18 @@ const FIRST: [&str; 22] = [
 ];
 const LAST: [&str; 2] = ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"];
 
-/// Sorts as `sortOptions` say; as they came where these say nothing.
+/// Sorts as `sortOptions` say; where there are none, in the old order.
 pub(super) fn sort(resources: &mut [Resource], options: Option<&Value>) {
-    if options.and_then(|options| options.get("order")).and_then(Value::as_str) != Some("legacy") {
+    let options = options.filter(|options| !options.is_null());
+    if options.is_some_and(|options| options.get("order").and_then(Value::as_str) != Some("legacy")) {
         return;
     }
     let lists = options.and_then(|options| options.get("legacySortOptions")).filter(|lists| !lists.is_null());
     let list = |key: &str, known: &[&str]| -> Vec<String> {
         match lists {
-            Some(lists) => lists.get(key).and_then(Value::as_list).unwrap_or_default().iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            Some(lists) => {
+                lists.get(key).and_then(Value::as_list).unwrap_or_default().iter().filter_map(Value::as_str).map(str::to_owned).collect()
+            }
             None => known.iter().map(|kind| (*kind).to_owned()).collect(),
         }
     };

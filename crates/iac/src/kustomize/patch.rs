@@ -122,7 +122,11 @@ impl Build<'_, '_> {
         let sources = self.files.scope.sources;
         let named = Resource::new(patch, span, 0);
         if named.kind().is_empty() || named.name().is_empty() {
-            self.fault_at(kustomization, span.or(at), "a patch needs `apiVersion`, `kind` and `metadata.name`, or is a list of operations".to_owned());
+            self.fault_at(
+                kustomization,
+                span.or(at),
+                "a patch needs `apiVersion`, `kind` and `metadata.name`, or is a list of operations".to_owned(),
+            );
             return;
         }
         let id = named.current_id();
@@ -210,7 +214,9 @@ impl Build<'_, '_> {
                     resource.value = value;
                     resource.patches.push(patch.span);
                 }
-                Err(why) => self.fault_at(kustomization, patch.span.or(at), format!("the patch of {}: {why}", resource.current_id().shown())),
+                Err(why) => {
+                    self.fault_at(kustomization, patch.span.or(at), format!("the patch of {}: {why}", resource.current_id().shown()))
+                }
             }
         }
         if !any {

@@ -122,7 +122,8 @@ pub(super) fn apply(resources: &mut [Resource], replacement: &Value, step: &Orig
                 continue;
             }
             for path in &paths {
-                copy(&mut resource.value, path, &value, &options, sources).map_err(|why| format!("{} of {}: {why}", path, resource.current_id().shown()))?;
+                copy(&mut resource.value, path, &value, &options, sources)
+                    .map_err(|why| format!("{} of {}: {why}", path, resource.current_id().shown()))?;
             }
         }
     }

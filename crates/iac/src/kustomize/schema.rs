@@ -134,7 +134,8 @@ impl Schema {
             let kinds = entry.value.get("x-kubernetes-group-version-kind").and_then(Value::as_list);
             for one in kinds.into_iter().flatten() {
                 let part = |key: &str| one.get(key).and_then(Value::as_str).unwrap_or_default();
-                let version = if part("group").is_empty() { part("version").to_owned() } else { format!("{}/{}", part("group"), part("version")) };
+                let version =
+                    if part("group").is_empty() { part("version").to_owned() } else { format!("{}/{}", part("group"), part("version")) };
                 out.kinds.insert((version, part("kind").to_owned()), Arc::clone(name));
             }
         }

@@ -96,5 +96,11 @@ fn reached(resource: &Resource, at: Span, sources: &SourceMap) -> Option<Span> {
     }
     sources.file(at.file)?;
     let here = |span: &&Span| span.file == at.file;
-    resource.via.iter().find(here).or_else(|| resource.patches.iter().find(here)).copied().or_else(|| (resource.span.file == at.file).then_some(resource.span))
+    resource
+        .via
+        .iter()
+        .find(here)
+        .or_else(|| resource.patches.iter().find(here))
+        .copied()
+        .or_else(|| (resource.span.file == at.file).then_some(resource.span))
 }

@@ -196,7 +196,9 @@ fn containers(value: &mut Value, image: &Image) {
 /// Spares values without containers from being copied.
 fn holds_containers(value: &Value) -> bool {
     match &value.data {
-        Data::Map(map) => map.iter().any(|(key, entry)| matches!(&**key, "containers" | "initContainers") || holds_containers(&entry.value)),
+        Data::Map(map) => {
+            map.iter().any(|(key, entry)| matches!(&**key, "containers" | "initContainers") || holds_containers(&entry.value))
+        }
         Data::List(items) => items.iter().any(holds_containers),
         _ => false,
     }
@@ -247,7 +249,13 @@ fn parts(image: &str) -> (&str, &str, &str) {
 }
 
 /// Sets the number of replicas of what has a name.
-pub(super) fn replicas(resources: &mut [Resource], name: &str, count: &Value, step: &OriginStep, fields: &[FieldSpec]) -> Result<(), String> {
+pub(super) fn replicas(
+    resources: &mut [Resource],
+    name: &str,
+    count: &Value,
+    step: &OriginStep,
+    fields: &[FieldSpec],
+) -> Result<(), String> {
     let mut found = false;
     for field in fields {
         for resource in resources.iter_mut() {
