@@ -6,14 +6,14 @@ use probity_core::Level;
 use probity_value::{Data, OriginStep, Span, StepKind, UnknownKind, Value};
 
 use super::fields::{self, Fields, merge_all, read_specs};
-use super::files::{Files, Role, Target, folder_of, normal};
+use super::files::{Files, Role, Target, normal};
 use super::generate::{self, Generator, What};
 use super::names;
 use super::node::{child_map, text, text_at};
 use super::replacement;
 use super::resource::{Behavior, Id, Resource, string};
 use super::schema::{self, Schema};
-use super::transform::{self, End, Given, Image};
+use super::transform::{self, End, Given, Subjects};
 use super::vars::{self, Var};
 use crate::kubernetes::from_first_key;
 
@@ -179,8 +179,8 @@ impl<'b, 'a> Build<'b, 'a> {
             }
             let lists = !entry.value.as_list().unwrap_or_default().is_empty();
             match &**key {
-                "generators" | "transformers" | "validators" if lists => {
-                    let what = format!("`{key}` are programs or settings that are not read; what they do to the objects is not known");
+                "validators" if lists => {
+                    let what = "`validators` are programs that are not run; they change nothing".to_owned();
                     self.files.unread(&kustomization.path, "kustomize-plugin", entry.key, what);
                 }
                 "helmCharts" | "helmChartInflationGenerator" => {
@@ -280,7 +280,7 @@ impl<'b, 'a> Build<'b, 'a> {
         }
     }
 
-    fn not_there(&mut self, kustomization: &Kustomization, entry: &Value, name: &str, target: &Target) {
+    pub(super) fn not_there(&mut self, kustomization: &Kustomization, entry: &Value, name: &str, target: &Target) {
         let path = &kustomization.path;
         match target {
             Target::Remote => {
@@ -369,36 +369,63 @@ impl<'b, 'a> Build<'b, 'a> {
             }
             into.resources.push(resource);
         }
-        if let Some(fields) = more.fields {
-            self.add_fields(kustomization, at, into, &fields);
+        match (more.fields, &into.fields) {
+            (Some(fields), None) => into.fields = Some(fields),
+            (Some(fields), Some(known)) if !Arc::ptr_eq(&fields, known) => self.add_fields(kustomization, at, into, &fields),
+            _ => {}
         }
         for (why, span) in vars::merge(&mut into.vars, more.vars) {
             self.fault_at(kustomization, span, why);
         }
     }
 
+    /// Adds lists of fields to those that are there, in the order Kustomize keeps them in.
     fn add_fields(&mut self, kustomization: &Kustomization, at: Span, into: &mut Gathered, more: &Fields) {
-        let mut all = (*into.fields()).clone();
+        let mut all = into.fields.as_deref().cloned().unwrap_or_default();
         if let Err(why) = all.merge(more) {
             self.fault_at(kustomization, at, why);
         }
+        all.sort();
         into.fields = Some(Arc::new(all));
     }
 
     fn configurations(&mut self, kustomization: &Kustomization, gathered: &mut Gathered) {
+        let mut own: Option<Fields> = None;
+        let mut of_crds = Fields::default();
+        let mut at = Span::NONE;
         for key in ["configurations", "crds"] {
             for entry in kustomization.value.get(key).and_then(Value::as_list).unwrap_or_default() {
                 let Some(path) = entry.as_str().and_then(|text| normal(&kustomization.folder, text)).map(Arc::from) else { continue };
                 let role = if key == "crds" { Role::Seen } else { Role::Settings };
                 let Some(file) = self.file(kustomization, &path, entry.span, role) else { continue };
+                at = entry.span;
                 for document in &file.documents {
-                    if key == "configurations" {
-                        self.add_fields(kustomization, entry.span, gathered, &Fields::of_configuration(&document.value));
+                    let done = if key == "crds" {
+                        of_crds.merge(&super::crd::fields(&document.value))
                     } else {
-                        self.add_fields(kustomization, entry.span, gathered, &super::crd::fields(&document.value));
+                        own.get_or_insert_with(Fields::default).merge(&Fields::of_configuration(&document.value))
+                    };
+                    if let Err(why) = done {
+                        self.fault_at(kustomization, entry.span, why);
                     }
                 }
             }
+        }
+        match own {
+            // The built-in lists alone add nothing to what has them.
+            None if gathered.fields.is_none() => gathered.fields = Some(Arc::clone(&fields::BUILT_IN)),
+            None => {}
+            Some(own) => {
+                let mut all = (*fields::BUILT_IN).as_ref().clone();
+                if let Err(why) = all.merge(&own) {
+                    self.fault_at(kustomization, at, why);
+                }
+                all.sort();
+                self.add_fields(kustomization, at, gathered, &all);
+            }
+        }
+        if !of_crds.is_empty() {
+            self.add_fields(kustomization, at, gathered, &of_crds);
         }
     }
 
@@ -406,45 +433,55 @@ impl<'b, 'a> Build<'b, 'a> {
         let general = kustomization.value.get("generatorOptions").cloned();
         for (key, what) in [("configMapGenerator", What::ConfigMap), ("secretGenerator", What::Secret)] {
             for entry in kustomization.value.get(key).and_then(Value::as_list).unwrap_or_default() {
-                if self.is_limited(kustomization, entry.span, gathered.resources.len()) {
-                    return;
-                }
-                self.serial += 1;
-                let mut faults = Vec::new();
-                let mut missing = Vec::new();
-                let files = &*self.files;
-                let mut read = |name: &str, span: Span| {
-                    let found = normal(&kustomization.folder, name).map(|path| files.bytes(&path));
-                    match found {
-                        Some(Ok(bytes)) => Some(bytes),
-                        Some(Err(why)) => {
-                            missing.push((format!("the file `{name}` cannot be read: {why}"), span));
-                            None
-                        }
-                        None => {
-                            missing.push((format!("`{name}` leads out of the repository"), span));
-                            None
-                        }
-                    }
-                };
-                let mut generator =
-                    Generator { sources: files.scope.sources, read: &mut read, step: step(kustomization, entry.span), serial: self.serial };
-                let made = generator.make(what, entry, general.as_ref(), &mut faults);
-                for (why, span) in missing {
-                    self.files.fault(&kustomization.path, "kustomize-missing", span, why);
-                }
-                for (why, span) in faults {
-                    self.fault_at(kustomization, span, why);
-                }
-                let Some(mut made) = made else { continue };
-                made.origin = self.origins.then(|| {
-                    let file = kustomization.path.rsplit('/').next().unwrap_or_default();
-                    let kind = if what == What::ConfigMap { "ConfigMapGenerator" } else { "SecretGenerator" };
-                    format!("configuredIn: {}\nconfiguredBy:\n  apiVersion: builtin\n  kind: {kind}\n", join_origin(&self.origin, file))
-                });
-                self.absorb(kustomization, entry.span, gathered, made);
+                self.generate(kustomization, what, entry, general.as_ref(), gathered);
             }
         }
+        for plugin in self.plugins(kustomization, "generators") {
+            if let Some((secret, entry)) = self.generator_plugin(kustomization, &plugin) {
+                let what = if secret { What::Secret } else { What::ConfigMap };
+                self.generate(kustomization, what, &entry, None, gathered);
+            }
+        }
+    }
+
+    fn generate(&mut self, kustomization: &Kustomization, what: What, entry: &Value, general: Option<&Value>, gathered: &mut Gathered) {
+        if self.is_limited(kustomization, entry.span, gathered.resources.len()) {
+            return;
+        }
+        self.serial += 1;
+        let mut faults = Vec::new();
+        let mut missing = Vec::new();
+        let files = &*self.files;
+        let mut read = |name: &str, span: Span| {
+            let found = normal(&kustomization.folder, name).map(|path| files.bytes(&path));
+            match found {
+                Some(Ok(bytes)) => Some(bytes),
+                Some(Err(why)) => {
+                    missing.push((format!("the file `{name}` cannot be read: {why}"), span));
+                    None
+                }
+                None => {
+                    missing.push((format!("`{name}` leads out of the repository"), span));
+                    None
+                }
+            }
+        };
+        let mut generator =
+            Generator { sources: files.scope.sources, read: &mut read, step: step(kustomization, entry.span), serial: self.serial };
+        let made = generator.make(what, entry, general, &mut faults);
+        for (why, span) in missing {
+            self.files.fault(&kustomization.path, "kustomize-missing", span, why);
+        }
+        for (why, span) in faults {
+            self.fault_at(kustomization, span, why);
+        }
+        let Some(mut made) = made else { return };
+        made.origin = self.origins.then(|| {
+            let file = kustomization.path.rsplit('/').next().unwrap_or_default();
+            let kind = if what == What::ConfigMap { "ConfigMapGenerator" } else { "SecretGenerator" };
+            format!("configuredIn: {}\nconfiguredBy:\n  apiVersion: builtin\n  kind: {kind}\n", join_origin(&self.origin, file))
+        });
+        self.absorb(kustomization, entry.span, gathered, made);
     }
 
     /// Adds a generated object, or merges it with the one that is there.
@@ -501,9 +538,8 @@ impl<'b, 'a> Build<'b, 'a> {
     fn transformers(&mut self, kustomization: &Kustomization, gathered: &mut Gathered) {
         let fields = gathered.fields();
         let sources = self.files.scope.sources;
-        let schema = self.schema.clone().unwrap_or_else(|| Arc::clone(&schema::BUILT_IN));
         let value = &kustomization.value;
-        self.patches(kustomization, &schema, &mut gathered.resources);
+        self.all_patches(kustomization, &mut gathered.resources);
         let resources = &mut gathered.resources;
         let given = |value: &Value| Given {
             text: value.as_str().unwrap_or_default().to_owned(),
@@ -512,7 +548,7 @@ impl<'b, 'a> Build<'b, 'a> {
         };
         let mut done: Vec<(Result<(), String>, Span)> = Vec::new();
         if let Some(name) = kustomization.text("namespace") {
-            done.push((transform::namespace(resources, &given(name), fields.list("namespace")), name.span));
+            done.push((transform::namespace(resources, &given(name), fields.list("namespace"), Subjects::Default, false), name.span));
         }
         for (key, end) in [("namePrefix", End::Prefix), ("nameSuffix", End::Suffix)] {
             if let Some(name) = kustomization.text(key) {
@@ -544,20 +580,7 @@ impl<'b, 'a> Build<'b, 'a> {
         }
         for key in ["images", "imageTags"] {
             for entry in value.get(key).and_then(Value::as_list).unwrap_or_default() {
-                let part = |key: &str| {
-                    let value = entry.get(key)?;
-                    let text = text(value, sources).filter(|text| !text.is_empty() && !value.is_null())?;
-                    Some(Given { text, span: value.span, step: step(kustomization, entry.span) })
-                };
-                let name = part("name").map(|given| given.text).unwrap_or_default();
-                let image = Image {
-                    pattern: transform::image_pattern(&name),
-                    new_name: part("newName"),
-                    new_tag: part("newTag"),
-                    digest: part("digest"),
-                    tag_suffix: part("tagSuffix"),
-                    whole: Given { text: String::new(), span: entry.span, step: step(kustomization, entry.span) },
-                };
+                let image = transform::image_of(entry, sources, &step(kustomization, entry.span));
                 done.push((transform::image(resources, &image, fields.list("images")), entry.span));
             }
         }
@@ -565,9 +588,25 @@ impl<'b, 'a> Build<'b, 'a> {
             self.fault_at(kustomization, span, why);
         }
         self.replacements(kustomization, &mut gathered.resources);
+        self.transformer_plugins(kustomization, &mut gathered.resources);
     }
 
-    fn replacements(&mut self, kustomization: &Kustomization, resources: &mut [Resource]) {
+    /// Applies the merging patches of a kustomization.
+    pub(super) fn all_patches(&mut self, kustomization: &Kustomization, resources: &mut Vec<Resource>) {
+        let schema = self.schema.clone().unwrap_or_else(|| Arc::clone(&schema::BUILT_IN));
+        self.patches(kustomization, &schema, resources);
+    }
+
+    /// The objects of a kustomization in another folder that are settings.
+    pub(super) fn inner(&mut self, kustomization: &Kustomization, entry: &Value, folder: &Arc<str>, path: &Arc<str>) -> Vec<Resource> {
+        if self.is_limited(kustomization, entry.span, 0) {
+            return Vec::new();
+        }
+        let inner = self.enter(kustomization, entry, folder, path, false);
+        inner.map(|inner| self.accumulate(&inner, Gathered::default()).resources).unwrap_or_default()
+    }
+
+    pub(super) fn replacements(&mut self, kustomization: &Kustomization, resources: &mut [Resource]) {
         let sources = self.files.scope.sources;
         for entry in kustomization.value.get("replacements").and_then(Value::as_list).unwrap_or_default() {
             let mut all = vec![entry.clone()];
@@ -674,9 +713,80 @@ pub(super) fn read(files: &mut Files<'_>, folder: &Arc<str>, path: &Arc<str>) ->
         files.take(path, Role::Kustomization).unread = true;
         return None;
     }
-    debug_assert_eq!(folder_of(path), &**folder);
+    let mut value = value;
+    canonical(&mut value);
     Some(Kustomization { folder: Arc::clone(folder), path: Arc::clone(path), value })
 }
+
+/// Keys are taken in any case, as Go does: `nameprefix` is `namePrefix`.
+fn canonical(value: &mut Value) {
+    if let Some(items) = super::node::list_mut(value) {
+        items.iter_mut().for_each(canonical);
+        return;
+    }
+    let Some(map) = value.as_map() else { return };
+    let known = |key: &str| {
+        let all = KNOWN.iter().chain(&INNER);
+        if all.clone().any(|name| *name == key) { None } else { all.copied().find(|name| name.eq_ignore_ascii_case(key)) }
+    };
+    let mut out = probity_value::Map::new();
+    for (key, entry) in map.iter() {
+        let key: Arc<str> = known(key).filter(|name| !map.contains_key(name)).map_or_else(|| Arc::clone(key), Arc::from);
+        let mut inner = entry.value.clone();
+        let names_own = FREE.contains(&&*key) && inner.as_map().is_some();
+        if !names_own {
+            canonical(&mut inner);
+        }
+        out.insert(key, entry.key, inner);
+    }
+    value.data = Data::Map(Arc::new(out));
+}
+
+/// Maps whose keys are the author's.
+const FREE: [&str; 6] = ["pairs", "commonLabels", "commonAnnotations", "labels", "annotations", "metadata"];
+
+/// What stands in the fields of a kustomization.
+const INNER: [&str; 39] = [
+    "allowKindChange",
+    "allowNameChange",
+    "annotationSelector",
+    "annotations",
+    "behavior",
+    "count",
+    "create",
+    "delimiter",
+    "digest",
+    "disableNameSuffixHash",
+    "env",
+    "envs",
+    "fieldPath",
+    "fieldPaths",
+    "fieldref",
+    "fields",
+    "files",
+    "group",
+    "immutable",
+    "includeSelectors",
+    "includeTemplates",
+    "includeVolumeClaimTemplates",
+    "index",
+    "labelSelector",
+    "literals",
+    "newName",
+    "newTag",
+    "objref",
+    "options",
+    "pairs",
+    "patch",
+    "path",
+    "reject",
+    "select",
+    "source",
+    "sourceValue",
+    "tagSuffix",
+    "target",
+    "targets",
+];
 
 /// What a kustomization may say, sorted.
 const KNOWN: [&str; 34] = [

@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock};
 use probity_value::{Data, Map, Span, Value};
 
 use super::node::{list_mut, map_mut};
+use super::order::compare_kinds;
 use super::resource::Gvk;
 
 /// A field of objects of some kinds.
@@ -111,6 +112,17 @@ impl Fields {
             }
         }
         Ok(())
+    }
+
+    /// Whether there is nothing in it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lists.values().all(Vec::is_empty) && self.references.is_empty()
+    }
+
+    /// Puts the lists into the order Kustomize keeps them in: where fields are merged, an earlier one may stand for a later one.
+    pub(super) fn sort(&mut self) {
+        self.lists.values_mut().for_each(|list| list.sort_by(|a, b| compare_kinds(&a.gvk, &b.gvk)));
+        self.references.sort_by(|a, b| compare_kinds(&a.target, &b.target));
     }
 
     /// Adds one field to a list.

@@ -22,6 +22,7 @@ pub(super) enum What {
 
 /// A key of the data with its content; `None` for a file that cannot be read.
 struct Pair {
+    /// Empty for a file of keys that cannot be read.
     key: String,
     content: Option<Vec<u8>>,
     span: Span,
@@ -118,7 +119,7 @@ impl Generator<'_> {
         let old = entry.get("env").and_then(|env| Some((text(env, sources)?, env.span)));
         for (path, span) in list("envs").into_iter().chain(old) {
             let Some(bytes) = (self.read)(&path, span) else {
-                out.push(Pair { key: format!("(all of {path})"), content: None, span });
+                out.push(Pair { key: String::new(), content: None, span });
                 continue;
             };
             let content = String::from_utf8_lossy(&bytes);
@@ -164,13 +165,17 @@ fn unquoted(text: &str) -> &str {
 /// Puts the pairs into `data` and `binaryData`.
 fn data(object: &mut Map, what: What, pairs: Vec<Pair>, span: Span) {
     let (mut texts, mut bytes) = (Map::new(), Map::new());
+    let reason = "it comes from a file that is not here";
+    if let Some(pair) = pairs.iter().find(|pair| pair.key.is_empty() && pair.content.is_none()) {
+        object.insert("data", span, Value::unknown(UnknownKind::File, reason, pair.span));
+        return;
+    }
     for pair in pairs {
         let Some(content) = pair.content else {
-            let reason = "it comes from a file that is not here";
             texts.insert(pair.key, pair.span, Value::unknown(UnknownKind::File, reason, pair.span));
             continue;
         };
-        let coded = || STANDARD.encode(&content);
+        let coded = || in_lines(STANDARD.encode(&content));
         let (map, text) = match (what, std::str::from_utf8(&content)) {
             (What::ConfigMap, Ok(text)) => (&mut texts, text.to_owned()),
             (What::ConfigMap, Err(_)) => (&mut bytes, coded()),
@@ -185,6 +190,21 @@ fn data(object: &mut Map, what: What, pairs: Vec<Pair>, span: Span) {
             object.insert(key, span, Value::map(map, span));
         }
     }
+}
+
+/// Long coded text is parted into lines of 70 letters.
+fn in_lines(text: String) -> String {
+    const LINE: usize = 70;
+    if text.len() < LINE {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len() + text.len() / LINE + 1);
+    let mut letters = text.chars().peekable();
+    while letters.peek().is_some() {
+        out.extend(letters.by_ref().take(LINE));
+        out.push('\n');
+    }
+    out
 }
 
 /// Merges a generated object with the one that is there, as it asks.
@@ -230,7 +250,7 @@ fn with_string_data(secret: &Value, sources: &SourceMap) -> Option<Value> {
     let Some(plain) = secret.get("stringData").and_then(Value::as_map) else { return secret.get("data").cloned() };
     let mut data = secret.get("data").and_then(Value::as_map).cloned().unwrap_or_default();
     for (key, entry) in plain.iter() {
-        let coded = STANDARD.encode(text(&entry.value, sources).unwrap_or_default());
+        let coded = in_lines(STANDARD.encode(text(&entry.value, sources).unwrap_or_default()));
         let mut value = string(&coded, entry.value.span);
         value.sensitive = true;
         data.insert(Arc::clone(key), entry.key, value);
@@ -239,6 +259,9 @@ fn with_string_data(secret: &Value, sources: &SourceMap) -> Option<Value> {
 }
 
 fn joined(old: Option<&Value>, new: Option<&Value>) -> Option<Value> {
+    if let Some(unknown) = [new, old].into_iter().flatten().find(|value| value.is_unknown()) {
+        return Some(unknown.clone());
+    }
     let (old_map, new_map) = (old.and_then(Value::as_map), new.and_then(Value::as_map));
     let span = new.or(old)?.span;
     let mut out = old_map.cloned().unwrap_or_default();

@@ -15,6 +15,7 @@ mod names;
 mod node;
 mod order;
 mod patch;
+mod plugin;
 mod replacement;
 mod resource;
 mod schema;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use probity_value::Value;
 
-use super::resource::{Id, Resource};
+use super::resource::{Gvk, Id, Resource};
 
 /// Kinds that come first in the old order, and those that come last.
 const FIRST: [&str; 22] = [
@@ -61,10 +61,28 @@ pub(super) fn sort(resources: &mut [Resource], options: Option<&Value>) {
     resources.sort_by(|a, b| compare(&a.current_id(), &b.current_id(), &ranks));
 }
 
+/// The order of kinds in lists of fields.
+pub(super) fn compare_kinds(a: &Gvk, b: &Gvk) -> Ordering {
+    let rank = |gvk: &Gvk| {
+        let number = |at: usize| i64::try_from(at).unwrap_or_default();
+        let first = FIRST.iter().position(|kind| *kind == gvk.kind).map(|at| number(at) - number(FIRST.len()));
+        first.or_else(|| LAST.iter().position(|kind| *kind == gvk.kind).map(|at| 1 + number(at))).unwrap_or_default()
+    };
+    rank(a).cmp(&rank(b)).then_with(|| text(a).cmp(&text(b)))
+}
+
+/// Group, version and kind as one text.
+fn text(gvk: &Gvk) -> String {
+    format!("{}_{}_{}", or(&gvk.group, "~G"), or(&gvk.version, "~V"), or(&gvk.kind, "~K"))
+}
+
+fn or<'t>(text: &'t str, other: &'t str) -> &'t str {
+    if text.is_empty() { other } else { text }
+}
+
 fn compare(a: &Id, b: &Id, ranks: &HashMap<String, i64>) -> Ordering {
     let rank = |id: &Id| ranks.get(&id.gvk.kind).copied().unwrap_or_default();
-    let or = |text: &str, other: &str| if text.is_empty() { other.to_owned() } else { text.to_owned() };
-    let kind = |id: &Id| format!("{}_{}_{}", or(&id.gvk.group, "~G"), or(&id.gvk.version, "~V"), or(&id.gvk.kind, "~K"));
+    let kind = |id: &Id| text(&id.gvk);
     let whole = |id: &Id| {
         let gvk = &id.gvk;
         format!(

@@ -176,8 +176,8 @@ fn what_is_wrong_is_said_and_the_rest_judged() {
     check(
         &one("resources: [pod.yaml]\nsecretGenerator:\n- {name: s, envs: [.env]}\n"),
         &[
-            pod,
             " Secret/default/s at kustomization.yaml:3",
+            pod,
             "kustomize-missing kustomization.yaml:3 the file `.env` cannot be read: no such file",
             skipped,
         ],

@@ -33,24 +33,48 @@ fn put(value: &mut Value, given: &Given) -> Result<(), String> {
 
 const BINDINGS: [&str; 2] = ["RoleBinding", "ClusterRoleBinding"];
 
+/// Which subjects of role bindings get the namespace.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Subjects {
+    /// Those with the name `default`.
+    Default,
+    /// Service accounts.
+    ServiceAccounts,
+    None,
+}
+
 /// Puts every object into a namespace.
-pub(super) fn namespace(resources: &mut [Resource], given: &Given, fields: &[FieldSpec]) -> Result<(), String> {
+pub(super) fn namespace(
+    resources: &mut [Resource],
+    given: &Given,
+    fields: &[FieldSpec],
+    subjects: Subjects,
+    unset_only: bool,
+) -> Result<(), String> {
     let meta = FieldSpec { gvk: Gvk::default(), path: "metadata/namespace".to_owned(), create: true };
+    let put = |value: &mut Value| {
+        if unset_only && !value.is_null() && value.as_str() != Some("") { Ok(()) } else { put(value, given) }
+    };
     for resource in resources.iter_mut() {
         resource.remember();
         let binding = BINDINGS.contains(&resource.kind());
         let core = text_at(&resource.value, &["apiVersion"]) == "v1";
         if !resource.current_id().is_cluster_scoped() {
-            visit(&mut resource.value, &meta, Made::Scalar, given.span, &mut |value| put(value, given))?;
+            visit(&mut resource.value, &meta, Made::Scalar, given.span, &mut |value| put(value))?;
         }
         if binding {
-            let subjects = map_mut(&mut resource.value).and_then(|map| map.get_mut("subjects")).and_then(list_mut);
-            for subject in subjects.into_iter().flatten() {
-                if text_at(subject, &["name"]) == "default"
-                    && let Some(map) = map_mut(subject)
-                {
+            let list = map_mut(&mut resource.value).and_then(|map| map.get_mut("subjects")).and_then(list_mut);
+            for subject in list.into_iter().flatten() {
+                let takes = match subjects {
+                    Subjects::Default => text_at(subject, &["name"]) == "default",
+                    Subjects::ServiceAccounts => text_at(subject, &["kind"]) == "ServiceAccount",
+                    Subjects::None => false,
+                };
+                if let Some(map) = map_mut(subject).filter(|_| takes) {
                     let at = map.entry("namespace").map_or(given.span, |entry| entry.key);
-                    map.insert("namespace", at, given.value());
+                    let mut value = map.get("namespace").cloned().unwrap_or(Value::null(at));
+                    put(&mut value)?;
+                    map.insert("namespace", at, value);
                 }
             }
         }
@@ -59,7 +83,7 @@ pub(super) fn namespace(resources: &mut [Resource], given: &Given, fields: &[Fie
                 || (!core && field.path == "metadata/name")
                 || (binding && BINDINGS.contains(&field.gvk.kind.as_str()) && field.path == "subjects/namespace");
             if !skip {
-                visit(&mut resource.value, field, Made::Scalar, given.span, &mut |value| put(value, given))?;
+                visit(&mut resource.value, field, Made::Scalar, given.span, &mut |value| put(value))?;
             }
         }
     }
@@ -155,8 +179,26 @@ pub(super) struct Image {
     pub(super) whole: Given,
 }
 
+/// Reads an entry of `images`.
+pub(super) fn image_of(entry: &Value, sources: &SourceMap, step: &OriginStep) -> Image {
+    let part = |key: &str| {
+        let value = entry.get(key).filter(|value| !value.is_null())?;
+        let text = text(value, sources).filter(|text| !text.is_empty())?;
+        Some(Given { text, span: value.span, step: step.clone() })
+    };
+    let name = part("name").map(|given| given.text).unwrap_or_default();
+    Image {
+        pattern: image_pattern(&name),
+        new_name: part("newName"),
+        new_tag: part("newTag"),
+        digest: part("digest"),
+        tag_suffix: part("tagSuffix"),
+        whole: Given { text: String::new(), span: entry.span, step: step.clone() },
+    }
+}
+
 /// What an image's name is matched by: the name as a pattern, then a tag and a digest.
-pub(super) fn image_pattern(name: &str) -> Option<regex::Regex> {
+fn image_pattern(name: &str) -> Option<regex::Regex> {
     let text = format!("^{name}(:[a-zA-Z0-9_.{{}}-]*)?(@[a-zA-Z0-9]+([.+_-][a-zA-Z0-9]+)*:[a-zA-Z0-9_.{{}}-]*)?$");
     regex::RegexBuilder::new(&text).size_limit(1 << 20).build().ok()
 }
