@@ -10,6 +10,7 @@ use super::files::{Files, Role, Target, normal};
 use super::generate::{self, Generator, What};
 use super::names;
 use super::node::{child_map, text, text_at};
+use super::plugin::Plugin;
 use super::replacement;
 use super::resource::{Behavior, Id, Resource, string};
 use super::schema::{self, Schema};
@@ -433,18 +434,26 @@ impl<'b, 'a> Build<'b, 'a> {
         let general = kustomization.value.get("generatorOptions").cloned();
         for (key, what) in [("configMapGenerator", What::ConfigMap), ("secretGenerator", What::Secret)] {
             for entry in kustomization.value.get(key).and_then(Value::as_list).unwrap_or_default() {
-                self.generate(kustomization, what, entry, general.as_ref(), gathered);
+                self.generate(kustomization, what, entry, general.as_ref(), None, gathered);
             }
         }
         for plugin in self.plugins(kustomization, "generators") {
             if let Some((secret, entry)) = self.generator_plugin(kustomization, &plugin) {
                 let what = if secret { What::Secret } else { What::ConfigMap };
-                self.generate(kustomization, what, &entry, None, gathered);
+                self.generate(kustomization, what, &entry, None, Some(&plugin), gathered);
             }
         }
     }
 
-    fn generate(&mut self, kustomization: &Kustomization, what: What, entry: &Value, general: Option<&Value>, gathered: &mut Gathered) {
+    fn generate(
+        &mut self,
+        kustomization: &Kustomization,
+        what: What,
+        entry: &Value,
+        general: Option<&Value>,
+        plugin: Option<&Plugin>,
+        gathered: &mut Gathered,
+    ) {
         if self.is_limited(kustomization, entry.span, gathered.resources.len()) {
             return;
         }
@@ -477,9 +486,12 @@ impl<'b, 'a> Build<'b, 'a> {
         }
         let Some(mut made) = made else { return };
         made.origin = self.origins.then(|| {
-            let file = kustomization.path.rsplit('/').next().unwrap_or_default();
+            let file = plugin.map_or_else(|| kustomization.path.rsplit('/').next().unwrap_or_default(), |plugin| plugin.entry.as_str());
             let kind = if what == What::ConfigMap { "ConfigMapGenerator" } else { "SecretGenerator" };
-            format!("configuredIn: {}\nconfiguredBy:\n  apiVersion: builtin\n  kind: {kind}\n", join_origin(&self.origin, file))
+            let name = plugin.map(|plugin| text_at(&plugin.value, &["metadata", "name"])).filter(|name| !name.is_empty());
+            let name = name.map_or_else(String::new, |name| format!("  name: {name}\n"));
+            let file = join_origin(&self.origin, file);
+            format!("configuredIn: {file}\nconfiguredBy:\n  apiVersion: builtin\n  kind: {kind}\n{name}")
         });
         self.absorb(kustomization, entry.span, gathered, made);
     }
@@ -655,11 +667,7 @@ fn label_fields(label: &Value, fields: &Fields) -> Result<Vec<super::fields::Fie
 fn annotations_as_text(object: &mut Value, sources: &probity_value::SourceMap) {
     let metadata = super::node::map_mut(object).and_then(|map| map.get_mut("metadata")).and_then(super::node::map_mut);
     let Some(marks) = metadata.and_then(|metadata| metadata.get_mut("annotations")) else { return };
-    super::node::each_part(marks, &mut |mark| {
-        if matches!(mark.data, Data::Bool(_) | Data::Number(_)) {
-            mark.data = text(mark, sources).map_or(Data::Null, |text| Data::String(text.into()));
-        }
-    });
+    super::node::as_texts(marks, sources);
 }
 
 fn inner_map<'m>(map: &'m mut probity_value::Map, key: &str, at: Span) -> Option<&'m mut probity_value::Map> {

@@ -211,8 +211,11 @@ fn in_lines(text: String) -> String {
 pub(super) fn join(new: &mut Resource, old: &Resource, sources: &SourceMap) {
     let hash = new.hash && old.hash;
     for key in ["labels", "annotations"] {
-        let both =
-            joined(old.value.get("metadata").and_then(|data| data.get(key)), new.value.get("metadata").and_then(|data| data.get(key)));
+        let both = joined(
+            old.value.get("metadata").and_then(|data| data.get(key)),
+            new.value.get("metadata").and_then(|data| data.get(key)),
+            sources,
+        );
         if let (Some(both), Some(metadata)) = (both, super::node::child_map(&mut new.value, "metadata", new.span)) {
             metadata.insert(key, new.span, both);
         }
@@ -223,7 +226,7 @@ pub(super) fn join(new: &mut Resource, old: &Resource, sources: &SourceMap) {
     if new.behavior == Behavior::Merge {
         let old_data = if new.kind() == "Secret" { with_string_data(&old.value, sources) } else { old.value.get("data").cloned() };
         for (key, before) in [("data", old_data), ("binaryData", old.value.get("binaryData").cloned())] {
-            if let Some(both) = joined(before.as_ref(), new.value.get(key))
+            if let Some(both) = joined(before.as_ref(), new.value.get(key), sources)
                 && let Some(map) = super::node::map_mut(&mut new.value)
             {
                 map.insert(key, both.span, both);
@@ -258,7 +261,7 @@ fn with_string_data(secret: &Value, sources: &SourceMap) -> Option<Value> {
     Some(Value::map(data, secret.span))
 }
 
-fn joined(old: Option<&Value>, new: Option<&Value>) -> Option<Value> {
+fn joined(old: Option<&Value>, new: Option<&Value>, sources: &SourceMap) -> Option<Value> {
     if let Some(unknown) = [new, old].into_iter().flatten().find(|value| value.is_unknown()) {
         return Some(unknown.clone());
     }
@@ -268,7 +271,9 @@ fn joined(old: Option<&Value>, new: Option<&Value>) -> Option<Value> {
     for (key, entry) in new_map.into_iter().flat_map(|map| map.iter()) {
         out.insert(Arc::clone(key), entry.key, entry.value.clone());
     }
-    (!out.is_empty()).then(|| Value::map(out, span))
+    let mut both = Value::map(out, span);
+    super::node::as_texts(&mut both, sources);
+    both.as_map().is_some_and(|map| !map.is_empty()).then_some(both)
 }
 
 /// Appends the hash of the content to the name.

@@ -45,6 +45,20 @@ pub(super) fn text(value: &Value, sources: &SourceMap) -> Option<String> {
     }
 }
 
+/// Makes the scalars and nulls of a map the text they were written as, where Kustomize knows only maps of text.
+pub(super) fn as_texts(map: &mut Value, sources: &SourceMap) {
+    each_part(map, &mut |value| {
+        let new = match &value.data {
+            Data::Null => {
+                sources.snippet(value.span).filter(|text| matches!(text.as_str(), "null" | "Null" | "NULL" | "~")).unwrap_or_default()
+            }
+            Data::Bool(_) | Data::Number(_) => text(value, sources).unwrap_or_default(),
+            _ => return,
+        };
+        value.data = Data::String(new.into());
+    });
+}
+
 fn written(number: Number, value: &Value, sources: &SourceMap) -> String {
     let plain = number.to_string();
     if value.span.is_none() {

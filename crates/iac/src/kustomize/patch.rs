@@ -9,7 +9,7 @@ use super::build::{Build, Kustomization, step};
 use super::files::{Role, normal};
 use super::json_patch;
 use super::merge::Merger;
-use super::node::{decorate, map_mut, text_at};
+use super::node::{as_texts, decorate, map_mut, text_at};
 use super::resource::{Id, Resource};
 use super::schema::Schema;
 use super::select::Selector;
@@ -30,7 +30,7 @@ impl Build<'_, '_> {
             let inline = text.contains('\n') || text.trim_start().starts_with('{');
             let found = if inline { self.files.inline(&kustomization.path, entry) } else { self.patch_file(kustomization, entry) };
             for patch in found.unwrap_or_default() {
-                self.merge_one(kustomization, entry.span, schema, resources, patch, None, Allowed::default());
+                self.merge_one(kustomization, entry.span, schema, resources, patch, None, Allowed::default(), true);
             }
         }
         for entry in kustomization.value.get("patches").and_then(Value::as_list).unwrap_or_default() {
@@ -64,7 +64,7 @@ impl Build<'_, '_> {
                         }
                     }
                 } else {
-                    self.merge_one(kustomization, entry.span, schema, resources, patch, target, allowed);
+                    self.merge_one(kustomization, entry.span, schema, resources, patch, target, allowed, target.is_some());
                 }
             }
         }
@@ -105,7 +105,8 @@ impl Build<'_, '_> {
         Some(loaded.documents.iter().map(|document| document.value.clone()).filter(|value| !value.is_null()).collect())
     }
 
-    /// Applies one strategic merge patch: to what its target selects, else to the object it names.
+    /// Applies one strategic merge patch: to what its target selects, else to the object it names. Applied to a set, its labels and
+    /// annotations are text before it is merged.
     #[expect(clippy::too_many_arguments, reason = "a patch, what it is for, and what it may do")]
     fn merge_one(
         &mut self,
@@ -116,10 +117,19 @@ impl Build<'_, '_> {
         mut patch: Value,
         target: Option<&Value>,
         allowed: Allowed,
+        set: bool,
     ) {
         let span = if patch.as_map().is_some() { from_first_key(&patch) } else { patch.span };
         decorate(&mut patch, &step(kustomization, at));
         let sources = self.files.scope.sources;
+        if set {
+            for key in ["labels", "annotations"] {
+                let metadata = map_mut(&mut patch).and_then(|map| map.get_mut("metadata")).and_then(map_mut);
+                if let Some(marks) = metadata.and_then(|metadata| metadata.get_mut(key)) {
+                    as_texts(marks, sources);
+                }
+            }
+        }
         let named = Resource::new(patch, span, 0);
         if named.kind().is_empty() || named.name().is_empty() {
             self.fault_at(

@@ -15,6 +15,8 @@ use super::transform::{self, End, Given, Subjects};
 /// The settings of one plugin and the file they stand in.
 pub(super) struct Plugin {
     path: Arc<str>,
+    /// The file as the kustomization names it.
+    pub(super) entry: String,
     pub(super) value: Value,
 }
 
@@ -58,7 +60,8 @@ impl Build<'_, '_> {
             };
             for value in values.into_iter().filter(|value| !value.is_null()) {
                 if value.get("apiVersion").and_then(Value::as_str) == Some("builtin") {
-                    out.push(Plugin { path: Arc::clone(&path), value });
+                    let entry = if name.contains('\n') { kustomization.path.rsplit('/').next().unwrap_or_default() } else { name };
+                    out.push(Plugin { path: Arc::clone(&path), entry: entry.to_owned(), value });
                 } else {
                     self.unknown_plugin(kustomization, key, entry.span);
                 }
