@@ -1,6 +1,6 @@
 //! Kubernetes manifests: YAML and JSON files that hold objects, to subjects.
 //!
-//! What does not live here: Helm templates (the `chart` module), Kustomize overlays (their plain files are manifests like others), and
+//! What does not live here: Helm templates (the `chart` module), Kustomize overlays and what they use (the `kustomize` module), and
 //! what the objects mean.
 
 mod object;

@@ -96,6 +96,7 @@ impl<'b, 'a> Build<'b, 'a> {
         let mut resources = Vec::new();
         for resource in gathered.resources {
             let local = super::node::at(&resource.value, &["metadata", "annotations", "config.kubernetes.io/local-config"]);
+            self.files.given.insert(resource.span);
             if local.is_some_and(|value| value.as_str() != Some("false")) {
                 let message = format!("{} is for Kustomize only, so it is not judged", resource.current_id().shown());
                 let at = local.map_or(resource.span, |value| value.span);
@@ -267,7 +268,7 @@ impl<'b, 'a> Build<'b, 'a> {
                 Target::File(path) => self.resource_file(kustomization, &path, entry, gathered),
                 Target::Folder(folder, path) => {
                     let Some(inner) = self.enter(kustomization, entry, &folder, &path, false) else { continue };
-                    let outer = std::mem::replace(&mut self.origin, String::new());
+                    let outer = std::mem::take(&mut self.origin);
                     self.origin = join_origin(&outer, name);
                     let mut found = self.accumulate(&inner, Gathered::default());
                     self.origin = outer;
@@ -351,6 +352,7 @@ impl<'b, 'a> Build<'b, 'a> {
             if resource.name().is_empty() {
                 self.files.fault(path, "kustomize-resource", span, "an object of an overlay needs `metadata.name`".to_owned());
             }
+            self.files.objects.insert(span);
             resource.via.push(entry.span);
             resource.origin.clone_from(&origin);
             found.resources.push(resource);
@@ -529,7 +531,7 @@ impl<'b, 'a> Build<'b, 'a> {
                 Target::Folder(folder, path) => {
                     let Some(inner) = self.enter(kustomization, entry, &folder, &path, true) else { continue };
                     let before = self.serial;
-                    let outer = std::mem::replace(&mut self.origin, String::new());
+                    let outer = std::mem::take(&mut self.origin);
                     self.origin = join_origin(&outer, name);
                     gathered = self.accumulate(&inner, gathered);
                     self.origin = outer;

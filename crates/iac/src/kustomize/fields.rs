@@ -196,7 +196,7 @@ pub(super) fn split_path(path: &str, separator: char) -> Vec<String> {
     let mut parts = path.split(separator);
     let first = parts.next().unwrap_or_default();
     let rest: Vec<&str> = parts.collect();
-    if !(first.is_empty() && !rest.is_empty()) {
+    if !first.is_empty() || rest.is_empty() {
         out.push(first.to_owned());
     }
     for part in rest {

@@ -52,6 +52,12 @@ pub(super) struct Files<'a> {
     pub(super) used: BTreeMap<Arc<str>, Used>,
     pub(super) diagnostics: Vec<Diagnostic>,
     said: BTreeSet<(Arc<str>, Span, String)>,
+    /// Files with patches that changed something.
+    pub(super) applied: BTreeSet<FileId>,
+    /// Where objects of resource files stand.
+    pub(super) objects: BTreeSet<Span>,
+    /// Where the objects stand that an overlay gives, or says are for itself only.
+    pub(super) given: BTreeSet<Span>,
 }
 
 /// What an entry of a kustomization names.
@@ -69,7 +75,16 @@ pub(super) enum Target {
 
 impl<'a> Files<'a> {
     pub(super) fn new(scope: &'a Scope<'a>) -> Files<'a> {
-        Files { scope, loaded: HashMap::new(), used: BTreeMap::new(), diagnostics: Vec::new(), said: BTreeSet::new() }
+        Files {
+            scope,
+            loaded: HashMap::new(),
+            used: BTreeMap::new(),
+            diagnostics: Vec::new(),
+            said: BTreeSet::new(),
+            applied: BTreeSet::new(),
+            objects: BTreeSet::new(),
+            given: BTreeSet::new(),
+        }
     }
 
     /// The kustomization file of a folder.
@@ -178,6 +193,9 @@ impl<'a> Files<'a> {
             } else {
                 self.say(Level::Warning, path, problem.code, problem.span, problem.message);
             }
+        }
+        if !whole && documents.is_empty() {
+            self.take(path, Role::Seen).unread = true;
         }
         for document in &mut documents {
             as_kustomize(&mut document.value, &text);

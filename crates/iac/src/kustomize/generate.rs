@@ -28,11 +28,14 @@ struct Pair {
     span: Span,
 }
 
+/// Reads a file beside the kustomization.
+pub(super) type Reader<'a> = dyn FnMut(&str, Span) -> Option<Arc<[u8]>> + 'a;
+
 /// What a generator needs of the world.
 pub(super) struct Generator<'a> {
     pub(super) sources: &'a SourceMap,
     /// Reads a file beside the kustomization.
-    pub(super) read: &'a mut dyn FnMut(&str, Span) -> Option<Arc<[u8]>>,
+    pub(super) read: &'a mut Reader<'a>,
     pub(super) step: OriginStep,
     pub(super) serial: u64,
 }

@@ -27,11 +27,11 @@ mod vars;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use probity_core::{Collected, ReadFile, Scope, SkippedFile, Source};
+use probity_core::{Collected, Level, ReadFile, Scope, SkippedFile, Source};
 use probity_value::{Span, Value};
 
 use self::build::{Build, Kustomization, read};
-use self::files::{Files, NAMES, Role, Target, folder_of};
+use self::files::{Files, NAMES, Role, Target, Used, folder_of};
 use self::resource::{Resource, string};
 use crate::kubernetes::{Ids, Object};
 
@@ -116,6 +116,12 @@ fn collect(scope: &Scope<'_>, found: &[&Arc<str>]) -> Collected {
         }
     }
     loose_components(&mut files, &all);
+    for span in files.objects.difference(&files.given).copied().collect::<Vec<_>>() {
+        if let Some(file) = scope.sources.file(span.file) {
+            let message = "no overlay gives this object: a patch takes it out, so it is not judged".to_owned();
+            files.say(Level::Note, file.path(), "kustomize-gone", span, message);
+        }
+    }
     let (suppressions, diagnostics) = notes.finish(&files);
     collected.suppressions = suppressions;
     cover(&files, &mut collected);
@@ -183,23 +189,13 @@ fn roots(files: &Files<'_>, all: &BTreeMap<Arc<str>, Kustomization>) -> Vec<Arc<
     roots
 }
 
-/// Components that no overlay here uses are not judged: alone they are only halves.
+/// Components that no overlay here uses are not judged: alone they are only halves. Their files stay with other sources.
 fn loose_components(files: &mut Files<'_>, all: &BTreeMap<Arc<str>, Kustomization>) {
     let referred: BTreeSet<Arc<str>> = all.values().flat_map(|one| inner(files, one)).collect();
     for one in all.values().filter(|one| one.is_component() && !referred.contains(&one.folder)) {
         let why = "a component that no overlay here uses".to_owned();
         files.take(&one.path, Role::Kustomization).unread = true;
-        files.take(&one.path, Role::Kustomization).faults.insert((why.clone(), false));
-        for key in ["patches", "patchesStrategicMerge"] {
-            for entry in one.value.get(key).and_then(Value::as_list).unwrap_or_default() {
-                let name = entry.get("path").unwrap_or(entry).as_str().filter(|name| !name.contains('\n'));
-                if let Some(Target::File(path)) = name.map(|name| files.resolve(&one.folder, name)) {
-                    let used = files.take(&path, Role::Patch);
-                    used.unread = true;
-                    used.faults.insert((why.clone(), false));
-                }
-            }
-        }
+        files.take(&one.path, Role::Kustomization).faults.insert((why, false));
     }
 }
 
@@ -224,6 +220,27 @@ fn subject(resource: Resource, root: &Arc<str>, ids: &mut Ids) -> probity_core::
     subject
 }
 
+/// Whether a file is left to other sources: it was only looked at, or holds objects although it is named as something else. A patch that
+/// changes nothing would take a manifest out of judgement.
+fn is_left(files: &Files<'_>, path: &str, used: &Used) -> bool {
+    let holds_objects = || {
+        let loaded = files.known(path);
+        loaded.is_some_and(|loaded| {
+            loaded.documents.iter().any(|document| {
+                let part = |key: &str| document.value.get(key).and_then(Value::as_str);
+                part("kind").is_some_and(|kind| !kind.is_empty()) && !matches!(part("apiVersion"), None | Some("" | "builtin"))
+            })
+        })
+    };
+    let has_effect = || files.known(path).is_some_and(|loaded| files.applied.contains(&loaded.file));
+    match used.role {
+        Role::Seen => used.faults.is_empty(),
+        Role::Settings => holds_objects(),
+        Role::Patch => !has_effect() && holds_objects(),
+        Role::Kustomization | Role::Resource => false,
+    }
+}
+
 /// What was read and what not.
 fn cover(files: &Files<'_>, collected: &mut Collected) {
     let mut counts: BTreeMap<Arc<str>, usize> = BTreeMap::new();
@@ -233,7 +250,7 @@ fn cover(files: &Files<'_>, collected: &mut Collected) {
         }
     }
     for (path, used) in &files.used {
-        if used.role == Role::Seen && used.faults.is_empty() || files.scope.unclaimed.binary_search(path).is_err() {
+        if is_left(files, path, used) || files.scope.unclaimed.binary_search(path).is_err() {
             continue;
         }
         if !used.unread {

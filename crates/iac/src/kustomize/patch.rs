@@ -172,8 +172,14 @@ impl Build<'_, '_> {
                 map.insert("apiVersion", key, version.clone());
             }
             match merged(resource, own, schema, allowed, sources) {
-                Ok(true) => resource.patches.push(span),
-                Ok(false) => gone.push(place),
+                Ok(kept) => {
+                    self.files.applied.insert(span.file);
+                    if kept {
+                        resource.patches.push(span);
+                    } else {
+                        gone.push(place);
+                    }
+                }
                 Err(why) => self.fault_at(kustomization, span.or(at), format!("the patch of {}: {why}", id.shown())),
             }
         }
@@ -223,6 +229,7 @@ impl Build<'_, '_> {
                 Ok(value) => {
                     resource.value = value;
                     resource.patches.push(patch.span);
+                    self.files.applied.insert(patch.span.file);
                 }
                 Err(why) => {
                     self.fault_at(kustomization, patch.span.or(at), format!("the patch of {}: {why}", resource.current_id().shown()))

@@ -67,7 +67,7 @@ impl Notes {
             out.push(suppression);
         }
         for (path, used) in &files.used {
-            if used.unread || used.role == Role::Seen {
+            if used.unread || super::is_left(files, path, used) {
                 continue;
             }
             let Some(loaded) = files.known(path) else { continue };

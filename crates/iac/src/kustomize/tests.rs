@@ -188,8 +188,24 @@ fn what_is_wrong_is_said_and_the_rest_judged() {
     );
     check(
         &[("kustomization.yaml", "resources: [bad.yaml, pod.yaml]\n"), ("bad.yaml", "a: [\n"), ("pod.yaml", POD)],
-        &[pod, "yaml-syntax bad.yaml:2 did not find expected node content", "skipped bad.yaml fails partly", skipped],
+        &[pod, "yaml-syntax bad.yaml:1 while parsing a node, did not find expected node content", "skipped bad.yaml fails", skipped],
     );
+}
+
+#[test]
+fn manifests_named_as_something_else_stay_with_others() {
+    let claimed = |kustomization: &str| {
+        let (collected, _) = collect(&[("kustomization.yaml", kustomization), ("a.yaml", POD), ("b.yaml", &POD.replace("web", "other"))]);
+        let read = collected.coverage.read.iter().map(|file| file.file.to_string());
+        (read.collect::<Vec<_>>().join(" "), collected.diagnostics.iter().map(|said| said.code).collect::<Vec<_>>().join(" "))
+    };
+    let check = |text: &str, read: &str, said: &str| assert_eq!(claimed(text), (read.to_owned(), said.to_owned()), "for {text}");
+    check("resources: [a.yaml]\nconfigurations: [b.yaml]\n", "a.yaml kustomization.yaml", "");
+    check("resources: [a.yaml]\npatches: [{path: b.yaml, target: {kind: No}}]\n", "a.yaml kustomization.yaml", "kustomize-patch-unused");
+    check("resources: [a.yaml]\npatches: [{path: b.yaml, target: {kind: Pod}}]\n", "a.yaml b.yaml kustomization.yaml", "");
+    let deletes =
+        "resources: [a.yaml, b.yaml]\npatches:\n- patch: |-\n    {apiVersion: v1, kind: Pod, metadata: {name: web}, $patch: delete}\n";
+    check(deletes, "a.yaml b.yaml kustomization.yaml", "kustomize-gone");
 }
 
 #[test]
@@ -209,10 +225,7 @@ fn flux_objects_and_lonely_components_are_no_roots() {
     let flux = "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: x}\n";
     check(&[("x/kustomization.yaml", flux)], &[]);
     let component = "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources: [pod.yaml]\npatches: [{path: p.yaml}]\n";
-    check(
-        &[("c/kustomization.yaml", component), ("c/pod.yaml", POD), ("c/p.yaml", POD)],
-        &["skipped c/kustomization.yaml", "skipped c/p.yaml"],
-    );
+    check(&[("c/kustomization.yaml", component), ("c/pod.yaml", POD), ("c/p.yaml", POD)], &["skipped c/kustomization.yaml"]);
 }
 
 #[test]
