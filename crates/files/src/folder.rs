@@ -1,6 +1,6 @@
 //! A folder on disk as a tree.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,7 +20,24 @@ pub struct FolderTree {
     files: Vec<TreeFile>,
     problems: Vec<WalkProblem>,
     digests: Mutex<BTreeMap<Arc<str>, Digest>>,
+    kept: Mutex<Kept>,
     max_file_size: u64,
+}
+
+/// Bytes kept of one small file, and of all of them.
+const KEPT_FILE: usize = 64 << 10;
+const KEPT_ALL: usize = 24 << 20;
+
+/// Small files that several sources look into before they know whose they are. Each sees the same bytes.
+#[derive(Debug, Default)]
+struct Kept {
+    size: usize,
+    files: HashMap<String, Arc<[u8]>>,
+}
+
+/// Endings of files that may be of several languages.
+fn is_shared(name: &str) -> bool {
+    [".yaml", ".yml", ".json"].iter().any(|ending| name.ends_with(ending))
 }
 
 impl FolderTree {
@@ -35,14 +52,28 @@ impl FolderTree {
         if let (true, Some(folder), Some(name)) = (top.is_file(), top.parent(), top.file_name().and_then(|name| name.to_str())) {
             let size = top.metadata().map_err(cannot)?.len();
             let files = vec![TreeFile { path: name.into(), size }];
-            return Ok(FolderTree { top: folder.to_path_buf(), files, problems: Vec::new(), digests: Mutex::default(), max_file_size });
+            return Ok(FolderTree {
+                top: folder.to_path_buf(),
+                files,
+                problems: Vec::new(),
+                digests: Mutex::default(),
+                kept: Mutex::default(),
+                max_file_size,
+            });
         }
         if !top.is_dir() {
             return Err(cannot(std::io::Error::new(std::io::ErrorKind::NotADirectory, "it is not a folder")));
         }
         let tracked = repository.map(|repository| repository.tracked_below(&top)).transpose()?.unwrap_or_default();
         let walked = walk(&top, &tracked, FILE_BUDGET)?;
-        Ok(FolderTree { top, files: walked.files, problems: walked.problems, digests: Mutex::default(), max_file_size })
+        Ok(FolderTree {
+            top,
+            files: walked.files,
+            problems: walked.problems,
+            digests: Mutex::default(),
+            kept: Mutex::default(),
+            max_file_size,
+        })
     }
 
     /// The folder, canonical.
@@ -56,6 +87,26 @@ impl FolderTree {
     /// # Errors
     /// As [`Tree::read`].
     pub fn peek(&self, path: &str) -> Result<Vec<u8>, TreeError> {
+        self.peek_within(path, self.max_file_size)
+    }
+
+    fn peek_within(&self, path: &str, budget: u64) -> Result<Vec<u8>, TreeError> {
+        let (file, size) = self.file(path)?;
+        let too_large = |size| TreeError::TooLarge { size, budget };
+        if size > budget {
+            return Err(too_large(size));
+        }
+        let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
+        // One byte more than the budget, so that a file that grows meanwhile is seen to be too large.
+        file.take(budget + 1).read_to_end(&mut bytes).map_err(|error| TreeError::Io(error.to_string()))?;
+        if bytes.len() as u64 > budget {
+            return Err(too_large(bytes.len() as u64));
+        }
+        Ok(bytes)
+    }
+
+    /// A file, opened, and its size.
+    fn file(&self, path: &str) -> Result<(std::fs::File, u64), TreeError> {
         let name = normalise(path).ok_or(TreeError::Outside)?;
         let io = |error: std::io::Error| match error.kind() {
             std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => TreeError::Missing,
@@ -70,17 +121,7 @@ impl FolderTree {
         if !metadata.is_file() {
             return Err(TreeError::Missing);
         }
-        let too_large = |size| TreeError::TooLarge { size, budget: self.max_file_size };
-        if metadata.len() > self.max_file_size {
-            return Err(too_large(metadata.len()));
-        }
-        let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0) + 1);
-        // One byte more than the budget, so that a file that grows meanwhile is seen to be too large.
-        file.take(self.max_file_size + 1).read_to_end(&mut bytes).map_err(io)?;
-        if bytes.len() as u64 > self.max_file_size {
-            return Err(too_large(bytes.len() as u64));
-        }
-        Ok(bytes)
+        Ok((file, metadata.len()))
     }
 
     /// What could not be looked at.
@@ -104,9 +145,34 @@ impl Tree for FolderTree {
 
     fn read(&self, path: &str) -> Result<Arc<[u8]>, TreeError> {
         let name = normalise(path).ok_or(TreeError::Outside)?;
-        let bytes = self.peek(&name)?;
+        let shared = is_shared(&name);
+        if shared && let Some(kept) = self.kept.lock().unwrap_or_else(PoisonError::into_inner).files.get(&name) {
+            return Ok(Arc::clone(kept));
+        }
+        let bytes: Arc<[u8]> = self.peek(&name)?.into();
+        self.digests.lock().unwrap_or_else(PoisonError::into_inner).insert(name.as_str().into(), sha256(&bytes));
+        if shared && bytes.len() <= KEPT_FILE {
+            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            if kept.size + bytes.len() <= KEPT_ALL {
+                kept.size += bytes.len();
+                kept.files.insert(name, Arc::clone(&bytes));
+            }
+        }
+        Ok(bytes)
+    }
+
+    fn read_within(&self, path: &str, budget: u64) -> Result<Arc<[u8]>, TreeError> {
+        let name = normalise(path).ok_or(TreeError::Outside)?;
+        let bytes = self.peek_within(&name, budget.max(self.max_file_size))?;
         self.digests.lock().unwrap_or_else(PoisonError::into_inner).insert(name.into(), sha256(&bytes));
         Ok(bytes.into())
+    }
+
+    fn start(&self, path: &str, bytes: usize) -> Result<Vec<u8>, TreeError> {
+        let (file, _) = self.file(path)?;
+        let mut out = Vec::new();
+        file.take(bytes as u64).read_to_end(&mut out).map_err(|error| TreeError::Io(error.to_string()))?;
+        Ok(out)
     }
 
     fn digests(&self) -> BTreeMap<Arc<str>, Digest> {
@@ -164,15 +230,38 @@ mod tests {
     }
 
     #[test]
+    fn several_readers_of_a_small_file_see_the_same_bytes() {
+        let top = tempfile::tempdir().unwrap();
+        let large = "x".repeat(KEPT_FILE + 1);
+        for (path, text) in [("a.yaml", "old"), ("a.tf", "old"), ("b.yaml", large.as_str())] {
+            write(top.path(), path, text);
+        }
+        let tree = FolderTree::open(top.path(), None, 1 << 20).unwrap();
+        for path in ["a.yaml", "a.tf", "b.yaml"] {
+            tree.read(path).unwrap();
+            write(top.path(), path, "new");
+        }
+        assert_eq!(tree.read("./a.yaml").unwrap().as_ref(), b"old");
+        assert_eq!(tree.read("a.tf").unwrap().as_ref(), b"new");
+        assert_eq!(tree.read("b.yaml").unwrap().as_ref(), b"new");
+        assert_eq!(tree.digests()["a.yaml"], sha256(b"old"));
+    }
+
+    #[test]
     fn a_file_over_the_budget_is_refused_and_what_is_read_is_recorded() {
         let top = tempfile::tempdir().unwrap();
         write(top.path(), "a.tf", "12345");
         write(top.path(), "b.tf", "1234");
         let tree = FolderTree::open(top.path(), None, 4).unwrap();
         assert_eq!(tree.read("a.tf"), Err(TreeError::TooLarge { size: 5, budget: 4 }));
+        assert_eq!(tree.start("a.tf", 2).unwrap(), b"12");
+        assert_eq!(tree.start("b.tf", 9).unwrap(), b"1234");
         assert!(tree.read("./b.tf").is_ok());
         let digests = tree.digests();
         assert_eq!(digests.keys().map(|path| &**path).collect::<Vec<_>>(), ["b.tf"]);
         assert_eq!(digests["b.tf"].to_string(), "03ac674216f3e15c761ee1a5e255f067953623c8b388b4459e13f978d7c846f4");
+        assert_eq!(tree.read_within("a.tf", 5).unwrap().as_ref(), b"12345");
+        assert_eq!(tree.read_within("b.tf", 1).unwrap().as_ref(), b"1234", "never less than the tree's own budget");
+        assert_eq!(tree.digests().len(), 2);
     }
 }

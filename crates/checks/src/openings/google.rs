@@ -36,7 +36,7 @@ fn firewall(map: &Map, egress: bool) -> Vec<Entry> {
     let peers = if egress { "destination_ranges" } else { "source_ranges" };
     let mut cidrs = addresses(map, peers, &Trail::default(), Span::NONE);
     // A rule for what goes out that names no destination is for all of them; one for what comes in that names no source is refused.
-    if egress && !set(map, peers) {
+    if egress && matches!(set(map, peers), Tri::No) {
         cidrs.push(world(&Trail::default(), Span::NONE));
     }
     let mut out = Vec::new();
@@ -85,13 +85,15 @@ fn policy_rule(map: &Map, egress: bool) -> Vec<Entry> {
             )
         };
         let mut cidrs = addresses(inner, peers, &found.trail, found.at);
-        // Where a rule narrows its peers by name, place, list or tag instead, it is not for the world.
-        if !set(inner, peers) && !others.iter().any(|other| set(inner, other)) {
-            match scope.iter().find_map(|name| part(inner, name)) {
-                Some(scope) if scope.is_unknown() => cidrs.push(Cidr::plain(vague(&scope), found.trail.clone(), found.at)),
-                Some(scope) if scope.as_str() != Some("INTERNET") => {}
-                _ => cidrs.push(world(&found.trail, found.at)),
-            }
+        // Where a rule narrows its peers by name, place, list, tag or scope instead, it is not for the world.
+        let scope = scope.iter().map(|name| match part(inner, name) {
+            Some(scope) if scope.is_unknown() => Tri::Maybe(vague(&scope)),
+            scope => Tri::known(scope.is_some_and(|scope| scope.as_str() != Some("INTERNET"))),
+        });
+        match Tri::any(std::iter::once(&peers).chain(others).map(|name| set(inner, name)).chain(scope)) {
+            Tri::Yes => {}
+            Tri::No => cidrs.push(world(&found.trail, found.at)),
+            Tri::Maybe(value) => cidrs.push(Cidr::plain(value, found.trail.clone(), found.at)),
         }
         for item in items(inner, "layer4_configs", &found.trail) {
             layer(&mut out, &item, "ip_protocol", &cidrs, &allow);
@@ -262,8 +264,12 @@ fn part(map: &Map, key: &str) -> Option<Value> {
     map.get(key).filter(|value| !value.is_null()).cloned()
 }
 
-fn set(map: &Map, key: &str) -> bool {
-    map.get(key).is_some_and(|value| !value.is_null() && value.as_list().is_none_or(|list| !list.is_empty()))
+/// Whether a list has something in it.
+fn set(map: &Map, key: &str) -> Tri {
+    match part(map, key) {
+        Some(value) if value.is_unknown() => Tri::Maybe(vague(&value)),
+        value => Tri::known(value.is_some_and(|value| value.as_list().is_none_or(|list| !list.is_empty()))),
+    }
 }
 
 /// Whether the rule is for this direction; `INGRESS` where it does not say.

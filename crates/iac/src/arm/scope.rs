@@ -8,7 +8,7 @@ use std::sync::Arc;
 use probity_value::{Data, Entry, Map, Span, StepKind, UnknownKind, Value};
 
 use super::expression::{self, Text};
-use crate::azure::eval::{Behind, Budget, carry, local, referring, step, to_text, unknown_like, unknown_set};
+use crate::azure::eval::{Behind, Budget, carry, is_computed, local, referring, step, to_text, unknown_like, unknown_set};
 use crate::azure::expr::{Expr, ExprKind};
 use crate::azure::{Evaluation, Frame, Index, Locals, Scope, index};
 
@@ -65,6 +65,16 @@ fn map_of(value: &Value, key: &str) -> Arc<Map> {
     }
 }
 
+/// A parameter whose value is a secret.
+pub(super) struct Secret {
+    pub(super) name: Arc<str>,
+    pub(super) key: Span,
+    /// `secureString` or `secureObject`.
+    pub(super) kind: &'static str,
+    /// Its declaration.
+    pub(super) value: Value,
+}
+
 /// Whether a type of a parameter is a secret's.
 pub(super) fn is_secure(parameter: &Value) -> Option<&'static str> {
     match get(parameter, "type").and_then(Value::as_str)?.to_ascii_lowercase().as_str() {
@@ -116,7 +126,7 @@ impl Template {
     }
 
     /// Parameters whose values are secrets, with their whole declarations.
-    pub(super) fn secrets(&self) -> Vec<(Arc<str>, Span, &'static str, Value)> {
+    pub(super) fn secrets(&self) -> Vec<Secret> {
         let mut out = Vec::new();
         for (name, entry) in self.parameters.iter() {
             let Some(kind) = is_secure(&entry.value) else { continue };
@@ -125,10 +135,15 @@ impl Template {
             for (key, inner) in map.iter() {
                 let mut value = self.value(&inner.value, &None);
                 let key: Arc<str> = if key.eq_ignore_ascii_case("defaultValue") { "defaultValue".into() } else { Arc::clone(key) };
-                value.sensitive |= &*key == "defaultValue";
+                if &*key == "defaultValue" {
+                    value.sensitive = true;
+                    if is_computed(&value) {
+                        shown.insert("computed", inner.key, Value::bool(true, inner.key));
+                    }
+                }
                 shown.insert(key, inner.key, value);
             }
-            out.push((Arc::clone(name), entry.key, kind, Value::map(shown, entry.value.span)));
+            out.push(Secret { name: Arc::clone(name), key: entry.key, kind, value: Value::map(shown, entry.value.span) });
         }
         out
     }

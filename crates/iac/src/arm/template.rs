@@ -7,9 +7,9 @@ use std::sync::Arc;
 use probity_core::{Diagnostic, Level, Subject, SubjectKind};
 use probity_value::{Data, Map, Span, UnknownKind, Value};
 
-use super::scope::{Given, MAX_COPIES, Shared, Template, entry, get, naming, round};
+use super::scope::{Given, MAX_COPIES, Secret, Shared, Template, entry, get, naming, round};
 use crate::azure::eval::Budget;
-use crate::azure::{Locals, canonical};
+use crate::azure::{Locals, canonical, spelled};
 
 /// Most resources of one file.
 const MAX_RESOURCES: usize = 20_000;
@@ -67,7 +67,7 @@ struct Planner<'p> {
     shared: Rc<Shared>,
     planned: Vec<Planned>,
     /// Parameters whose values are secrets.
-    secrets: Vec<(Arc<str>, Span, &'static str, Value, Vec<Span>)>,
+    secrets: Vec<(Secret, Vec<Span>)>,
     used: HashMap<Arc<str>, usize>,
     out: Outcome,
     full: bool,
@@ -106,8 +106,8 @@ impl Planner<'_> {
     }
 
     fn template(&mut self, template: &Value, scope: &Rc<Template>, via: &[Span], depth: usize) {
-        for (name, key, kind, value) in scope.secrets() {
-            self.secrets.push((name, key, kind, value, via.to_vec()));
+        for secret in scope.secrets() {
+            self.secrets.push((secret, via.to_vec()));
         }
         if let Some(resources) = get(template, "resources") {
             self.resources(resources, &Place { scope, locals: &None, around: None, via, depth });
@@ -270,7 +270,7 @@ impl Planner<'_> {
             planned.scope.forget();
         }
         let root = Arc::clone(self.path);
-        for (name, key, kind, value, via) in std::mem::take(&mut self.secrets) {
+        for (Secret { name, key, kind, value }, via) in std::mem::take(&mut self.secrets) {
             let id = self.id("parameters", &name);
             self.out.subjects.push(Subject {
                 kind: SubjectKind::Arm,
@@ -395,6 +395,7 @@ fn resource_value(planned: &Planned, shared: &Shared) -> Value {
                 shown.remove("mainTemplate");
                 scope.value(&Value::map(shown, entry.value.span), locals)
             }
+            Some("properties") => spelled(shared.budget.bounded(scope.value(&entry.value, locals))),
             _ => scope.value(&entry.value, locals),
         };
         out.insert(known.map_or_else(|| Arc::clone(key), Arc::from), entry.key, value);

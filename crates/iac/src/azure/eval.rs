@@ -35,6 +35,16 @@ pub(crate) trait Scope {
         None
     }
 
+    /// Whether a name is that of a set of functions and variables.
+    fn is_namespace(&self, _name: &str) -> bool {
+        false
+    }
+
+    /// An attribute of a resource that can be told here; `base` is what the name of a resource gave, or an attribute of that.
+    fn attribute(&self, _cx: &Evaluation<'_>, _base: &Value, _name: &str, _span: Span) -> Option<Value> {
+        None
+    }
+
     /// The expression that gives a name its value, to tell two unknown texts that are made alike.
     fn behind(&self, name: &str, kind: Behind) -> Option<Arc<Expr>>;
 }
@@ -140,7 +150,7 @@ fn weigh(value: &Value, depth: usize, left: &mut usize) -> bool {
 
 /// An unknown that is sure to be set.
 pub(crate) fn unknown_set(kind: UnknownKind, reason: impl Into<Arc<str>>, prefix: &str, span: Span) -> Value {
-    let unknown = Unknown { kind, reason: reason.into(), set: true, prefix: prefix.into(), decoded: None };
+    let unknown = Unknown { kind, reason: reason.into(), set: true, prefix: prefix.into(), suffix: "".into(), decoded: None };
     Value::new(Data::Unknown(Arc::new(unknown)), span)
 }
 
@@ -189,6 +199,11 @@ pub(crate) fn referring(mut value: Value, subject: Arc<str>, attribute: &str) ->
     value
 }
 
+/// Whether a value is made anew when it runs.
+pub(crate) fn is_computed(value: &Value) -> bool {
+    value.as_unknown().is_some_and(|unknown| unknown.kind == UnknownKind::Function)
+}
+
 /// A scalar as the text it becomes inside other text.
 pub(crate) fn to_text(value: &Value) -> Option<Arc<str>> {
     Some(match &value.data {
@@ -233,6 +248,12 @@ impl Evaluation<'_> {
             ExprKind::Method { base, name, args } => self.method(base, name, args, span, locals),
             ExprKind::Member { base, name, safe } => {
                 let base = self.eval(base, locals);
+                if base.is_unknown()
+                    && !base.references().is_empty()
+                    && let Some(value) = self.scope.attribute(self, &base, name, span)
+                {
+                    return value;
+                }
                 member(&base, name, *safe, span)
             }
             ExprKind::Index { base, index, safe } => {
@@ -462,7 +483,9 @@ impl Evaluation<'_> {
         // `sys.concat(...)`, and functions of an import.
         if let ExprKind::Name(namespace) = &base.kind
             && local(locals, namespace).is_none()
-            && (matches!(&**namespace, "sys" | "az") || self.scope.name(self, namespace, span).is_none())
+            && (matches!(&**namespace, "sys" | "az")
+                || self.scope.is_namespace(namespace)
+                || self.scope.name(self, namespace, span).is_none())
         {
             return self.call(&format!("{namespace}.{name}"), args, span, locals);
         }
@@ -534,7 +557,14 @@ impl Evaluation<'_> {
 
 /// An unknown for the same reason as another.
 pub(crate) fn unknown_like(unknown: &Unknown, source: &Value, span: Span) -> Value {
-    let unknown = Unknown { kind: unknown.kind, reason: Arc::clone(&unknown.reason), set: unknown.set, prefix: "".into(), decoded: None };
+    let unknown = Unknown {
+        kind: unknown.kind,
+        reason: Arc::clone(&unknown.reason),
+        set: unknown.set,
+        prefix: "".into(),
+        suffix: "".into(),
+        decoded: None,
+    };
     carry(Value::new(Data::Unknown(Arc::new(unknown)), span), [source])
 }
 
@@ -561,7 +591,14 @@ pub(crate) fn member(base: &Value, name: &str, safe: bool, span: Span) -> Value 
                 value.sensitive = base.sensitive;
                 return value;
             }
-            let unknown = Unknown { kind: unknown.kind, reason: Arc::clone(&unknown.reason), set, prefix: "".into(), decoded: None };
+            let unknown = Unknown {
+                kind: unknown.kind,
+                reason: Arc::clone(&unknown.reason),
+                set,
+                prefix: "".into(),
+                suffix: "".into(),
+                decoded: None,
+            };
             carry(Value::new(Data::Unknown(Arc::new(unknown)), span), [base])
         }
         _ => Value::unknown(UnknownKind::Invalid, format!("`{name}` is asked of what is no object"), span),
@@ -581,7 +618,14 @@ pub(crate) fn item(base: &Value, index: &Value, safe: bool, span: Span) -> Value
                 None => Value::unknown(UnknownKind::Invalid, "there is no such item", span),
             }
         }
-        (Data::Unknown(unknown), Data::Number(_)) => {
+        (Data::Unknown(unknown), Data::Number(number)) => {
+            // One of the resources a loop makes.
+            if unknown.kind == UnknownKind::Reference
+                && let [only] = base.references()
+                && only.attribute.is_empty()
+            {
+                return Value::reference(format!("{}[{number}]", only.subject), "", span);
+            }
             let mut value = unknown_like(unknown, base, span);
             if let Data::Unknown(unknown) = &mut value.data {
                 let unknown = Arc::make_mut(unknown);

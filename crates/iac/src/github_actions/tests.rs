@@ -30,9 +30,9 @@ fn workflows_jobs_and_steps() {
         ],
     );
     // Elsewhere the text decides; JSON-like and quoted keys too.
-    subjects("x/y.yaml", "on: push\njobs:\n  a:\n    runs-on: x\n", &["github.workflow y.yaml 1-4", "github.job jobs.a 4-4"]);
-    subjects("x/y.yaml", "'on': push\njobs:\n  a:\n    runs-on: x\n", &["github.workflow y.yaml 1-4", "github.job jobs.a 4-4"]);
-    subjects("x/y.yaml", "a: 1\njobs:\n  a:\n    runs-on: x\n", &[]);
+    subjects("workflows/y.yaml", "on: push\njobs:\n  a:\n    runs-on: x\n", &["github.workflow y.yaml 1-4", "github.job jobs.a 4-4"]);
+    subjects("y.yaml", "'on': push\njobs:\n  a:\n    runs-on: x\n", &["github.workflow y.yaml 1-4", "github.job jobs.a 4-4"]);
+    subjects("y.yaml", "a: 1\njobs:\n  a:\n    runs-on: x\n", &[]);
     subjects(
         "action.yml",
         "name: A\nruns:\n  using: composite\n  steps:\n    - run: echo\n      shell: bash\n",
@@ -110,6 +110,13 @@ fn scripts_and_what_is_put_into_them() {
     step("run: echo ${{ inputs.x }}", "injections.0.kind", "\"input\"");
     step("{uses: actions/github-script@v7, with: {script: 'a(\"${{ github.event.comment.body }}\")'}}", "injections.0.kind", "\"event\"");
     step("{uses: x/y@v7, with: {script: '${{ github.event.comment.body }}'}}", "injections", "[]");
+}
+
+#[test]
+fn inputs_that_are_no_text_inject_nothing() {
+    let text = "on:\n  workflow_dispatch: {inputs: {a: {type: boolean}, b: {type: number}, c: {}}}\n  workflow_call: {inputs: {b: {type: string}}}\njobs:\n  j:\n    runs-on: x\n    steps: [{run: 'x ${{ inputs.a }} ${{ inputs.b }} ${{ inputs.c }}'}]\n";
+    check(text, "jobs.j.steps[0]", "injections.0.context", "\"inputs.b\"");
+    check(text, "jobs.j.steps[0]", "injections.1.context", "\"inputs.c\"");
 }
 
 #[test]

@@ -8,14 +8,17 @@ use super::step::{self, Around, action, evaluated, is_windows, pair};
 use super::{KIND, Named, named};
 use crate::ci::collect::{File, Outcome};
 use crate::ci::image::image;
-use crate::ci::{Fields, Ids, items, key, scalar};
+use crate::ci::{Fields, Ids, items, key, pairs, scalar};
 
 /// Jobs read of one workflow, and steps read of one job: what GitHub itself takes is far below.
 const MAX_JOBS: usize = 2000;
 const MAX_STEPS: usize = 5000;
 
+/// Jobs that deploy of which it is asked who waits for them.
+const MAX_DEPLOYS: usize = 50;
+
 /// Words in the names of jobs that bring something out.
-const DEPLOYS: &[&str] = &["deploy", "release", "publish", "promote", "push", "rollout"];
+const DEPLOYS: &[&str] = &["deploy", "release", "publish", "promote", "rollout"];
 
 /// Reads one file.
 pub(super) fn read(file: &File) -> Outcome {
@@ -28,16 +31,26 @@ pub(super) fn read(file: &File) -> Outcome {
         match named {
             _ if value.is_null() => continue,
             Named::Dependabot => dependabot(file, value, document.span, &mut outcome),
+            // Wherever they lie, these two are not taken for anything else.
+            _ if !workflow && is_action(value) => read_action(file, value, document.span, &mut outcome),
+            _ if !workflow && is_dependabot(value) => dependabot(file, value, document.span, &mut outcome),
             // The name settles it for a workflow; its text for all else.
             Named::Workflow => read_workflow(file, value, document.span, &mut outcome),
             _ if workflow => read_workflow(file, value, document.span, &mut outcome),
-            _ if value.get("runs").is_some_and(|runs| runs.get("using").is_some()) => read_action(file, value, document.span, &mut outcome),
             _ => continue,
         }
         any = true;
     }
     outcome.not_ours = !any && !matches!(named, Named::Workflow | Named::Dependabot);
     outcome
+}
+
+fn is_action(value: &Value) -> bool {
+    value.get("runs").is_some_and(|runs| runs.get("using").is_some())
+}
+
+fn is_dependabot(value: &Value) -> bool {
+    value.get("version").and_then(Value::as_int) == Some(2) && value.get("updates").and_then(Value::as_list).is_some()
 }
 
 fn file_name(file: &File) -> &str {
@@ -84,7 +97,7 @@ fn token(job: Option<&Value>, workflow: Option<&Value>, head: Span) -> Value {
     let span = written.map_or(head, |value| value.span);
     fields.text("given", Some(given), span);
     let Some(written) = written else {
-        let unknown = || Value::unknown(UnknownKind::Variable, "the settings of the repository decide what the token may do", span);
+        let unknown = || Value::unknown(UnknownKind::Function, "the settings of the repository decide what the token may do", span);
         fields.put("all", unknown());
         fields.put("writes", unknown());
         return fields.at(span);
@@ -110,6 +123,23 @@ fn token(job: Option<&Value>, workflow: Option<&Value>, head: Span) -> Value {
     fields.put("writes", Value::list(writes, span));
     fields.put("scopes", Value::map(scopes, span));
     fields.at(span)
+}
+
+/// The inputs of a workflow that cannot be any text, by all who declare them.
+fn plain_inputs(workflow: &Value) -> BTreeSet<String> {
+    let mut plain = BTreeSet::new();
+    let mut any = BTreeSet::new();
+    let on = workflow.get("on").or_else(|| workflow.get("true"));
+    for event in ["workflow_dispatch", "workflow_call"] {
+        let inputs = on.and_then(|on| on.get(event)?.get("inputs")).and_then(Value::as_map);
+        for (name, entry) in inputs.into_iter().flat_map(Map::iter) {
+            let kind = entry.value.get("type").and_then(Value::as_str).unwrap_or("string");
+            let list = if matches!(kind, "boolean" | "number" | "choice") { &mut plain } else { &mut any };
+            list.insert(name.to_lowercase());
+        }
+    }
+    plain.retain(|name| !any.contains(name));
+    plain
 }
 
 /// The images a job runs in.
@@ -145,6 +175,7 @@ fn read_workflow(file: &File, value: &Value, span: Span, outcome: &mut Outcome) 
     let triggers = on.as_map().into_iter().flat_map(Map::iter).map(|(name, entry)| Value::string(name.as_ref(), entry.key)).collect();
     whole.put("triggers", Value::list(triggers, on.span));
     whole.put("on", on);
+    whole.put("pairs", pairs(value.get("env"), span));
     let facts = Value::map(whole.0.clone(), span);
     let mut jobs: Vec<Job> = Vec::new();
     let entries = written.get("jobs").and_then(Value::as_map);
@@ -212,6 +243,7 @@ fn read_job(file: &File, id: &str, head: Span, job: &Value, workflow: &Value, ou
         environments: [workflow.get("env"), job.get("env")].into_iter().flatten().cloned().collect(),
         shells: [defaults(workflow), defaults(job)].into_iter().flatten().collect(),
         windows: is_windows(job.get("runs-on")),
+        plain_inputs: plain_inputs(workflow),
     };
     // A `run` of a job is refused by GitHub; what it says is told all the same.
     let mut fields = step::fields(job, &Around { environments: vec![], ..around.clone() }, &file.text);
@@ -253,7 +285,7 @@ fn read_job(file: &File, id: &str, head: Span, job: &Value, workflow: &Value, ou
 fn unguarded(jobs: &[Job]) -> Vec<Vec<String>> {
     let needs: BTreeMap<&str, &BTreeSet<String>> = jobs.iter().map(|job| (job.id.as_str(), &job.needs)).collect();
     let mut out = vec![Vec::new(); jobs.len()];
-    for deploys in jobs.iter().filter(|job| job.deploys) {
+    for deploys in jobs.iter().filter(|job| job.deploys).take(MAX_DEPLOYS) {
         let mut seen: BTreeSet<&str> = BTreeSet::new();
         let mut waiting = vec![deploys.id.as_str()];
         while let Some(id) = waiting.pop() {
@@ -262,7 +294,7 @@ fn unguarded(jobs: &[Job]) -> Vec<Vec<String>> {
             }
         }
         for (job, list) in jobs.iter().zip(&mut out) {
-            if !seen.contains(job.id.as_str()) && list.len() < 20 {
+            if !seen.contains(job.id.as_str()) {
                 list.push(deploys.id.clone());
             }
         }

@@ -17,7 +17,7 @@ mod policy_document;
 mod root;
 pub(crate) mod syntax;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod types;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

@@ -16,7 +16,7 @@ mod hash;
 mod hcl_text;
 mod network;
 mod numeric;
-mod pattern;
+pub(crate) mod pattern;
 mod set;
 mod string;
 mod support;
@@ -128,6 +128,9 @@ impl Function {
         self
     }
 }
+
+/// Under this key the known part of a map holds the unknown that may have any other key. No key of a program is taken for it.
+pub(crate) const REST: &str = "$rest";
 
 /// Any number of arguments.
 const ANY: usize = usize::MAX;
