@@ -331,7 +331,14 @@ fn merge(call: &Call<'_>) -> Result<Value, Stop> {
 
 /// Something in an unknown.
 fn part_of(unknown: &Unknown, span: Span) -> Value {
-    let data = Unknown { kind: unknown.kind, reason: Arc::clone(&unknown.reason), set: false, prefix: "".into(), decoded: None };
+    let data = Unknown {
+        kind: unknown.kind,
+        reason: Arc::clone(&unknown.reason),
+        set: false,
+        prefix: "".into(),
+        suffix: "".into(),
+        decoded: None,
+    };
     Value::new(Data::Unknown(Arc::new(data)), span)
 }
 
