@@ -73,4 +73,3 @@ pub(crate) fn resource_id(cx: &Evaluation<'_>, index: &Index, name: &str, args: 
     };
     Some(carry(value, values.iter().skip(at + 1)))
 }
-
