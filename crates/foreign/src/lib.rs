@@ -7,8 +7,10 @@
 #![warn(clippy::indexing_slicing, clippy::string_slice)]
 
 pub mod checkov;
+pub mod feature;
 mod load;
 mod pattern;
+pub mod tfsec;
 mod tri;
 
 pub use load::{Kind, Loaded, kind, load_folder};

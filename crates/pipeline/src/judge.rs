@@ -394,6 +394,12 @@ pub fn judge(input: &JudgeInput<'_>, texts: &SourceMap) -> Result<Judged, JudgeE
     }
 
     taken_over.iter().for_each(|one| one.apply_to_reading(&mut config));
+    // tfsec reads its custom checks from there by itself.
+    let tfsec: Arc<str> = ".tfsec".into();
+    let has_checks = judging.below(&tfsec).iter().any(|file| file.path.contains("_tfchecks."));
+    if input.config.is_none() && has_checks && !config.policies.folders.contains(&tfsec) {
+        config.policies.folders.push(tfsec);
+    }
     let compiled = input.compile.compile(&config.policies.folders, judging, texts);
     if !compiled.diagnostics.is_empty() {
         return Err(JudgeError::Configuration(compiled.diagnostics));

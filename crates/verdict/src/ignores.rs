@@ -357,7 +357,6 @@ mod tests {
     use super::*;
     use crate::fixtures::{finding, now, rule};
     use probity_core::{Severity, Status};
-    use probity_value::FileId;
 
     fn file(path: &str, text: &str, sources: &SourceMap) -> JudgeFile {
         JudgeFile { path: path.into(), text: text.into(), file: sources.add(path, text), signature: None }
