@@ -190,7 +190,7 @@ impl CheckovProgram {
             }
         }
         for (place, rule) in program.rules.iter().enumerate() {
-            let mut add = |list: &mut Vec<usize>| {
+            let add = |list: &mut Vec<usize>| {
                 if list.last() != Some(&place) {
                     list.push(place);
                 }
