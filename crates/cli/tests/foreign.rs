@@ -91,10 +91,7 @@ fn settings_of_checkov() {
     // Given from outside.
     repo.remove(".checkov.yaml");
     let outside = repo.write_beside(".checkov.yml", "framework: [terraform]\n");
-    let ran = repo
-        .gate(&["--evidence", "none", "--format", "json", "--config", &outside])
-        .code(1)
-        .says("files of `kubernetes` are not looked at");
+    let ran = repo.gate(&["--evidence", "none", "--format", "json", "--config", &outside]).code(1).prints("`kubernetes`");
     common::Report(ran.json()).results(&["demo-bucket aws_s3_bucket.c"]);
 }
 

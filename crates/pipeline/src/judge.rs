@@ -276,6 +276,24 @@ fn kept(tree: &dyn Tree, config: &Config) -> Kept {
     out
 }
 
+/// The sources that read, and what is to be said of those that a taken-over configuration leaves out. An organisation floor leaves out
+/// no language.
+fn sources<'a>(
+    input: &JudgeInput<'a>,
+    taken_over: &[Settings],
+    files: &[JudgeFile],
+    floor: bool,
+) -> (Vec<&'a dyn Source>, Option<Diagnostic>) {
+    let by = |source: &&'a dyn Source| taken_over.iter().zip(files).find(|(one, _)| !floor && one.leaves_out(source.id()));
+    let (left_out, kept): (Vec<&dyn Source>, Vec<&dyn Source>) = input.sources.iter().copied().partition(|source| by(source).is_some());
+    let said = left_out.first().and_then(by).map(|(_, file)| {
+        let names = left_out.iter().map(|source| format!("`{}`", source.id())).collect::<Vec<_>>().join(", ");
+        let message = format!("`framework` or `skip-framework` leaves out the files of {names}");
+        Diagnostic::new(Level::Warning, "settings", Arc::clone(&file.path), Span::NONE, message)
+    });
+    (kept, said)
+}
+
 /// One revision, collected and evaluated.
 struct Revision {
     collection: Collection,
@@ -410,7 +428,7 @@ pub fn judge(input: &JudgeInput<'_>, texts: &SourceMap) -> Result<Judged, JudgeE
         return Err(JudgeError::NoRules);
     }
     all.extend(own::rules());
-    taken_over.iter().for_each(|one| one.apply_to_rules(&mut config, &all));
+    taken_over.iter().for_each(|one| one.apply_to_rules(&mut config, &all, floor.is_some()));
     let mut own_findings = Vec::new();
     if let Some(floor) = &floor {
         let (merged, attempts) = floor::merge(floor, &config, &all);
@@ -419,18 +437,11 @@ pub fn judge(input: &JudgeInput<'_>, texts: &SourceMap) -> Result<Judged, JudgeE
     }
     let mut diagnostics = config.unknown_rules(&all, &config_path);
     diagnostics.extend(taken_over.iter().flat_map(|one| one.diagnostics.iter().cloned()));
-    let mut sources = Vec::new();
-    for source in input.sources {
-        let by = taken_over.iter().zip(&setting_files).find(|(one, _)| one.leaves_out(source.id()));
-        match by {
-            Some((_, file)) if floor.is_none() => {
-                let message = format!("files of `{}` are not looked at: `framework` or `skip-framework` leaves them out", source.id());
-                diagnostics.push(Diagnostic::new(Level::Warning, "settings", Arc::clone(&file.path), Span::NONE, message));
-            }
-            // The organisation floor leaves out no language.
-            _ => sources.push(*source),
-        }
+    if floor.is_some() {
+        diagnostics.extend(taken_over.iter().zip(&setting_files).filter_map(|(one, file)| one.under_floor(&file.path)));
     }
+    let (sources, left_out) = sources(input, &taken_over, &setting_files, floor.is_some());
+    diagnostics.extend(left_out);
 
     for id in input.only {
         if !all.iter().any(|rule| ids::answers_pattern(rule, id)) {

@@ -11,7 +11,7 @@ use regex::Regex;
 use crate::base::JudgeFile;
 use crate::config::Config;
 use crate::config::reader::shown;
-use crate::ids;
+use crate::{ids, own};
 
 /// Names of Checkov's configuration at the top of the judged folder, in the order in which they are looked for.
 pub const CHECKOV: &[&str] = &[".checkov.yaml", ".checkov.yml"];
@@ -260,9 +260,10 @@ impl Settings {
         config.gate.skip_paths.extend(self.skip_paths.iter().cloned());
     }
 
-    /// Takes over which rules judge, and how bad they are.
-    pub fn apply_to_rules(&self, config: &mut Config, rules: &[Arc<RuleMeta>]) {
-        for rule in rules {
+    /// Takes over which rules judge, and how bad they are. Under an organisation floor, a list of the only ones to judge has no effect:
+    /// the floor's stay on.
+    pub fn apply_to_rules(&self, config: &mut Config, rules: &[Arc<RuleMeta>], floor: bool) {
+        for rule in rules.iter().filter(|rule| !own::is_own(rule)) {
             let is = |one: &Named, at_least: bool| match one {
                 Named::Id(id) => ids::answers_pattern(rule, id),
                 Named::Severity(severity) if at_least => rule.severity >= *severity,
@@ -271,7 +272,7 @@ impl Settings {
             // An id that is named goes before a severity.
             let by_id = |list: &[Named]| list.iter().any(|one| matches!(one, Named::Id(_)) && is(one, true));
             let left_out = by_id(&self.without) || !by_id(&self.only) && self.without.iter().any(|one| is(one, false));
-            let not_asked = !self.only.is_empty() && !self.only.iter().any(|one| is(one, true));
+            let not_asked = !floor && !self.only.is_empty() && !self.only.iter().any(|one| is(one, true));
             if left_out || not_asked {
                 config.policies.disable.insert(Arc::clone(&rule.id));
             }
@@ -283,13 +284,26 @@ impl Settings {
         }
     }
 
+    /// What has no effect under an organisation floor.
+    #[must_use]
+    pub fn under_floor(&self, file: &Arc<str>) -> Option<Diagnostic> {
+        let lists = [
+            ("check", !self.only.is_empty()),
+            ("framework", !self.frameworks.is_empty()),
+            ("skip-framework", !self.without_frameworks.is_empty()),
+        ];
+        let named: Vec<String> = lists.into_iter().filter(|(_, there)| *there).map(|(key, _)| format!("`{key}`")).collect();
+        let message = format!("{} has no effect: the organisation floor leaves nothing out", named.join(", "));
+        (!named.is_empty()).then(|| Diagnostic::new(Level::Warning, CODE, Arc::clone(file), Span::NONE, message))
+    }
+
     /// Whether it leaves a source out: `framework` and `skip-framework`.
     #[must_use]
     pub fn leaves_out(&self, source: &str) -> bool {
         let names: &[&str] = match source {
             "terraform" => &["terraform", "terraform_plan", "terraform_json"],
             "plan" | "terraform-plan" => &["terraform_plan"],
-            "chart" | "helm" => &["helm"],
+            "chart" | "helm" | "helm-chart" => &["helm"],
             "github-actions" => &["github_actions"],
             "gitlab-ci" => &["gitlab_ci"],
             "azure-pipelines" => &["azure_pipelines"],
@@ -333,7 +347,7 @@ mod tests {
         Arc::make_mut(&mut rules[0]).aliases = vec!["CKV_AWS_1".into()];
         Arc::make_mut(&mut rules[1]).aliases = vec!["CKV_AWS_2".into()];
         let mut config = Config::default();
-        settings.apply_to_rules(&mut config, &rules);
+        settings.apply_to_rules(&mut config, &rules, false);
         config.policies.disable.iter().map(|id| &**id).collect::<Vec<_>>().join(" ")
     }
 
@@ -386,6 +400,20 @@ mod tests {
         assert_eq!(said("skip-path: ['(']"), "`(` under `skip-path` is no regular expression");
         assert_eq!(said("[1]"), "the file holds no map");
         assert!(!said("a: [").is_empty());
+    }
+
+    #[test]
+    fn under_a_floor() {
+        let settings = checkov("check: [CKV_AWS_1]\nframework: terraform\nskip-check: [CKV_AWS_2]");
+        let rules = vec![rule("aws-a", Severity::Low)];
+        let mut config = Config::default();
+        settings.apply_to_rules(&mut config, &rules, true);
+        assert!(config.policies.disable.is_empty());
+        assert!(settings.under_floor(&"f".into()).unwrap().message.starts_with("`check`, `framework` has no effect"));
+        assert!(checkov("skip-check: [CKV_AWS_2]").under_floor(&"f".into()).is_none());
+        let own = own::rules();
+        checkov("skip-check: ['*']").apply_to_rules(&mut config, &own, false);
+        assert!(config.policies.disable.is_empty());
     }
 
     #[test]
