@@ -14,7 +14,50 @@ use serde_json::Value;
 use crate::shell;
 
 /// The frameworks that are judged so far.
-const FRAMEWORKS: &[&str] = &["terraform", "kubernetes", "dockerfile", "cloudformation", "serverless"];
+const FRAMEWORKS: &[&str] = &[
+    "argo_workflows",
+    "arm",
+    "azure_pipelines",
+    "bicep",
+    "bitbucket_pipelines",
+    "circleci_pipelines",
+    "cloudformation",
+    "dockerfile",
+    "github_actions",
+    "gitlab_ci",
+    "kubernetes",
+    "openapi",
+    "serverless",
+    "terraform",
+    "terraform_plan",
+];
+
+/// Frameworks whose addresses are paths into a text that only Checkov walks so: file and line say which subject is meant, the one that
+/// begins there or, where a part of it is named, the last that begins before. OpenAPI files have one row for each check.
+const BY_LINE: &[(&str, &str, &str)] = &[
+    ("azure_pipelines", "azure-pipelines", "azure."),
+    ("bitbucket_pipelines", "bitbucket-pipelines", "bitbucket."),
+    ("circleci_pipelines", "circleci", "circleci."),
+    ("github_actions", "github-actions", "github."),
+    ("gitlab_ci", "gitlab-ci", "gitlab."),
+    ("openapi", "openapi", "openapi."),
+];
+
+fn is_by_line(framework: &str) -> bool {
+    framework == "argo_workflows" || BY_LINE.iter().any(|(name, ..)| *name == framework)
+}
+
+/// What we said of the subject at a line, and under which keys, where lines say which is meant.
+fn said_at(of: &BTreeMap<Key, Said>, row: &Row) -> Option<(Said, Vec<Key>)> {
+    let start = (row.file.clone(), "*".to_owned(), 0);
+    if row.framework == "openapi" {
+        let all: Vec<_> = of.range(start..).take_while(|((file, ..), _)| *file == row.file).collect();
+        let worst = all.iter().map(|(_, said)| **said).max()?;
+        return Some((worst, all.into_iter().map(|(key, _)| key.clone()).collect()));
+    }
+    let end = (row.file.clone(), "*".to_owned(), row.line);
+    of.range(start..=end).next_back().map(|(key, said)| (*said, vec![key.clone()]))
+}
 
 /// Agreement that must hold over all implemented ids, in percent.
 const BAR: f64 = 98.0;
@@ -35,11 +78,11 @@ struct Row {
 }
 
 /// One excused row of `expected-failures.toml`.
-struct Excuse {
+pub(crate) struct Excuse {
     /// `framework check file resource`, with `*`.
-    pattern: String,
-    reason: String,
-    used: std::cell::Cell<bool>,
+    pub(crate) pattern: String,
+    pub(crate) reason: String,
+    pub(crate) used: std::cell::Cell<bool>,
 }
 
 /// What we said of one subject under one id.
@@ -99,8 +142,8 @@ impl Judge<'_> {
 }
 
 /// Reads `[[excused]]` tables with `pattern` and `reason`.
-fn excuses(judge: Judge<'_>) -> Result<Vec<Excuse>> {
-    let path = judge.folder().join("expected-failures.toml");
+pub(crate) fn excuses(folder: &Path, file: &str) -> Result<Vec<Excuse>> {
+    let path = folder.join(file);
     let Ok(content) = std::fs::read_to_string(&path) else { return Ok(Vec::new()) };
     let mut out: Vec<Excuse> = Vec::new();
     for (number, line) in content.lines().enumerate() {
@@ -129,7 +172,7 @@ fn excuses(judge: Judge<'_>) -> Result<Vec<Excuse>> {
 }
 
 /// `*` matches any run of characters.
-fn like(pattern: &str, text: &str) -> bool {
+pub(crate) fn like(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
     let Some(mut rest) = text.strip_prefix(first) else { return false };
@@ -182,8 +225,29 @@ fn address(framework: &str, subject: &Value, fixture: &str) -> Vec<String> {
         }
         // A resource of a service is addressed as one of a template.
         "cloudformation" | "serverless" if text(&subject["kind"]) == "cloudformation" => vec![format!("{}.{id}", text(&subject["type"]))],
+        "arm" | "bicep" => {
+            // Nested resources may be known by the last parts of their types alone, and names may be expressions.
+            let id = id.split_once(['#', '[']).map_or(id.as_str(), |(id, _)| id);
+            let name = if framework == "arm" { id.rsplit('/').next() } else { id.rsplit(['.', ':']).next() }.unwrap_or(id);
+            let kind = text(&subject["type"]).to_lowercase();
+            let ends = kind.match_indices('/').map(|(at, _)| &kind[at + 1..]);
+            std::iter::once(kind.as_str()).chain(ends).flat_map(|kind| [format!("{kind}.{name}"), format!("{kind}.*")]).collect()
+        }
+        _ if is_by_line(framework) => vec!["*".to_owned()],
         _ => vec![id],
     }
+}
+
+/// A row's address in the form of [`address`]: types of Azure in lower case, `*` for a name that is an expression.
+fn written(row: &Row) -> String {
+    if !matches!(row.framework.as_str(), "arm" | "bicep") {
+        return row.resource.clone();
+    }
+    let provider = row.resource.find('/').filter(|_| row.resource.starts_with("Microsoft.")).unwrap_or(0);
+    let dot = row.resource[provider..].find('.').map_or(row.resource.len(), |at| provider + at);
+    let (kind, name) = row.resource.split_at(dot);
+    let name = if name.contains(['[', '(']) { ".*" } else { name };
+    format!("{}{name}", kind.to_lowercase())
 }
 
 /// Scans one fixture and returns all results as JSON.
@@ -247,21 +311,26 @@ fn implemented(program: &Path, judge: Judge<'_>) -> Result<BTreeMap<String, BTre
     for rule in listed["rules"].as_array().into_iter().flatten() {
         for alias in judge.ids(rule, "id") {
             for target in rule["applies_to"].as_array().into_iter().flatten().map(text) {
-                let frameworks: &[&str] = if target.starts_with("Microsoft.") {
-                    &["arm", "bicep"]
+                let by_line = BY_LINE.iter().find(|(.., prefix)| target.starts_with(prefix));
+                let frameworks: &[&str] = if let Some((name, ..)) = by_line {
+                    &[name]
+                } else if alias.starts_with("CKV_ARGO_") {
+                    &["argo_workflows"]
                 } else if target == "workloads" {
-                    &["kubernetes", "terraform"]
+                    &["kubernetes", "terraform", "terraform_plan"]
                 } else if target.contains("::") {
                     // What stands under `resources` of a service is CloudFormation.
                     &["cloudformation", "serverless"]
                 } else if target.starts_with("serverless.") {
                     &["serverless"]
+                } else if target.starts_with("Microsoft.") || target == "secureString" {
+                    &["arm", "bicep"]
                 } else if target.chars().all(|letter| letter.is_ascii_uppercase()) || target == "Dockerfile" {
                     &["dockerfile"]
                 } else if target.starts_with(|letter: char| letter.is_ascii_uppercase()) {
                     &["kubernetes"]
                 } else {
-                    &["terraform"]
+                    &["terraform", "terraform_plan"]
                 };
                 for framework in frameworks {
                     out.entry((*framework).to_owned()).or_default().insert(alias.clone());
@@ -321,7 +390,7 @@ fn compare(folder: &Path, framework: Option<&str>, check: Option<&str>, verbose:
     let program = shell::build(false)?;
     let known = implemented(&program, judge)?;
     let rows = rows(folder, framework, check)?;
-    let excuses = excuses(judge)?;
+    let excuses = excuses(&judge.folder(), "expected-failures.toml")?;
     let sources: Vec<&str> = rows
         .iter()
         .filter(|row| known.get(&row.framework).is_some_and(|ids| ids.contains(&row.check)))
@@ -356,17 +425,25 @@ fn compare(folder: &Path, framework: Option<&str>, check: Option<&str>, verbose:
             source.rsplit_once('/').map_or("", |(parent, _)| parent).to_owned()
         };
         for result in report["results"].as_array().into_iter().flatten() {
+            let plan = |file: &str| file.ends_with(".json") && !file.ends_with(".tf.json");
             let framework = match result["subject"]["kind"].as_str() {
+                Some("terraform") if result["subject"]["at"]["file"].as_str().is_some_and(plan) => "terraform_plan",
                 Some("terraform") => "terraform",
                 Some("kubernetes") => "kubernetes",
                 Some("dockerfile") => "dockerfile",
                 Some("cloudformation")
-                    if text(&result["subject"]["root"]).rsplit('/').next().is_some_and(|name| name.starts_with("serverless.")) =>
+                    if text(&result["subject"]["at"]["file"]).rsplit('/').next().is_some_and(|name| name.starts_with("serverless.")) =>
                 {
                     "serverless"
                 }
                 Some("cloudformation") => "cloudformation",
                 Some("serverless") => "serverless",
+                Some("arm") => "arm",
+                Some("bicep") => "bicep",
+                Some(kind) => match BY_LINE.iter().find(|(_, word, _)| *word == kind) {
+                    Some((name, ..)) => name,
+                    None => continue,
+                },
                 _ => continue,
             };
             let status = match (result["status"].as_str(), result["exception"].is_null()) {
@@ -383,9 +460,12 @@ fn compare(folder: &Path, framework: Option<&str>, check: Option<&str>, verbose:
             let mut subject = result["subject"].clone();
             subject["file"] = Value::String(file.clone());
             for alias in judge.ids(result, "rule") {
+                let framework = if alias.starts_with("CKV_ARGO_") { "argo_workflows" } else { framework };
                 let of = said.entry((source, framework, alias)).or_default();
+                // Checkov counts the lines of a plan from the one before the values of the resource.
+                let line = place["line"].as_u64().unwrap_or(0).saturating_sub(u64::from(framework == "terraform_plan"));
                 for written in address(framework, &subject, &fixture) {
-                    let entry = of.entry((file.clone(), written, place["line"].as_u64().unwrap_or(0))).or_insert(status);
+                    let entry = of.entry((file.clone(), written, line)).or_insert(status);
                     *entry = (*entry).max(status);
                 }
             }
@@ -403,7 +483,7 @@ fn compare(folder: &Path, framework: Option<&str>, check: Option<&str>, verbose:
         let tally = tallies.entry(&row.framework).or_default();
         tally.ids.insert(row.check.clone());
         let of = said.get(&(row.source.as_str(), row.framework.as_str(), row.check.clone()));
-        let key = (row.file.clone(), row.resource.clone(), row.line);
+        let key = (row.file.clone(), written(row), row.line);
         // A Dockerfile's file-level row may be one we report on an instruction, and the other way round, where we say "pass".
         let found = of.and_then(|of| {
             let anywhere = || {
@@ -413,12 +493,26 @@ fn compare(folder: &Path, framework: Option<&str>, check: Option<&str>, verbose:
                 let found = |address: String| of.get(&(row.file.clone(), address, row.line)).copied();
                 found(format!("{kind}.*.{name}")).or_else(|| found(pod?))
             };
-            of.get(&key).copied().or_else(anywhere).or_else(|| {
+            // Checkov begins a resource of Azure where the first of the values put into it stands, which may be a parameter's default.
+            let alone = || {
+                let (file, address) = (&key.0, &key.1);
+                let mut lines = of.iter().filter(|((of, written, _), _)| of == file && written == address && !address.ends_with(".*"));
+                let only = lines.next().filter(|_| matches!(row.framework.as_str(), "arm" | "bicep"))?;
+                lines.next().is_none().then_some(*only.1)
+            };
+            of.get(&key).copied().or_else(anywhere).or_else(alone).or_else(|| {
                 (row.framework == "dockerfile" && row.expected != "fail")
                     .then(|| of.iter().filter(|((file, _, _), _)| *file == row.file).map(|(_, said)| *said).max())
                     .flatten()
             })
         });
+        let found = match of.filter(|_| is_by_line(&row.framework)).and_then(|of| said_at(of, row)) {
+            Some((said, keys)) => {
+                matched.extend(keys.into_iter().map(|key| (row.source.as_str(), row.framework.as_str(), row.check.clone(), key)));
+                Some(said)
+            }
+            None => found,
+        };
         matched.insert((&row.source, &row.framework, row.check.clone(), key));
         let agrees =
             matches!((row.expected.as_str(), found), ("pass", Some(Said::Pass)) | ("fail", Some(Said::Fail)) | ("skip", Some(Said::Skip)));

@@ -78,10 +78,16 @@ fn cases() -> Vec<Case> {
 fn said(case: &Case) -> Truth {
     let tree = MapTree::new(case.files.iter().map(|(path, text)| (path.as_str(), text.as_str())));
     let sources = SourceMap::new();
-    let unclaimed: Vec<Arc<str>> = tree.files().iter().map(|file| Arc::clone(&file.path)).collect();
+    let mut unclaimed: Vec<Arc<str>> = tree.files().iter().map(|file| Arc::clone(&file.path)).collect();
     let mut subjects = Vec::new();
     for source in probity_iac::SOURCES {
-        subjects.extend(source.collect(&Scope { tree: &tree, sources: &sources, unclaimed: &unclaimed, options: &case.options }).subjects);
+        let found = source.collect(&Scope { tree: &tree, sources: &sources, unclaimed: &unclaimed, options: &case.options });
+        let coverage = found.coverage;
+        let claimed = |path: &Arc<str>| {
+            coverage.read.iter().any(|read| read.file == *path) || coverage.skipped.iter().any(|skipped| skipped.file == *path)
+        };
+        unclaimed.retain(|path| !claimed(path));
+        subjects.extend(found.subjects);
     }
     let world = World::new(subjects);
     let program = builtin().program(&Selection { only: vec![Arc::clone(&case.rule)], preview: true, ..Selection::default() });
@@ -111,6 +117,60 @@ fn every_program_is_judged_by_its_truth() {
     }
     assert!(wrong.is_empty(), "{} of {} programs:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
     assert!(cases.len() >= 200, "the suite has {} programs", cases.len());
+}
+
+/// A plan beside its source, or alone: the values it has decide, and what the source says of silence and places stays.
+#[test]
+fn plans_are_judged_like_what_they_plan() {
+    let check = |rule: &str, files: &[(&str, &str)], expected: &[(&str, &str)]| {
+        let case = Case {
+            name: rule.to_owned(),
+            rule: rule.into(),
+            files: files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect(),
+            options: CollectOptions::default(),
+            truth: Truth::new(),
+        };
+        let expected: Truth = expected.iter().map(|(address, word)| ((*address).to_owned(), (*word).to_owned())).collect();
+        assert_eq!(said(&case), expected, "{files:?}");
+    };
+    let source = "variable \"on\" {\n  type = bool\n}\nresource \"aws_db_instance\" \"d\" {\n  count             = 2\n  storage_encrypted = var.on || count.index == 0\n}\n";
+    let instance = |index: usize, on: bool| {
+        format!(
+            r#"{{"address":"aws_db_instance.d[{index}]","mode":"managed","type":"aws_db_instance","name":"d","index":{index},"values":{{"storage_encrypted":{on},"kms_key_id":null}}}}"#
+        )
+    };
+    let plan = |resources: &str| format!(r#"{{"format_version":"1.2","planned_values":{{"root_module":{{"resources":[{resources}]}}}}}}"#);
+    let both = plan(&format!("{},{}", instance(0, true), instance(1, false)));
+    let encrypted = "aws-rds-instance-unencrypted";
+    check(encrypted, &[("main.tf", source)], &[("aws_db_instance.d[0]", "pass"), ("aws_db_instance.d[1]", "unknown")]);
+    check(encrypted, &[("main.tf", source), ("tfplan.json", &both)], &[("aws_db_instance.d[0]", "pass"), ("aws_db_instance.d[1]", "fail")]);
+    check(
+        encrypted,
+        &[("tfplan.json", &both)],
+        &[("tfplan.json:aws_db_instance.d[0]", "pass"), ("tfplan.json:aws_db_instance.d[1]", "fail")],
+    );
+    // Connections: known only after apply, and still whose they are.
+    let bucket = |kind: &str, name: &str| {
+        format!(
+            r#"{{"address":"{kind}.{name}","mode":"managed","type":"{kind}","name":"{name}","values":{{"block_public_acls":true,"block_public_policy":true,"ignore_public_acls":true,"restrict_public_buckets":true}}}}"#
+        )
+    };
+    let (b, block) = ("aws_s3_bucket", "aws_s3_bucket_public_access_block");
+    let text = format!(
+        r#"{{"format_version":"1.2","planned_values":{{"root_module":{{"resources":[{},{},{}]}}}},
+            "resource_changes":[{{"address":"{block}.x","mode":"managed","type":"{block}","change":{{"actions":["create"],"after":{{}},"after_unknown":{{"bucket":true,"id":true}}}}}}],
+            "configuration":{{"root_module":{{"resources":[
+                {{"mode":"managed","type":"{b}","name":"one","expressions":{{}}}},{{"mode":"managed","type":"{b}","name":"two","expressions":{{}}}},
+                {{"mode":"managed","type":"{block}","name":"x","expressions":{{"bucket":{{"references":["{b}.one.id","{b}.one"]}}}}}}]}}}}}}"#,
+        bucket(b, "one"),
+        bucket(b, "two"),
+        bucket(block, "x")
+    );
+    check(
+        "aws-s3-no-public-access-block",
+        &[("p.json", &text)],
+        &[("p.json:aws_s3_bucket.one", "pass"), ("p.json:aws_s3_bucket.two", "fail")],
+    );
 }
 
 #[test]

@@ -141,8 +141,8 @@ impl<'w> Evaluator<'w> {
         self.charge(0)?;
         match condition {
             Condition::Always(value) => Ok(Outcome::constant(*value)),
-            Condition::All(list) => fold(list.iter().map(|one| self.condition(one, scope, side)), Truth::False),
-            Condition::Any(list) => fold(list.iter().map(|one| self.condition(one, scope, side)), Truth::True),
+            Condition::All(list) => together(list.iter().map(|one| self.condition(one, scope, side)), Truth::False),
+            Condition::Any(list) => together(list.iter().map(|one| self.condition(one, scope, side)), Truth::True),
             Condition::Not(inner) => Ok(self.condition(inner, scope, side.turned())?.negate()),
             Condition::Compare(comparison) => self.compare(comparison, scope, side),
             Condition::Items(items) => self.items(items, scope, side),
@@ -370,6 +370,23 @@ pub(crate) fn fold(outcomes: impl Iterator<Item = Judged>, decisive: Truth) -> J
         }
     }
     Ok(unknown.or(first).unwrap_or_else(|| Outcome::constant(decisive == Truth::False)))
+}
+
+/// [`fold`] for conditions that each say something of their own: where no single one decides, all of them are told. The place is the first's.
+fn together(outcomes: impl Iterator<Item = Judged>, decisive: Truth) -> Judged {
+    let mut said: Vec<Because> = Vec::new();
+    let mut outcome = fold(
+        outcomes.inspect(|outcome| {
+            if let Ok(outcome) = outcome {
+                said.push(outcome.because.clone());
+            }
+        }),
+        decisive,
+    )?;
+    if outcome.truth != decisive && outcome.truth != Truth::Unknown && said.len() > 1 {
+        outcome.because.what = What::Several(said.into());
+    }
+    Ok(outcome)
 }
 
 fn judgement(status: Status, because: Because, given: Option<&str>, subject: &Subject) -> Judgement {

@@ -8,6 +8,9 @@ use crate::truth::{Because, What};
 /// Characters of a value that are shown.
 const SHOWN: usize = 80;
 
+/// Things of several that are told.
+const TOLD: usize = 3;
+
 /// What was found, where the truth is known.
 pub(crate) fn known(because: &Because) -> String {
     let value = because.value.as_ref();
@@ -15,6 +18,7 @@ pub(crate) fn known(because: &Because) -> String {
     match &because.what {
         What::Nothing => String::new(),
         What::Said(text) => text.to_string(),
+        What::Several(parts) => several(parts),
         What::Absent(trail) => format!("{} is not set", name(trail)),
         What::Set(trail) => format!("{} is set", name(trail)),
         What::NoneOf(trail) => format!("no item of {} is as asked", name(trail)),
@@ -36,6 +40,20 @@ pub(crate) fn known(because: &Because) -> String {
     }
 }
 
+/// Several things in one sentence, each once.
+fn several(parts: &[Because]) -> String {
+    let mut said: Vec<String> = Vec::new();
+    for words in parts.iter().map(known).filter(|words| !words.is_empty()) {
+        if !said.contains(&words) {
+            said.push(words);
+        }
+    }
+    let more = said.len().saturating_sub(TOLD);
+    said.truncate(TOLD);
+    let told = said.join(" and ");
+    if more > 0 { format!("{told}, and {more} more") } else { told }
+}
+
 /// Why it cannot be known, and what would resolve it.
 pub(crate) fn unknown(because: &Because) -> String {
     let reason = because.value.as_ref().and_then(Value::find_unknown);
@@ -50,10 +68,16 @@ pub(crate) fn unknown(because: &Because) -> String {
     };
     let Some(reason) = reason else { return format!("{name}cannot be known") };
     let help = match reason.kind {
-        UnknownKind::Variable => "; give it a value in a variable file",
+        // Other languages have parameters, options and environment variables.
+        UnknownKind::Variable if reason.reason.starts_with("variable ") => "; give it a value in a variable file",
         UnknownKind::Module => "; fetch the module (`terraform init`) so that it can be read",
         UnknownKind::File => "; put the file where the configuration says it is",
-        UnknownKind::Reference | UnknownKind::DataSource | UnknownKind::Function | UnknownKind::Invalid | UnknownKind::Limit => "",
+        UnknownKind::Variable
+        | UnknownKind::Reference
+        | UnknownKind::DataSource
+        | UnknownKind::Function
+        | UnknownKind::Invalid
+        | UnknownKind::Limit => "",
     };
     format!("{name}cannot be known: {}{help}", reason.reason)
 }

@@ -139,7 +139,9 @@ pub(crate) fn entries(subject: &Subject, egress: bool) -> Option<Vec<Entry>> {
     Some(match &*subject.type_name {
         "aws_security_group" | "aws_default_security_group" => named_blocks(value, direction, &GROUP),
         "aws_network_acl" | "aws_default_network_acl" => named_blocks(value, direction, &ACL),
-        "azurerm_network_security_group" => blocks(value, "security_rule", &|map, trail, at| azure::rule(map, &trail, at, egress)),
+        "azurerm_network_security_group" => {
+            blocks(value, "security_rule", &|map, trail, at| azure::rule(map, &trail, at, egress, &azure::TERRAFORM))
+        }
         "azurerm_network_security_rule" => azure::alone(value, egress),
         "aws_security_group_rule" => {
             let kind = value.get("type").cloned().unwrap_or_else(|| Value::null(value.span));
@@ -159,6 +161,7 @@ pub(crate) fn entries(subject: &Subject, egress: bool) -> Option<Vec<Entry>> {
             };
             whole(value, this, &ACL_RULE)
         }
+        name if name.starts_with("Microsoft.") => return azure::of_template(subject, egress),
         name if name.starts_with("AWS::") => return cloudformation::entries(subject, egress),
         _ => return google::entries(subject, egress),
     })

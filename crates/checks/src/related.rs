@@ -19,10 +19,9 @@ pub(crate) fn related<'w>(
     scope: &Scope<'w>,
     holds: &mut dyn FnMut(Rc<Views<'w>>) -> Result<Outcome, Exhausted>,
 ) -> Result<Outcome, Exhausted> {
-    let us = &scope.subject;
     let mut outcomes = Vec::new();
     let mut spans = Vec::new();
-    for (index, relation) in candidates(evaluator, ask, us)? {
+    for (index, relation) in candidates(evaluator, ask, scope)? {
         let Some(them) = evaluator.views(index) else { continue };
         let subject = them.subject;
         let mut outcome = holds(Rc::clone(&them))?;
@@ -90,14 +89,15 @@ fn unknown_relation(text: &str, value: &Value, head: Span) -> Because {
 }
 
 /// The subjects that are related, or may be.
-fn candidates<'w>(evaluator: &Evaluator<'w>, ask: &Related, us: &Rc<Views<'w>>) -> Result<Vec<(SubjectIndex, Tri)>, Exhausted> {
+fn candidates<'w>(evaluator: &Evaluator<'w>, ask: &Related, scope: &Scope<'w>) -> Result<Vec<(SubjectIndex, Tri)>, Exhausted> {
+    let us = &scope.subject;
     if !ask.through.is_empty() {
-        return through(evaluator, ask, us);
+        return through(evaluator, ask, scope);
     }
     let mut found = Vec::new();
     for index in of_types(evaluator, &ask.types, us)? {
         let Some(them) = evaluator.views(index) else { continue };
-        let relation = relation(evaluator, ask, us, &them)?;
+        let relation = relation(evaluator, ask, scope, &them)?;
         if !matches!(relation, Tri::No) {
             found.push((index, relation));
         }
@@ -118,13 +118,13 @@ fn of_types<'w>(evaluator: &Evaluator<'w>, types: &[std::sync::Arc<str>], us: &V
 }
 
 /// One step between: a subject of the `through` types that refers to this one or is referred to by it, and the same again.
-fn through<'w>(evaluator: &Evaluator<'w>, ask: &Related, us: &Rc<Views<'w>>) -> Result<Vec<(SubjectIndex, Tri)>, Exhausted> {
-    let world = evaluator.world;
+fn through<'w>(evaluator: &Evaluator<'w>, ask: &Related, scope: &Scope<'w>) -> Result<Vec<(SubjectIndex, Tri)>, Exhausted> {
+    let (world, us) = (evaluator.world, &scope.subject);
     let mut found: Vec<(SubjectIndex, Tri)> = Vec::new();
     for middle in neighbours(world, us.index) {
         evaluator.charge(0)?;
         let Some(between) = world.subject(middle).filter(|subject| ask.through.contains(&subject.type_name)) else { continue };
-        if !ask.ours.is_empty() && !named_by(evaluator, us, &ask.ours, middle)? {
+        if !ask.ours.is_empty() && !named_by(evaluator, scope, &ask.ours, middle)? {
             continue;
         }
         for index in neighbours(world, middle) {
@@ -136,7 +136,7 @@ fn through<'w>(evaluator: &Evaluator<'w>, ask: &Related, us: &Rc<Views<'w>>) -> 
             }
             if !ask.theirs.is_empty() {
                 let Some(views) = evaluator.views(index) else { continue };
-                if !named_by(evaluator, &views, &ask.theirs, middle)? {
+                if !named_by(evaluator, &Scope::of(views), &ask.theirs, middle)? {
                     continue;
                 }
             }
@@ -155,20 +155,21 @@ fn neighbours(world: &World, index: SubjectIndex) -> Vec<SubjectIndex> {
 }
 
 /// Whether one of these attributes of a subject refers to `target`.
-fn named_by<'w>(evaluator: &Evaluator<'w>, views: &Rc<Views<'w>>, paths: &[Path], target: SubjectIndex) -> Result<bool, Exhausted> {
-    for value in values(evaluator, views, paths)? {
-        if refers(evaluator.world, views, &value, target) {
+fn named_by<'w>(evaluator: &Evaluator<'w>, scope: &Scope<'w>, paths: &[Path], target: SubjectIndex) -> Result<bool, Exhausted> {
+    for value in values(evaluator, scope, paths)? {
+        if refers(evaluator.world, &scope.subject, &value, target) {
             return Ok(true);
         }
     }
     Ok(false)
 }
 
-fn values<'w>(evaluator: &Evaluator<'w>, views: &Rc<Views<'w>>, paths: &[Path]) -> Result<Vec<Value>, Exhausted> {
-    let scope = Scope::of(Rc::clone(views));
+/// Paths start at the subject, whatever quantifier is around; `@` alone is the item of that quantifier.
+fn values<'w>(evaluator: &Evaluator<'w>, scope: &Scope<'w>, paths: &[Path]) -> Result<Vec<Value>, Exhausted> {
+    let subject = Scope::of(Rc::clone(&scope.subject));
     let mut found = Vec::new();
     for path in paths {
-        for selected in evaluator.select(path, &scope)? {
+        for selected in evaluator.select(path, if path.steps.is_empty() { scope } else { &subject })? {
             if let Some(value) = selected.value {
                 match value.as_list() {
                     Some(items) => found.extend(items.iter().cloned()),
@@ -190,16 +191,16 @@ fn refers(world: &World, from: &Views<'_>, value: &Value, target: SubjectIndex) 
 }
 
 /// Whether `them` is related to `us` as asked.
-fn relation<'w>(evaluator: &Evaluator<'w>, ask: &Related, us: &Rc<Views<'w>>, them: &Rc<Views<'w>>) -> Result<Tri, Exhausted> {
-    let world = evaluator.world;
+fn relation<'w>(evaluator: &Evaluator<'w>, ask: &Related, scope: &Scope<'w>, them: &Rc<Views<'w>>) -> Result<Tri, Exhausted> {
+    let (world, us) = (evaluator.world, &scope.subject);
     let (incoming, outgoing) = (ask.direction != Direction::Out, ask.direction != Direction::In);
     if ask.theirs.is_empty() && ask.ours.is_empty() {
         let refers_to_us = incoming && world.referred_by(us.index).contains(&them.index);
         let referred_to = outgoing && world.refers(us.index).contains(&them.index);
         return Ok(Tri::known(refers_to_us || referred_to));
     }
-    let theirs = values(evaluator, them, &ask.theirs)?;
-    let ours = values(evaluator, us, &ask.ours)?;
+    let theirs = values(evaluator, &Scope::of(Rc::clone(them)), &ask.theirs)?;
+    let ours = values(evaluator, scope, &ask.ours)?;
     evaluator.charge(theirs.len().saturating_add(1).saturating_mul(ours.len().saturating_add(1)))?;
     let by_theirs = incoming && theirs.iter().any(|value| refers(world, them, value, us.index));
     let by_ours = outgoing && ours.iter().any(|value| refers(world, us, value, them.index));
@@ -210,7 +211,18 @@ fn relation<'w>(evaluator: &Evaluator<'w>, ask: &Related, us: &Rc<Views<'w>>, th
     let open = |value: &&Value| value.as_unknown().is_some_and(|unknown| unknown.kind != UnknownKind::Reference);
     if ask.theirs.is_empty() || ask.ours.is_empty() {
         let holders = if ask.theirs.is_empty() { ours.iter() } else { theirs.iter() };
-        return Ok(holders.into_iter().find(open).map_or(Tri::No, |value| Tri::Maybe(value.clone())));
+        // What another data source gives is not what this one gives.
+        let of_another = |value: &&Value| {
+            let mut references = value.references().iter().peekable();
+            value.as_unknown().is_some_and(|unknown| unknown.kind == UnknownKind::DataSource)
+                && references.peek().is_some()
+                && references.all(|reference| {
+                    let found = world.resolve(us.subject.kind, &us.subject.root, &reference.subject);
+                    found.iter().any(|index| world.subject(*index).is_some_and(|other| other.type_name == them.subject.type_name))
+                })
+        };
+        let maybe = holders.into_iter().find(|value| open(value) && !of_another(value));
+        return Ok(maybe.map_or(Tri::No, |value| Tri::Maybe(value.clone())));
     }
     let is_reference = |value: &Value| value.as_unknown().is_some_and(|unknown| unknown.kind == UnknownKind::Reference);
     Ok(Tri::any(theirs.iter().flat_map(|left| ours.iter().map(move |right| (left, right))).map(|(left, right)| {

@@ -122,6 +122,8 @@ pub(crate) enum What {
     Allows(Trail, Rc<str>, bool),
     /// A whole sentence made by who decided.
     Said(Rc<str>),
+    /// Several things together, none of which decided by itself.
+    Several(Rc<[Because]>),
 }
 
 impl Because {

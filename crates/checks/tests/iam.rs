@@ -217,7 +217,7 @@ fn the_statements_view() {
     check("{ path: 'policy.$statements[1].actions', empty: true }", "pass: `policy.Statement[1].actions` is `[]`");
     check(
         "{ none: policy.$statements, is: { all: [{ path: effect, equals: Allow }, { path: actions, contains: 's3:*' }] } }",
-        "fail: `policy.Statement[0].effect` is `Allow`",
+        "fail: `policy.Statement[0].effect` is `Allow` and `policy.Statement[0].actions` is `[\"s3:*\"]`",
     );
     let document = "{statement: [{actions: [a], principals: [{type: AWS, identifiers: ['*', 'b']}], condition: [{test: StringEquals, variable: 'aws:SourceVpc', values: [v]}]}]}";
     let check = |condition: &str, expected: &str| {

@@ -195,6 +195,14 @@ fn unknowns_propagate() {
     check("{ path: a, cidr_within: 10.0.0.0/8 }", "{a: [?v, 11.1.0.0/16]}", "fail");
     check("{ path: a, cidr_within: { path: b } }", "{a: 10.1.0.4, b: [?v, 10.1.0.0/16]}", "pass");
     check("{ path: a, cidr_within: { path: b } }", "{a: 10.2.0.4, b: [?v, 10.1.0.0/16]}", "unknown");
+    // A block that may not be there.
+    check("{ some: b, is: { path: a, equals: 2 } }", "{b: [{$maybe: ?v, a: 1}]}", "fail");
+    check("{ some: b, is: { path: a, equals: 1 } }", "{b: [{$maybe: ?v, a: 1}]}", "unknown");
+    check("{ every: b, is: { path: a, equals: 1 } }", "{b: [{$maybe: ?v, a: 1}]}", "pass");
+    check("{ every: b, is: { path: a, equals: 2 } }", "{b: [{$maybe: ?v, a: 1}]}", "unknown");
+    check("{ none: b, is: { path: a, empty: false } }", "{b: [{$maybe: ?v, a: []}]}", "pass");
+    check("{ none: b, is: { path: a, empty: false } }", "{b: [{$maybe: ?v, a: [1]}]}", "unknown");
+    check("{ path: b.a, empty: false }", "{b: [{$maybe: ?v, a: [1]}]}", "unknown");
     // Text that is unknown in parts and known in shape.
     check("{ path: 'p.S[*].E', equals: Allow }", "{p: '?json:{\"S\":[{\"E\":\"Allow\"}]}'}", "pass");
     check("{ path: 'p.S[*].E', equals: Allow }", "{p: '?json:{\"S\":[{\"E\":\"?v\"}]}'}", "unknown");
@@ -322,7 +330,7 @@ fn messages_say_what_decided() {
         "unknown: `a` cannot be known: `aws_kms_key.k.arn` is known only after it is made",
     );
     check("{ all: [{ path: a, equals: 1 }, { path: b, equals: 1 }] }", "{a: 1, b: 2}", "fail: `b` is `2`");
-    check("{ any: [{ path: a, equals: 1 }, { path: b, equals: 1 }] }", "{a: 2, b: 2}", "fail: `a` is `2`");
+    check("{ any: [{ path: a, equals: 1 }, { path: b, equals: 1 }] }", "{a: 2, b: 2}", "fail: `a` is `2` and `b` is `2`");
     check("{ every: r, is: { path: s, equals: 1 } }", "{r: [{s: 1}, {s: 2}]}", "fail: `r[1].s` is `2`");
     check("{ some: r, is: { path: s, equals: 1 } }", "{r: [{s: 3}, {s: 2}]}", "fail: no item of `r` is as asked");
     check("{ some: r, is: { path: s, equals: 1 } }", "{r: [{s: 3}]}", "fail: `r.s` is `3`");

@@ -208,6 +208,9 @@ fn the_view_has_whole_entries() {
     check("{ path: '$ingress[0].protocol', equals: all }", "pass: `ingress[0].protocol` is `all`");
     check("{ path: '$ingress[1].protocol', equals: tcp }", "pass: `ingress[1].protocol` is `tcp`");
     check("{ path: '$ingress[1].cidrs', equals: [0.0.0.0/0, '::/0'] }", "pass: `ingress[1].cidrs` is `[\"0.0.0.0/0\", \"::/0\"]`");
-    check("{ none: $ingress, is: { all: [{ path: world, equals: true }, { path: to, lte: 22 }] } }", "fail: `ingress[1].world` is `true`");
+    check(
+        "{ none: $ingress, is: { all: [{ path: world, equals: true }, { path: to, lte: 22 }] } }",
+        "fail: `ingress[1].world` is `true` and `ingress[1].to` is `22`",
+    );
     check("{ path: $egress, empty: true }", "pass: `egress` is `[]`");
 }

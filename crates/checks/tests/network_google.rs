@@ -9,7 +9,10 @@
 
 mod support;
 
-use support::{judge, shown, status};
+use probity_core::{EvalContext, Program, Status, SubjectIndex, SubjectKind, World};
+use probity_value::{Map, Span, UnknownKind, Value};
+use proptest::prelude::*;
+use support::{judge, program, rule, shown, status, subject};
 
 const SSH: &str = "{ ports: [22], protocol: tcp }";
 
@@ -79,6 +82,8 @@ fn policy_rules() {
     check(SSH, &format!("{{action: goto_next, direction: INGRESS, match: [{{src_ip_ranges: [0.0.0.0/0], {ssh}}}]}}"), "pass");
     check(SSH, &format!("{{action: allow, direction: INGRESS, match: [{{src_ip_ranges: [10.0.0.0/8], {ssh}}}]}}"), "pass");
     check(SSH, &format!("{{action: allow, direction: INGRESS, match: [{{src_region_codes: [DE], {ssh}}}]}}"), "pass");
+    check(SSH, &format!("{{action: allow, match: [{{src_network_scope: INTRA_VPC, {ssh}}}]}}"), "pass");
+    check(SSH, &format!("{{action: allow, match: [{{src_network_scope: INTERNET, {ssh}}}]}}"), "fail: `match` opens port 22 to the world");
     check(SSH, &format!("{{action: allow, direction: EGRESS, match: [{{src_ip_ranges: [0.0.0.0/0], {ssh}}}]}}"), "pass");
     check(SSH, &format!("{{action: allow, disabled: true, match: [{{src_ip_ranges: [0.0.0.0/0], {ssh}}}]}}"), "pass");
     check(
@@ -144,4 +149,140 @@ fn view() {
     check(text, "{ all: [{ path: from, equals: 22 }, { path: to, equals: 22 }, { path: protocol, equals: tcp }] }", "fail");
     check(text, "{ path: from, equals: 23 }", "pass");
     check("{deny: [{protocol: all}], source_ranges: [0.0.0.0/0]}", "{ path: action, equals: deny }", "fail");
+}
+
+/// A value as it is before it is known, and as it turns out.
+type Pair = (Value, Value);
+
+fn text(text: &str) -> Value {
+    Value::string(text, Span::NONE)
+}
+
+fn map(entries: Vec<(&'static str, Value)>) -> Value {
+    let mut map = Map::new();
+    for (key, value) in entries {
+        map.insert(key, Span::NONE, value);
+    }
+    Value::map(map, Span::NONE)
+}
+
+fn list(items: Vec<Value>) -> Value {
+    Value::list(items, Span::NONE)
+}
+
+fn unknown() -> Value {
+    Value::unknown(UnknownKind::Variable, "u", Span::NONE)
+}
+
+/// One of these, perhaps not known yet.
+fn one(values: Vec<Value>) -> impl Strategy<Value = Pair> {
+    (prop::sample::select(values), prop::bool::weighted(0.2))
+        .prop_map(|(value, hidden)| (if hidden { unknown() } else { value.clone() }, value))
+}
+
+/// A list of these, perhaps not known yet in parts or as a whole, perhaps not there.
+fn some(values: &'static [&'static str]) -> impl Strategy<Value = Pair> {
+    let items = prop::collection::vec(one(values.iter().copied().map(text).collect()), 0..3);
+    (items, 0..10).prop_map(|(items, kind)| {
+        let (before, after): (Vec<_>, Vec<_>) = items.into_iter().unzip();
+        match kind {
+            0 => (unknown(), list(after)),
+            1 => (unknown(), Value::null(Span::NONE)),
+            2 => (Value::null(Span::NONE), Value::null(Span::NONE)),
+            _ => (list(before), list(after)),
+        }
+    })
+}
+
+const CIDRS: &[&str] = &["0.0.0.0/0", "0.0.0.0/1", "128.0.0.0/1", "::/0", "10.0.0.0/8"];
+const PORTS: &[&str] = &["22", "20-25", "0-65535", "1-21", "23-65535", "80"];
+
+/// Blocks with a protocol and ports, perhaps not known yet whether they are there.
+fn layers(protocol: &'static str) -> impl Strategy<Value = Pair> {
+    let protocols = ["tcp", "udp", "icmp", "all"].map(text).to_vec();
+    let block = (one(protocols), some(PORTS), 0..6_usize, 0..3_usize);
+    (prop::collection::vec(block, 0..3), prop::bool::weighted(0.1)).prop_map(move |(blocks, hidden)| {
+        let (mut before, mut after) = (Vec::new(), Vec::new());
+        for ((protocol_before, protocol_after), (ports_before, ports_after), kind, times) in blocks {
+            let settled = map(vec![(protocol, protocol_after), ("ports", ports_after)]);
+            if kind == 0 {
+                before.push(map(vec![(protocol, unknown()), ("ports", unknown()), ("$maybe", unknown())]));
+                after.extend(std::iter::repeat_n(settled, times));
+            } else {
+                before.push(map(vec![(protocol, protocol_before), ("ports", ports_before)]));
+                after.push(settled);
+            }
+        }
+        (if hidden { unknown() } else { list(before) }, list(after))
+    })
+}
+
+fn common() -> impl Strategy<Value = (Pair, Pair)> {
+    let flags = vec![Value::bool(true, Span::NONE), Value::bool(false, Span::NONE), Value::null(Span::NONE)];
+    (one(vec![text("INGRESS"), text("EGRESS"), Value::null(Span::NONE)]), one(flags))
+}
+
+fn a_firewall() -> impl Strategy<Value = Pair> {
+    (common(), layers("protocol"), layers("protocol"), some(CIDRS), some(CIDRS)).prop_map(
+        |((direction, disabled), allow, deny, from, to)| {
+            let make = |pick: fn(Pair) -> Value| {
+                map(vec![
+                    ("direction", pick(direction.clone())),
+                    ("disabled", pick(disabled.clone())),
+                    ("allow", pick(allow.clone())),
+                    ("deny", pick(deny.clone())),
+                    ("source_ranges", pick(from.clone())),
+                    ("destination_ranges", pick(to.clone())),
+                ])
+            };
+            (make(|pair| pair.0), make(|pair| pair.1))
+        },
+    )
+}
+
+fn a_policy_rule() -> impl Strategy<Value = Pair> {
+    let actions = ["allow", "deny", "goto_next"].map(text).to_vec();
+    let scopes = vec![Value::null(Span::NONE), Value::null(Span::NONE), text("INTERNET"), text("INTRA_VPC")];
+    (common(), one(actions), layers("ip_protocol"), some(CIDRS), some(&["DE"]), one(scopes)).prop_map(
+        |((direction, disabled), action, layers, ranges, regions, scope)| {
+            let make = |pick: fn(Pair) -> Value| {
+                let inner = map(vec![
+                    ("src_ip_ranges", pick(ranges.clone())),
+                    ("src_region_codes", pick(regions.clone())),
+                    ("src_network_scope", pick(scope.clone())),
+                    ("dest_ip_ranges", pick(ranges.clone())),
+                    ("layer4_configs", pick(layers.clone())),
+                ]);
+                map(vec![
+                    ("direction", pick(direction.clone())),
+                    ("disabled", pick(disabled.clone())),
+                    ("action", pick(action.clone())),
+                    ("match", list(vec![inner])),
+                ])
+            };
+            (make(|pair| pair.0), make(|pair| pair.1))
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1500))]
+
+    /// What is judged definitely stays so, whatever the unknown parts turn out to be.
+    #[test]
+    fn what_is_definite_stays(
+        (kind, (before, after)) in prop_oneof![
+            a_firewall().prop_map(|pair| ("google_compute_firewall", pair)),
+            a_policy_rule().prop_map(|pair| ("google_compute_network_firewall_policy_rule", pair)),
+        ],
+        ask in prop::sample::select(&[SSH, "{}", "{ ports: all }", "{ direction: egress }", "{ direction: egress, ports: [22] }", "{ ports: [22, 80], protocol: udp }"][..]),
+    ) {
+        let status = |value: Value| {
+            let world = World::new(vec![subject(SubjectKind::Terraform, kind, "x.x", value)]);
+            let results = program(rule(kind, &format!("fail_if: {{ opens: {ask} }}"))).evaluate(SubjectIndex(0), &world, &EvalContext::default());
+            results.first().map(|result| result.status)
+        };
+        let (early, late) = (status(before.clone()), status(after.clone()));
+        prop_assert!(early == Some(Status::Unknown) || early == late, "{ask} {early:?} {late:?}\n{before:?}\n{after:?}");
+    }
 }

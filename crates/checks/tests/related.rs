@@ -41,6 +41,19 @@ fn by_reference() {
 }
 
 #[test]
+fn by_data_source() {
+    let out = "{ related: { types: [policy], direction: out, ours: policy } }";
+    let (one, two) = (("policy.one", "{}"), ("policy.two", "{}"));
+    check(out, "{policy: '?dataref:policy.one.text'}", &[one, two], "pass");
+    let is = "{ related: { types: [policy], direction: out, ours: policy }, is: { path: a, equals: 1 } }";
+    check(is, "{policy: '?dataref:policy.one.text'}", &[("policy.one", "{a: 2}"), ("policy.two", "{a: 1}")], "fail");
+    check(is, "{policy: '?dataref:policy.one.text'}", &[("policy.one", "{a: 1}"), ("policy.two", "{a: 2}")], "pass");
+    // What is read of another kind may be anything.
+    check(is, "{policy: '?dataref:other.one.text'}", &[("policy.two", "{a: 1}"), ("other.one", "{}")], "unknown");
+    check(is, "{policy: ?data}", &[("policy.two", "{a: 1}")], "unknown");
+}
+
+#[test]
 fn by_equal_text() {
     let ask = "{ related: { types: [aws_s3_bucket_public_access_block], theirs: bucket, ours: [bucket, id] } }";
     check(ask, "{bucket: logs}", &[(BLOCK, "{bucket: logs}")], "pass");
@@ -161,6 +174,21 @@ fn messages() {
     let result = judge(&unless, &[(BUCKET, "{}"), (BLOCK, "{bucket: '?ref:aws_s3_bucket.b.id', a: false}")]).unwrap();
     assert_eq!(result.at.start, 900, "the judged subject is the place");
     assert!(!result.related.is_empty());
+}
+
+#[test]
+fn by_the_item_of_a_quantifier() {
+    let ask = "{ some: keys, is: { related: { types: [aws_kms_key], direction: out, ours: '@' } } }";
+    let key = ("aws_kms_key.k", "{}");
+    check(ask, "{keys: [other, '?ref:aws_kms_key.k.arn']}", &[key], "pass");
+    check(ask, "{keys: [other, '?ref:aws_x.y.arn']}", &[key], "fail");
+    check(ask, "{keys: [other], more: '?ref:aws_kms_key.k.arn'}", &[key], "fail");
+    let every = "{ every: keys, is: { related: { types: [aws_kms_key], direction: out, ours: '@' } } }";
+    check(every, "{keys: [other, '?ref:aws_kms_key.k.arn']}", &[key], "fail");
+    check(every, "{keys: ['?ref:aws_kms_key.k.arn', ?v]}", &[key], "unknown");
+    // Any other path starts at the subject.
+    let subject = "{ some: keys, is: { related: { types: [aws_kms_key], direction: out, ours: more } } }";
+    check(subject, "{keys: [other], more: '?ref:aws_kms_key.k.arn'}", &[key], "pass");
 }
 
 #[test]

@@ -202,12 +202,9 @@ fn value() -> impl Strategy<Value = Value> {
     prop::collection::vec((prop::sample::select(keys), inner()), 0..5).prop_map(map)
 }
 
-/// A list of one block of which it is not known whether it is there; what is in it is as unknown.
-fn block_that_may_be(entries: Vec<(&str, Value)>) -> Value {
-    let unknown = Value::unknown(UnknownKind::Variable, "u", Span::NONE);
-    let mut entries: Vec<(&str, Value)> =
-        entries.into_iter().map(|(key, value)| (key, if value.is_null() { value } else { unknown.clone() })).collect();
-    entries.push(("$maybe", unknown));
+/// A list of one block of which it is not known whether it is there; what its content names may be known all the same.
+fn block_that_may_be(mut entries: Vec<(&str, Value)>) -> Value {
+    entries.push(("$maybe", Value::unknown(UnknownKind::Variable, "u", Span::NONE)));
     Value::list(vec![map(entries)], Span::NONE)
 }
 

@@ -93,6 +93,18 @@ fn an_edit_that_brings_something_else_is_not_kept() {
 }
 
 #[test]
+fn what_is_added_takes_no_name_that_is_taken() {
+    let repo = Repo::plain();
+    let bucket = "resource \"aws_s3_bucket\" \"a\" {\n  bucket = \"x\"\n}\n";
+    repo.write("main.tf", bucket).write("other.tf", "resource \"aws_s3_bucket_versioning\" \"a\" {\n  bucket = \"other\"\n}\n");
+    repo.run(&["fix", ".", "--yes", "--rule", "CKV_AWS_21"]).code(0).says("there would be two `aws_s3_bucket_versioning.a`");
+    assert_eq!(repo.read("main.tf"), bucket);
+    repo.remove("other.tf");
+    repo.run(&["fix", ".", "--yes", "--rule", "CKV_AWS_21"]).code(0).says("mended 1 findings");
+    assert!(repo.read("main.tf").ends_with("  versioning_configuration {\n    status = \"Enabled\"\n  }\n}\n"), "{}", repo.read("main.tf"));
+}
+
+#[test]
 fn what_is_accepted_is_left_alone() {
     let repo = Repo::plain();
     let accepted = "resource \"aws_kms_key\" \"a\" {\n  # checkov:skip=CKV_AWS_7:rotated by hand\n  description = \"x\"\n}\n";

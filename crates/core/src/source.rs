@@ -51,6 +51,24 @@ pub trait Tree: Send + Sync {
     /// [`TreeError`] says why the file cannot be read.
     fn read(&self, path: &str) -> Result<Arc<[u8]>, TreeError>;
 
+    /// As [`Tree::read`], for a kind of file with a size budget of its own, which may be larger than that of the tree.
+    ///
+    /// # Errors
+    /// As [`Tree::read`].
+    fn read_within(&self, path: &str, budget: u64) -> Result<Arc<[u8]>, TreeError> {
+        let _ = budget;
+        self.read(path)
+    }
+
+    /// The first bytes of a file, at most that many, to see what it may be. That it was looked at is not recorded.
+    ///
+    /// # Errors
+    /// As [`Tree::read`].
+    fn start(&self, path: &str, bytes: usize) -> Result<Vec<u8>, TreeError> {
+        let all = self.read(path)?;
+        Ok(all.get(..bytes.min(all.len())).unwrap_or_default().to_vec())
+    }
+
     /// Digests of all files read so far, by path.
     fn digests(&self) -> BTreeMap<Arc<str>, Digest>;
 
@@ -109,7 +127,7 @@ pub struct SkippedFile {
     pub source: &'static str,
     /// Why, for a person.
     pub why: String,
-    /// Whether the verdict fails closed over it. A chart that is not rendered yet is said, but does not fail; a broken file does.
+    /// Whether the verdict fails closed over it. A chart that asks for values it has not got is said, but does not fail; a broken file does.
     pub fails: bool,
     /// Whether part of it was read all the same.
     pub partly: bool,

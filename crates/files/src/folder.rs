@@ -56,6 +56,26 @@ impl FolderTree {
     /// # Errors
     /// As [`Tree::read`].
     pub fn peek(&self, path: &str) -> Result<Vec<u8>, TreeError> {
+        self.peek_within(path, self.max_file_size)
+    }
+
+    fn peek_within(&self, path: &str, budget: u64) -> Result<Vec<u8>, TreeError> {
+        let (file, size) = self.file(path)?;
+        let too_large = |size| TreeError::TooLarge { size, budget };
+        if size > budget {
+            return Err(too_large(size));
+        }
+        let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
+        // One byte more than the budget, so that a file that grows meanwhile is seen to be too large.
+        file.take(budget + 1).read_to_end(&mut bytes).map_err(|error| TreeError::Io(error.to_string()))?;
+        if bytes.len() as u64 > budget {
+            return Err(too_large(bytes.len() as u64));
+        }
+        Ok(bytes)
+    }
+
+    /// A file, opened, and its size.
+    fn file(&self, path: &str) -> Result<(std::fs::File, u64), TreeError> {
         let name = normalise(path).ok_or(TreeError::Outside)?;
         let io = |error: std::io::Error| match error.kind() {
             std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => TreeError::Missing,
@@ -70,17 +90,7 @@ impl FolderTree {
         if !metadata.is_file() {
             return Err(TreeError::Missing);
         }
-        let too_large = |size| TreeError::TooLarge { size, budget: self.max_file_size };
-        if metadata.len() > self.max_file_size {
-            return Err(too_large(metadata.len()));
-        }
-        let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0) + 1);
-        // One byte more than the budget, so that a file that grows meanwhile is seen to be too large.
-        file.take(self.max_file_size + 1).read_to_end(&mut bytes).map_err(io)?;
-        if bytes.len() as u64 > self.max_file_size {
-            return Err(too_large(bytes.len() as u64));
-        }
-        Ok(bytes)
+        Ok((file, metadata.len()))
     }
 
     /// What could not be looked at.
@@ -107,6 +117,20 @@ impl Tree for FolderTree {
         let bytes = self.peek(&name)?;
         self.digests.lock().unwrap_or_else(PoisonError::into_inner).insert(name.into(), sha256(&bytes));
         Ok(bytes.into())
+    }
+
+    fn read_within(&self, path: &str, budget: u64) -> Result<Arc<[u8]>, TreeError> {
+        let name = normalise(path).ok_or(TreeError::Outside)?;
+        let bytes = self.peek_within(&name, budget.max(self.max_file_size))?;
+        self.digests.lock().unwrap_or_else(PoisonError::into_inner).insert(name.into(), sha256(&bytes));
+        Ok(bytes.into())
+    }
+
+    fn start(&self, path: &str, bytes: usize) -> Result<Vec<u8>, TreeError> {
+        let (file, _) = self.file(path)?;
+        let mut out = Vec::new();
+        file.take(bytes as u64).read_to_end(&mut out).map_err(|error| TreeError::Io(error.to_string()))?;
+        Ok(out)
     }
 
     fn digests(&self) -> BTreeMap<Arc<str>, Digest> {
@@ -170,9 +194,14 @@ mod tests {
         write(top.path(), "b.tf", "1234");
         let tree = FolderTree::open(top.path(), None, 4).unwrap();
         assert_eq!(tree.read("a.tf"), Err(TreeError::TooLarge { size: 5, budget: 4 }));
+        assert_eq!(tree.start("a.tf", 2).unwrap(), b"12");
+        assert_eq!(tree.start("b.tf", 9).unwrap(), b"1234");
         assert!(tree.read("./b.tf").is_ok());
         let digests = tree.digests();
         assert_eq!(digests.keys().map(|path| &**path).collect::<Vec<_>>(), ["b.tf"]);
         assert_eq!(digests["b.tf"].to_string(), "03ac674216f3e15c761ee1a5e255f067953623c8b388b4459e13f978d7c846f4");
+        assert_eq!(tree.read_within("a.tf", 5).unwrap().as_ref(), b"12345");
+        assert_eq!(tree.read_within("b.tf", 1).unwrap().as_ref(), b"1234", "never less than the tree's own budget");
+        assert_eq!(tree.digests().len(), 2);
     }
 }

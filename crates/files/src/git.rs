@@ -270,16 +270,23 @@ impl GitTree {
     /// # Errors
     /// As [`Tree::read`].
     pub fn peek(&self, path: &str) -> Result<Vec<u8>, TreeError> {
+        self.peek_within(path, self.max_file_size)
+    }
+
+    fn peek_within(&self, path: &str, budget: u64) -> Result<Vec<u8>, TreeError> {
         let name = normalise(path).ok_or(TreeError::Outside)?;
         let id = self.follow(&name)?;
         let repository = self.repository.to_thread_local();
         let size = repository.find_header(id).map_err(|error| TreeError::Io(error.to_string()))?.size();
-        if size > self.max_file_size {
-            return Err(TreeError::TooLarge { size, budget: self.max_file_size });
+        if size > budget {
+            return Err(TreeError::TooLarge { size, budget });
         }
         Ok(repository.find_blob(id).map_err(|error| TreeError::Io(error.to_string()))?.take_data())
     }
 }
+
+/// Largest blob of which the first bytes are looked at; git reads it whole for that.
+const LARGEST_LOOK: u64 = 128 << 20;
 
 /// Files of a commit.
 pub struct GitTree {
@@ -340,6 +347,19 @@ impl Tree for GitTree {
         let bytes = self.peek(&name)?;
         self.digests.lock().unwrap_or_else(PoisonError::into_inner).insert(name.into(), sha256(&bytes));
         Ok(bytes.into())
+    }
+
+    fn read_within(&self, path: &str, budget: u64) -> Result<Arc<[u8]>, TreeError> {
+        let name = normalise(path).ok_or(TreeError::Outside)?;
+        let bytes = self.peek_within(&name, budget.max(self.max_file_size))?;
+        self.digests.lock().unwrap_or_else(PoisonError::into_inner).insert(name.into(), sha256(&bytes));
+        Ok(bytes.into())
+    }
+
+    fn start(&self, path: &str, bytes: usize) -> Result<Vec<u8>, TreeError> {
+        let mut all = self.peek_within(path, self.max_file_size.max(LARGEST_LOOK))?;
+        all.truncate(bytes);
+        Ok(all)
     }
 
     fn digests(&self) -> BTreeMap<Arc<str>, Digest> {

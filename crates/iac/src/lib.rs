@@ -4,13 +4,22 @@
 
 pub mod arm;
 mod azure;
-pub mod chart;
+pub mod azure_pipelines;
+pub mod bicep;
+pub mod bitbucket_pipelines;
 mod ci;
+pub mod circleci;
 pub mod cloudformation;
+pub mod compose;
 pub mod dockerfile;
 pub mod edit;
 pub mod github_actions;
+pub mod gitlab_ci;
+pub mod helm;
+pub mod jenkins;
 pub mod kubernetes;
+pub mod openapi;
+pub mod plan;
 pub mod serverless;
 mod shell;
 pub mod suppress;
@@ -20,12 +29,21 @@ use probity_core::Source;
 
 /// All sources, in the order in which they claim files.
 pub const SOURCES: &[&dyn Source] = &[
-    &chart::ChartSource,
+    &helm::HelmSource,
+    &plan::PlanSource,
     &terraform::TerraformSource,
     &dockerfile::DockerfileSource,
     &github_actions::GithubActionsSource,
+    &gitlab_ci::GitlabCiSource,
+    &circleci::CircleciSource,
+    &bitbucket_pipelines::BitbucketPipelinesSource,
+    &azure_pipelines::AzurePipelinesSource,
+    &jenkins::JenkinsSource,
+    &compose::ComposeSource,
+    &openapi::OpenapiSource,
     &serverless::ServerlessSource,
     &cloudformation::CloudFormationSource,
+    &bicep::BicepSource,
     &arm::ArmSource,
     &kubernetes::KubernetesSource,
 ];

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use probity_core::{Digest, Edit, EvalContext, Program, Replacement, Status, SubjectIndex, SubjectKind, Tree, TreeError, TreeFile, World};
+use probity_core::{
+    Digest, Edit, EditStep, EvalContext, Program, Replacement, Status, SubjectIndex, SubjectKind, Tree, TreeError, TreeFile, World,
+};
 use probity_value::{SourceMap, Span};
 
 use crate::judge::{JudgeError, JudgeInput, judge};
@@ -107,6 +109,8 @@ struct Look {
     world: World,
     failing: BTreeSet<Key>,
     unreadable: BTreeSet<Arc<str>>,
+    /// Addresses that several subjects of one root have.
+    twice: BTreeSet<(SubjectKind, Arc<str>, Arc<str>)>,
     texts: SourceMap,
     results: Vec<(Key, SubjectIndex)>,
 }
@@ -124,8 +128,11 @@ fn look(input: &JudgeInput<'_>, tree: &dyn Tree, programs: &[&dyn Program], used
             results.push((key, result.subject));
         }
     }
+    let mut addresses = BTreeSet::new();
+    let address = |subject: &probity_core::Subject| (subject.kind, Arc::clone(&subject.root), Arc::clone(&subject.id));
+    let twice = collection.world.subjects().iter().map(address).filter(|address| !addresses.insert(address.clone())).collect();
     let unreadable = collection.coverage.skipped.iter().filter(|skipped| skipped.fails).map(|skipped| Arc::clone(&skipped.file)).collect();
-    Look { failing: results.iter().map(|(key, _)| key.clone()).collect(), world: collection.world, unreadable, texts, results }
+    Look { failing: results.iter().map(|(key, _)| key.clone()).collect(), world: collection.world, unreadable, twice, texts, results }
 }
 
 /// Finds what can be mended, makes the edits, and keeps those that hold. `wanted` chooses among them by file, rule and subject; nothing is written.
@@ -276,6 +283,14 @@ fn against(candidates: &[Candidate], before: &Look, after: &Look, alone: &dyn Fn
             dropped.insert(position, "the file could not be read any more".to_owned());
         } else if candidate.keys.iter().any(|key| after.failing.contains(key)) {
             dropped.insert(position, "the edit does not mend it".to_owned());
+        }
+    }
+    for (kind, root, id) in after.twice.difference(&before.twice) {
+        for (position, candidate) in candidates.iter().enumerate() {
+            let adds = candidate.edit.steps.iter().any(|step| matches!(step, EditStep::Add { .. }));
+            if adds && candidate.keys.iter().any(|key| key.1 == *kind && key.2 == *root) {
+                dropped.entry(position).or_insert_with(|| format!("there would be two `{id}`"));
+            }
         }
     }
     if !dropped.is_empty() {

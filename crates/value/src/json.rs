@@ -26,6 +26,27 @@ pub fn parse_tolerant(text: &str, file: FileId) -> (Value, Vec<Problem>) {
     read(text, file, Manner { commas: true, ..Manner::default() }).0
 }
 
+/// As [`parse`], of the bytes `range` of a text; places are those in the whole text. The value is null where the range is none.
+#[must_use]
+pub fn parse_range(text: &str, range: std::ops::Range<usize>, file: FileId) -> (Value, Vec<Problem>) {
+    match text.get(..range.end) {
+        Some(until) if until.is_char_boundary(range.start) => {
+            let manner = Manner::default();
+            finish(Reader {
+                text: until,
+                bytes: until.as_bytes(),
+                at: range.start,
+                file,
+                manner,
+                problems: Vec::new(),
+                comments: Vec::new(),
+            })
+            .0
+        }
+        _ => (Value::null(Span::NONE), vec![Problem::fatal("json-syntax", Span::NONE, "the range is not in the text".to_owned())]),
+    }
+}
+
 /// As [`parse`], but `//` and `/* */` comments, commas before closing brackets and line breaks in texts are fine, as tools that read
 /// configuration in JSON take them. The places of the comments come along, in order, without the ends of their lines.
 #[must_use]
@@ -49,11 +70,16 @@ fn read(text: &str, file: FileId, manner: Manner) -> ((Value, Vec<Problem>), Vec
     if text.starts_with('\u{feff}') {
         reader.at = '\u{feff}'.len_utf8();
     }
+    finish(reader)
+}
+
+fn finish(mut reader: Reader<'_>) -> ((Value, Vec<Problem>), Vec<Span>) {
+    let whole = Span::new(reader.file, reader.at.min(reader.text.len())..reader.text.len());
     match reader.document() {
         Ok(value) => ((value, reader.problems), reader.comments),
         Err(problem) => {
             reader.problems.push(problem);
-            ((Value::null(Span::new(file, 0..text.len())), reader.problems), reader.comments)
+            ((Value::null(whole), reader.problems), reader.comments)
         }
     }
 }
@@ -483,6 +509,18 @@ mod tests {
         assert_eq!(problems.iter().map(|problem| problem.code).collect::<Vec<_>>(), ["json-trailing-comma"; 2]);
         for text in ["[,]", "[1,,]", "{,}", "[1,"] {
             assert!(parse_tolerant(text, FileId(0)).1.iter().any(|problem| problem.fatal), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_range_keeps_the_places_of_the_whole() {
+        let text = r#"{"a": [1, {"b": 2}], "é": 3}"#;
+        let (value, problems) = parse_range(text, 10..18, FileId(0));
+        assert!(problems.is_empty(), "{problems:?}");
+        assert_eq!(write(&value).unwrap(), r#"{"b":2}"#);
+        assert_eq!(value.get("b").unwrap().span, Span::new(FileId(0), 16..17));
+        for range in [10..17, 0..999, 23..24, 5..2] {
+            assert!(parse_range(text, range.clone(), FileId(0)).1.iter().any(|problem| problem.fatal), "{range:?}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! Source texts by number, and byte ranges in them. A span is made symbolic (twelve bytes) and becomes line and column only when shown.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 /// Number of a source text in its [`SourceMap`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -72,13 +72,23 @@ pub struct SourceFile {
     path: Arc<str>,
     text: Arc<str>,
     line_starts: Vec<u32>,
+    /// Bytes before each block of [`BLOCK`] bytes that begin no character; made when a place deep in a long line is asked for.
+    inner_bytes: OnceLock<Vec<u32>>,
+}
+
+/// Bytes between two counts of characters. A whole plan or template may be one line, and every finding asks for its column.
+const BLOCK: usize = 4096;
+
+/// Bytes that begin no character.
+fn inner_bytes(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| (**byte & 0xC0) == 0x80).count()
 }
 
 impl SourceFile {
     fn new(path: Arc<str>, text: Arc<str>) -> SourceFile {
         let mut line_starts = vec![0];
         line_starts.extend(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| u32::try_from(at + 1).unwrap_or(u32::MAX)));
-        SourceFile { path, text, line_starts }
+        SourceFile { path, text, line_starts, inner_bytes: OnceLock::new() }
     }
 
     /// Path relative to the root of what is judged, with `/`.
@@ -105,9 +115,28 @@ impl SourceFile {
         let offset = offset.min(u32::try_from(self.text.len()).unwrap_or(u32::MAX));
         let index = self.line_starts.partition_point(|start| *start <= offset).saturating_sub(1);
         let start = self.line_starts.get(index).copied().unwrap_or(0);
-        let bytes = self.text.as_bytes().get(start as usize..offset as usize).unwrap_or_default();
-        let column = bytes.iter().filter(|byte| (**byte & 0xC0) != 0x80).count() + 1;
+        let (start, end) = (start as usize, offset as usize);
+        let column = end.saturating_sub(start) - self.inner_between(start, end) + 1;
         LineColumn { line: u32::try_from(index + 1).unwrap_or(u32::MAX), column: u32::try_from(column).unwrap_or(u32::MAX) }
+    }
+
+    /// Bytes of a range that begin no character.
+    fn inner_between(&self, start: usize, end: usize) -> usize {
+        let count = |from: usize, to: usize| inner_bytes(self.text.as_bytes().get(from..to).unwrap_or_default());
+        if end.saturating_sub(start) <= 2 * BLOCK {
+            return count(start, end);
+        }
+        let table = self.inner_bytes.get_or_init(|| {
+            let mut table = vec![0];
+            let mut sum = 0_u32;
+            for block in self.text.as_bytes().chunks(BLOCK) {
+                sum = sum.saturating_add(u32::try_from(inner_bytes(block)).unwrap_or(u32::MAX));
+                table.push(sum);
+            }
+            table
+        });
+        let before = |at: usize| table.get(at / BLOCK).map_or(0, |sum| *sum as usize) + count(at / BLOCK * BLOCK, at);
+        before(end).saturating_sub(before(start))
     }
 
     /// The text of a one-based line without its line ending; `None` where there is no such line.
@@ -183,6 +212,15 @@ mod tests {
         assert_eq!(file.line_column(2), LineColumn { line: 1, column: 2 });
         assert_eq!(file.line_column(7), LineColumn { line: 2, column: 1 });
         assert_eq!(file.line_column(999), LineColumn { line: 3, column: 1 });
+        // A long line is counted in blocks.
+        let long = format!("x\n{}", "aé→😀".repeat(5_000));
+        let long = map.file(map.add("b.json", long)).unwrap();
+        let text = long.text();
+        for offset in [2_usize, 9_000, 8_194, 12_290, 40_001, text.len()] {
+            let offset = text.floor_char_boundary(offset);
+            let column = u32::try_from(text[2..offset].chars().count() + 1).unwrap();
+            assert_eq!(long.line_column(u32::try_from(offset).unwrap()), LineColumn { line: 2, column }, "{offset}");
+        }
         assert_eq!(file.line(2), Some("b = 2"));
         assert_eq!(file.line(9), None);
         assert_eq!(map.snippet(Span::new(id, 0..2)).as_deref(), Some("é"));

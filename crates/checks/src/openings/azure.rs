@@ -2,23 +2,79 @@
 
 use probity_value::{Data, Map, Span, UnknownKind, Value};
 
-use super::{Cidr, Entry, Order, action, normal_protocol, number};
+use probity_core::Subject;
+
+use super::{Cidr, Entry, Order, action, items_read, normal_protocol, number, unknown};
 use crate::network::Addresses;
 use crate::path::{MAYBE, vague};
 use crate::truth::{Trail, Tri};
 
-/// The attributes with the ports; source ports are whatever the caller likes.
-const PORTS: [&str; 2] = ["destination_port_range", "destination_port_ranges"];
-const SOURCES: [&str; 2] = ["source_address_prefix", "source_address_prefixes"];
-const DESTINATIONS: [&str; 2] = ["destination_address_prefix", "destination_address_prefixes"];
-/// Application security groups are interfaces of one's own.
-const DESTINATION_GROUPS: &str = "destination_application_security_group_ids";
-const SOURCE_GROUPS: &str = "source_application_security_group_ids";
+/// How a language names the attributes of a rule; ports first alone, then as a list, and so on.
+pub(super) struct Words {
+    /// The attributes with the ports; source ports are whatever the caller likes.
+    ports: [&'static str; 2],
+    source_ports: [&'static str; 2],
+    sources: [&'static str; 2],
+    destinations: [&'static str; 2],
+    /// Application security groups are interfaces of one's own.
+    source_groups: &'static str,
+    destination_groups: &'static str,
+}
+
+pub(super) const TERRAFORM: Words = Words {
+    ports: ["destination_port_range", "destination_port_ranges"],
+    source_ports: ["source_port_range", "source_port_ranges"],
+    sources: ["source_address_prefix", "source_address_prefixes"],
+    destinations: ["destination_address_prefix", "destination_address_prefixes"],
+    source_groups: "source_application_security_group_ids",
+    destination_groups: "destination_application_security_group_ids",
+};
+const ARM: Words = Words {
+    ports: ["destinationPortRange", "destinationPortRanges"],
+    source_ports: ["sourcePortRange", "sourcePortRanges"],
+    sources: ["sourceAddressPrefix", "sourceAddressPrefixes"],
+    destinations: ["destinationAddressPrefix", "destinationAddressPrefixes"],
+    source_groups: "sourceApplicationSecurityGroups",
+    destination_groups: "destinationApplicationSecurityGroups",
+};
+
+/// The entries of a network security group of ARM, or of a rule of one, which is judged alone.
+pub(super) fn of_template(subject: &Subject, egress: bool) -> Option<Vec<Entry>> {
+    let properties = subject.value.get("properties");
+    let trail = Trail::default().name("properties");
+    let read = |properties: &Value, trail: &Trail, at: Span| match &properties.data {
+        Data::Map(map) => rule(map, trail, at, egress, &ARM),
+        Data::Unknown(_) => vec![unknown(properties, false, trail.clone())],
+        _ => Vec::new(),
+    };
+    Some(match &*subject.type_name {
+        "Microsoft.Network/networkSecurityGroups" => match properties {
+            Some(properties) if properties.is_unknown() => vec![unknown(properties, true, trail)],
+            _ => {
+                let list = properties.and_then(|properties| properties.get("securityRules")).filter(|list| !list.is_null());
+                list.map(|list| {
+                    items_read(list, &trail.name("securityRules"), &|map, trail, at| {
+                        map.get("properties").map(|properties| read(properties, &trail.name("properties"), at)).unwrap_or_default()
+                    })
+                })
+                .unwrap_or_default()
+            }
+        },
+        "Microsoft.Network/networkSecurityGroups/securityRules" => {
+            let mut entries = properties.map(|properties| read(properties, &trail, Span::NONE)).unwrap_or_default();
+            for entry in &mut entries {
+                entry.order = Order::Free;
+            }
+            entries
+        }
+        _ => return None,
+    })
+}
 
 /// An `azurerm_network_security_rule`: its group's other rules are not weighed.
 pub(super) fn alone(value: &Value, egress: bool) -> Vec<Entry> {
     let Some(map) = value.as_map() else { return Vec::new() };
-    let mut entries = rule(map, &Trail::default(), Span::NONE, egress);
+    let mut entries = rule(map, &Trail::default(), Span::NONE, egress, &TERRAFORM);
     for entry in &mut entries {
         entry.order = Order::Free;
     }
@@ -26,7 +82,7 @@ pub(super) fn alone(value: &Value, egress: bool) -> Vec<Entry> {
 }
 
 /// One security rule: an entry for each of its port ranges, none where it is of the other direction.
-pub(super) fn rule(map: &Map, trail: &Trail, at: Span, egress: bool) -> Vec<Entry> {
+pub(super) fn rule(map: &Map, trail: &Trail, at: Span, egress: bool, words: &Words) -> Vec<Entry> {
     let part = |key: &str| map.get(key).filter(|value| !value.is_null());
     let this = match part("direction") {
         Some(direction) if direction.is_unknown() => Tri::Maybe(direction.clone()),
@@ -39,10 +95,13 @@ pub(super) fn rule(map: &Map, trail: &Trail, at: Span, egress: bool) -> Vec<Entr
         return Vec::new();
     }
     let (allow, deny) = action(Some(part("access").cloned()), map.get(MAYBE));
-    let (theirs, ours, our_groups) =
-        if egress { (DESTINATIONS, SOURCES, SOURCE_GROUPS) } else { (SOURCES, DESTINATIONS, DESTINATION_GROUPS) };
+    let (theirs, ours, our_groups) = if egress {
+        (words.destinations, words.sources, words.source_groups)
+    } else {
+        (words.sources, words.destinations, words.destination_groups)
+    };
     // What keeps out only some of what is behind the group leaves the rest open.
-    let whole = Tri::all([everything(map, &ours), everything(map, &["source_port_range", "source_port_ranges"]), none(part(our_groups))]);
+    let whole = Tri::all([everything(map, &ours), everything(map, &words.source_ports), none(part(our_groups))]);
     let mut cidrs = Vec::new();
     for key in theirs {
         let Some(found) = map.entry(key) else { continue };
@@ -68,7 +127,7 @@ pub(super) fn rule(map: &Map, trail: &Trail, at: Span, egress: bool) -> Vec<Entr
         trail: trail.clone(),
         at,
     };
-    PORTS.iter().filter_map(|key| map.get(key)).flat_map(items).map(|item| one(range(item))).collect()
+    words.ports.iter().filter_map(|key| map.get(key)).flat_map(items).map(|item| one(range(item))).collect()
 }
 
 /// The items of a list, or the thing itself, without what is not there.

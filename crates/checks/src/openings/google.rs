@@ -36,7 +36,7 @@ fn firewall(map: &Map, egress: bool) -> Vec<Entry> {
     let peers = if egress { "destination_ranges" } else { "source_ranges" };
     let mut cidrs = addresses(map, peers, &Trail::default(), Span::NONE);
     // A rule for what goes out that names no destination is for all of them; one for what comes in that names no source is refused.
-    if egress && !set(map, peers) {
+    if egress && matches!(set(map, peers), Tri::No) {
         cidrs.push(world(&Trail::default(), Span::NONE));
     }
     let mut out = Vec::new();
@@ -71,18 +71,29 @@ fn policy_rule(map: &Map, egress: bool) -> Vec<Entry> {
             (Tri::Yes, Some(maybe)) => Tri::Maybe(vague(maybe)),
             (allow, _) => allow.clone(),
         };
-        // Where a rule narrows its peers by name, place, list or tag instead, it is not for the world.
-        let (peers, others) = if egress {
+        let (peers, others, scope): (_, &[&str], [&str; 2]) = if egress {
             (
                 "dest_ip_ranges",
-                ["dest_fqdns", "dest_region_codes", "dest_threat_intelligences", "dest_address_groups", "dest_network_scope"],
+                &["dest_fqdns", "dest_region_codes", "dest_threat_intelligences", "dest_address_groups"],
+                ["dest_network_scope", "dest_network_type"],
             )
         } else {
-            ("src_ip_ranges", ["src_fqdns", "src_region_codes", "src_threat_intelligences", "src_address_groups", "src_secure_tags"])
+            (
+                "src_ip_ranges",
+                &["src_fqdns", "src_region_codes", "src_threat_intelligences", "src_address_groups", "src_secure_tags", "src_networks"],
+                ["src_network_scope", "src_network_type"],
+            )
         };
         let mut cidrs = addresses(inner, peers, &found.trail, found.at);
-        if !set(inner, peers) && !others.iter().any(|other| set(inner, other)) {
-            cidrs.push(world(&found.trail, found.at));
+        // Where a rule narrows its peers by name, place, list, tag or scope instead, it is not for the world.
+        let scope = scope.iter().map(|name| match part(inner, name) {
+            Some(scope) if scope.is_unknown() => Tri::Maybe(vague(&scope)),
+            scope => Tri::known(scope.is_some_and(|scope| scope.as_str() != Some("INTERNET"))),
+        });
+        match Tri::any(std::iter::once(&peers).chain(others).map(|name| set(inner, name)).chain(scope)) {
+            Tri::Yes => {}
+            Tri::No => cidrs.push(world(&found.trail, found.at)),
+            Tri::Maybe(value) => cidrs.push(Cidr::plain(value, found.trail.clone(), found.at)),
         }
         for item in items(inner, "layer4_configs", &found.trail) {
             layer(&mut out, &item, "ip_protocol", &cidrs, &allow);
@@ -253,8 +264,12 @@ fn part(map: &Map, key: &str) -> Option<Value> {
     map.get(key).filter(|value| !value.is_null()).cloned()
 }
 
-fn set(map: &Map, key: &str) -> bool {
-    map.get(key).is_some_and(|value| !value.is_null() && value.as_list().is_none_or(|list| !list.is_empty()))
+/// Whether a list has something in it.
+fn set(map: &Map, key: &str) -> Tri {
+    match part(map, key) {
+        Some(value) if value.is_unknown() => Tri::Maybe(vague(&value)),
+        value => Tri::known(value.is_some_and(|value| value.as_list().is_none_or(|list| !list.is_empty()))),
+    }
 }
 
 /// Whether the rule is for this direction; `INGRESS` where it does not say.

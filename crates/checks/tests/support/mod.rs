@@ -36,7 +36,7 @@ pub fn program(document: RuleDocument) -> CheckProgram {
 }
 
 /// A value from JSON or YAML, where a text that begins with `?` is unknown:
-/// `?var`, `?var=prefix`, `?ref:subject.attribute`, `?data`, `?nonnull`, `?json:{...}` (unknown text that decodes to that), and `!text` is
+/// `?var`, `?var=prefix`, `?ref:subject.attribute`, `?dataref:subject.attribute`, `?data`, `?nonnull`, `?json:{...}` (unknown text that decodes to that), and `!text` is
 /// sensitive.
 pub fn value(text: &str) -> Value {
     let (documents, problems) = yaml::parse(text, FileId(0));
@@ -74,6 +74,12 @@ fn unknown(kind: &str, span: Span) -> Value {
     if let Some(reference) = kind.strip_prefix("ref:") {
         let (subject, attribute) = reference.rsplit_once('.').unwrap_or((reference, "id"));
         return Value::reference(subject, attribute, span);
+    }
+    if let Some(reference) = kind.strip_prefix("dataref:") {
+        let (subject, attribute) = reference.rsplit_once('.').unwrap_or((reference, "id"));
+        let mut value = make(UnknownKind::DataSource, "a data source is read when it runs", true, "", None);
+        value.origin = Value::reference(subject, attribute, span).origin;
+        return value;
     }
     if let Some(text) = kind.strip_prefix("json:") {
         return make(UnknownKind::Reference, "parts are unknown", true, "", Some(marked(&json::parse(text, FileId(0)).0)));

@@ -42,6 +42,20 @@ impl Tree for Recorded<'_> {
         }
     }
 
+    fn read_within(&self, path: &str, budget: u64) -> Result<Arc<[u8]>, TreeError> {
+        match self {
+            Recorded::Commit(tree) => tree.read_within(path, budget),
+            Recorded::Folder(tree) => tree.read_within(path, budget),
+        }
+    }
+
+    fn start(&self, path: &str, bytes: usize) -> Result<Vec<u8>, TreeError> {
+        match self {
+            Recorded::Commit(tree) => tree.start(path, bytes),
+            Recorded::Folder(tree) => tree.start(path, bytes),
+        }
+    }
+
     fn digests(&self) -> BTreeMap<Arc<str>, Digest> {
         match self {
             Recorded::Commit(tree) => tree.digests(),

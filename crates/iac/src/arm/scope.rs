@@ -8,7 +8,7 @@ use std::sync::Arc;
 use probity_value::{Data, Entry, Map, Span, StepKind, UnknownKind, Value};
 
 use super::expression::{self, Text};
-use crate::azure::eval::{Behind, Budget, carry, local, referring, step, to_text, unknown_like, unknown_set};
+use crate::azure::eval::{Behind, Budget, carry, is_computed, local, referring, step, to_text, unknown_like, unknown_set};
 use crate::azure::expr::{Expr, ExprKind};
 use crate::azure::{Evaluation, Frame, Index, Locals, Scope, index};
 
@@ -125,7 +125,12 @@ impl Template {
             for (key, inner) in map.iter() {
                 let mut value = self.value(&inner.value, &None);
                 let key: Arc<str> = if key.eq_ignore_ascii_case("defaultValue") { "defaultValue".into() } else { Arc::clone(key) };
-                value.sensitive |= &*key == "defaultValue";
+                if &*key == "defaultValue" {
+                    value.sensitive = true;
+                    if is_computed(&value) {
+                        shown.insert("computed", inner.key, Value::bool(true, inner.key));
+                    }
+                }
                 shown.insert(key, inner.key, value);
             }
             out.push((Arc::clone(name), entry.key, kind, Value::map(shown, entry.value.span)));

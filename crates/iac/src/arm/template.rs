@@ -9,7 +9,7 @@ use probity_value::{Data, Map, Span, UnknownKind, Value};
 
 use super::scope::{Given, MAX_COPIES, Shared, Template, entry, get, naming, round};
 use crate::azure::eval::Budget;
-use crate::azure::{Locals, canonical};
+use crate::azure::{Locals, canonical, spelled};
 
 /// Most resources of one file.
 const MAX_RESOURCES: usize = 20_000;
@@ -395,6 +395,7 @@ fn resource_value(planned: &Planned, shared: &Shared) -> Value {
                 shown.remove("mainTemplate");
                 scope.value(&Value::map(shown, entry.value.span), locals)
             }
+            Some("properties") => spelled(shared.budget.bounded(scope.value(&entry.value, locals))),
             _ => scope.value(&entry.value, locals),
         };
         out.insert(known.map_or_else(|| Arc::clone(key), Arc::from), entry.key, value);

@@ -35,6 +35,11 @@ pub(crate) trait Scope {
         None
     }
 
+    /// An attribute of a resource that can be told here; `base` is what the name of a resource gave, or an attribute of that.
+    fn attribute(&self, _cx: &Evaluation<'_>, _base: &Value, _name: &str, _span: Span) -> Option<Value> {
+        None
+    }
+
     /// The expression that gives a name its value, to tell two unknown texts that are made alike.
     fn behind(&self, name: &str, kind: Behind) -> Option<Arc<Expr>>;
 }
@@ -189,6 +194,11 @@ pub(crate) fn referring(mut value: Value, subject: Arc<str>, attribute: &str) ->
     value
 }
 
+/// Whether a value is made anew when it runs.
+pub(crate) fn is_computed(value: &Value) -> bool {
+    value.as_unknown().is_some_and(|unknown| unknown.kind == UnknownKind::Function)
+}
+
 /// A scalar as the text it becomes inside other text.
 pub(crate) fn to_text(value: &Value) -> Option<Arc<str>> {
     Some(match &value.data {
@@ -233,6 +243,12 @@ impl Evaluation<'_> {
             ExprKind::Method { base, name, args } => self.method(base, name, args, span, locals),
             ExprKind::Member { base, name, safe } => {
                 let base = self.eval(base, locals);
+                if base.is_unknown()
+                    && !base.references().is_empty()
+                    && let Some(value) = self.scope.attribute(self, &base, name, span)
+                {
+                    return value;
+                }
                 member(&base, name, *safe, span)
             }
             ExprKind::Index { base, index, safe } => {
@@ -581,7 +597,14 @@ pub(crate) fn item(base: &Value, index: &Value, safe: bool, span: Span) -> Value
                 None => Value::unknown(UnknownKind::Invalid, "there is no such item", span),
             }
         }
-        (Data::Unknown(unknown), Data::Number(_)) => {
+        (Data::Unknown(unknown), Data::Number(number)) => {
+            // One of the resources a loop makes.
+            if unknown.kind == UnknownKind::Reference
+                && let [only] = base.references()
+                && only.attribute.is_empty()
+            {
+                return Value::reference(format!("{}[{number}]", only.subject), "", span);
+            }
             let mut value = unknown_like(unknown, base, span);
             if let Data::Unknown(unknown) = &mut value.data {
                 let unknown = Arc::make_mut(unknown);

@@ -13,4 +13,4 @@ mod types;
 
 pub(crate) use eval::{Evaluation, Frame, Locals, Scope};
 pub(crate) use index::Index;
-pub(crate) use types::canonical;
+pub(crate) use types::{canonical, spelled};

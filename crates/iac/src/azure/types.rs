@@ -1,8 +1,10 @@
-//! The spellings of resource types that rules use. Azure does not tell upper from lower case in them, rules do.
+//! The spellings of resource types and properties that rules use. Azure does not tell upper from lower case in them, rules do.
 //!
-//! What does not live here: what the types mean. A type that is not listed keeps the spelling of its file.
+//! What does not live here: what the types mean. What is not listed keeps the spelling of its file.
 
 use std::sync::Arc;
+
+use probity_value::{Data, Map, Value};
 
 /// Sorted by their lower-case forms.
 const TYPES: &[&str] = &[
@@ -164,6 +166,252 @@ const TYPES: &[&str] = &[
     "Microsoft.Web/staticSites",
 ];
 
+/// Names of properties in the spelling of rules, sorted by their lower-case forms.
+const PROPERTIES: &[&str] = &[
+    "access",
+    "accountAccess",
+    "action",
+    "actions",
+    "addonProfiles",
+    "addressPrefixes",
+    "addressSpace",
+    "administratorLogin",
+    "administrators",
+    "adminUserEnabled",
+    "agentPoolProfiles",
+    "alertNotifications",
+    "alertsToAdmins",
+    "allowedOrigins",
+    "allowExtensionOperations",
+    "anonymousPullEnabled",
+    "apiServerAccessProfile",
+    "apiServerAuthorizedIPRanges",
+    "apiVersion",
+    "assignableScopes",
+    "attributes",
+    "authorizedIPRanges",
+    "automaticOSUpgradePolicy",
+    "autoUpgradeProfile",
+    "azureKeyvaultSecretsProvider",
+    "azureStorageAccounts",
+    "backup",
+    "bypass",
+    "categories",
+    "category",
+    "cipherSuites",
+    "clientCertEnabled",
+    "cmk",
+    "config",
+    "contentType",
+    "cors",
+    "customData",
+    "customProperties",
+    "dataDisks",
+    "dataEncryption",
+    "dataExfiltrationProtectionEnabled",
+    "days",
+    "defaultAction",
+    "destinationAddressPrefix",
+    "destinationAddressPrefixes",
+    "destinationApplicationSecurityGroups",
+    "destinationPortRange",
+    "destinationPortRanges",
+    "detailedErrorLoggingEnabled",
+    "dhcpOptions",
+    "direction",
+    "disabledAlerts",
+    "disableKeyBasedMetadataWriteAccess",
+    "disableLocalAccounts",
+    "disableLocalAuth",
+    "disablePasswordAuthentication",
+    "diskEncryptionSetId",
+    "dnsServers",
+    "dnsSettings",
+    "emailAccountAdmins",
+    "emailAddresses",
+    "enableAutomaticOSUpgrade",
+    "enableAutomaticUpdates",
+    "enableAutomaticUpgrade",
+    "enableBackendTls10",
+    "enableBackendTls11",
+    "enableClientCertificate",
+    "enabled",
+    "enableDiskEncryption",
+    "enableDoubleEncryption",
+    "enabledState",
+    "enableEncryptionAtHost",
+    "enableFrontendTls10",
+    "enableFrontendTls11",
+    "enablePrivateCluster",
+    "enablePurgeProtection",
+    "enableRBAC",
+    "enableSecretRotation",
+    "enableSoftDelete",
+    "encryption",
+    "encryptionAtHost",
+    "encryptionSettings",
+    "encryptionSettingsCollection",
+    "encryptionState",
+    "endIpAddress",
+    "exp",
+    "expiryTime",
+    "extensionProfile",
+    "extensions",
+    "fabricSettings",
+    "frontendEndpoints",
+    "ftpsState",
+    "geoRedundantBackup",
+    "healthCheckPath",
+    "http20Enabled",
+    "httpLoggingEnabled",
+    "httpSettings",
+    "httpsOnly",
+    "id",
+    "identity",
+    "imageReference",
+    "incomingTrafficPolicy",
+    "infrastructureEncryption",
+    "ipRangeFilter",
+    "ipRules",
+    "isAzureMonitorTargetEnabled",
+    "isComputeIsolationEnabled",
+    "isEnabled",
+    "isEncrypted",
+    "isVirtualNetworkFilterEnabled",
+    "javaVersion",
+    "key",
+    "keySource",
+    "keyVaultKeyUri",
+    "keyVaultReference",
+    "kind",
+    "kty",
+    "kubeDashboard",
+    "linuxConfiguration",
+    "login",
+    "logs",
+    "managedNetwork",
+    "managedRules",
+    "managedRuleSets",
+    "managedVirtualNetwork",
+    "managedVirtualNetworkSettings",
+    "maxPods",
+    "minimalTlsVersion",
+    "minimumTlsVersion",
+    "minProtocolVersion",
+    "minTlsVersion",
+    "name",
+    "netFrameworkVersion",
+    "network",
+    "networkAcls",
+    "networkPolicy",
+    "networkProfile",
+    "notificationsByRole",
+    "numberOfWorkers",
+    "omsagent",
+    "orchestrationMode",
+    "osDisk",
+    "osDiskType",
+    "osProfile",
+    "osType",
+    "outboundRules",
+    "parameters",
+    "parent",
+    "patchMode",
+    "patchSettings",
+    "permissions",
+    "phone",
+    "phpVersion",
+    "platform",
+    "policies",
+    "policyName",
+    "policySettings",
+    "policyType",
+    "prepareEncryption",
+    "preventDataExfiltration",
+    "pricingTier",
+    "priority",
+    "properties",
+    "protocol",
+    "publicAccess",
+    "publicKeys",
+    "publicNetworkAccess",
+    "publisher",
+    "pythonVersion",
+    "quarantinePolicy",
+    "recurringScans",
+    "remoteDebuggingEnabled",
+    "replicaCount",
+    "repoConfiguration",
+    "repositoryName",
+    "requestTracingEnabled",
+    "requireHttps",
+    "retentionDays",
+    "retentionPolicy",
+    "rotationPolicy",
+    "ruleGroupOverrides",
+    "ruleId",
+    "rules",
+    "ruleSetType",
+    "ruleSetVersion",
+    "securityProfile",
+    "securityRules",
+    "serviceRuntimeSubnetId",
+    "siteConfig",
+    "sku",
+    "sourceAddressPrefix",
+    "sourceAddressPrefixes",
+    "sourceApplicationSecurityGroups",
+    "sourcePortRange",
+    "sourcePortRanges",
+    "sqlAdministratorLoginPassword",
+    "ssh",
+    "sslEnforcement",
+    "sslPolicy",
+    "startIpAddress",
+    "state",
+    "status",
+    "storageProfile",
+    "supportsHttpsTrafficOnly",
+    "threatIntelMode",
+    "type",
+    "upgradeChannel",
+    "upgradePolicy",
+    "value",
+    "vhd",
+    "virtualMachineProfile",
+    "virtualNetworkConfiguration",
+    "virtualNetworkRules",
+    "webApplicationFirewallPolicyLink",
+    "windowsConfiguration",
+    "zoneRedundancy",
+    "zoneRedundant",
+];
+
+/// `properties` with the names of properties as rules spell them, at any depth.
+pub(crate) fn spelled(value: Value) -> Value {
+    let found = |name: &str| {
+        let at = PROPERTIES.binary_search_by(|own| own.bytes().map(|byte| byte.to_ascii_lowercase()).cmp(lower(name))).ok()?;
+        PROPERTIES.get(at).copied().filter(|own| *own != name)
+    };
+    let data = match value.data {
+        Data::Map(map) => {
+            let mut out = Map::new();
+            for (key, entry) in map.iter() {
+                let name = found(key).filter(|own| !map.contains_key(own)).map_or_else(|| Arc::clone(key), Arc::from);
+                out.insert(name, entry.key, spelled(entry.value.clone()));
+            }
+            Data::Map(Arc::new(out))
+        }
+        Data::List(items) => Data::List(Arc::new(items.iter().cloned().map(spelled).collect())),
+        other => other,
+    };
+    Value { data, ..value }
+}
+
+fn lower(text: &str) -> impl Iterator<Item = u8> + '_ {
+    text.bytes().map(|byte| byte.to_ascii_lowercase())
+}
+
 /// The type as rules spell it.
 pub(crate) fn canonical(type_name: &str) -> Arc<str> {
     let lower = type_name.trim_end_matches('/').to_ascii_lowercase();
@@ -186,5 +434,18 @@ mod tests {
         }
         assert_eq!(&*canonical("microsoft.documentdb/databaseaccounts/"), "Microsoft.DocumentDB/databaseAccounts");
         assert_eq!(&*canonical("Contoso.Other/things"), "Contoso.Other/things");
+    }
+
+    #[test]
+    fn known_properties_get_the_spelling_of_rules() {
+        for (at, own) in PROPERTIES.iter().enumerate() {
+            assert!(at == 0 || PROPERTIES[at - 1].to_lowercase() < own.to_lowercase(), "{own} stands in the wrong place");
+        }
+        let (value, _) = probity_value::json::parse(
+            r#"{"NetworkACLs": [{"DEFAULTACTION": "Deny", "Other": 1, "enabled": true, "Enabled": false}]}"#,
+            probity_value::FileId(0),
+        );
+        let expected = r#"{"networkAcls":[{"Enabled":false,"Other":1,"defaultAction":"Deny","enabled":true}]}"#;
+        assert_eq!(probity_value::json::write(&spelled(value)).as_deref(), Some(expected));
     }
 }

@@ -7,6 +7,7 @@ use probity_value::yaml::{self, Document};
 use probity_value::{FileId, Span, Value};
 use rayon::prelude::*;
 
+use super::Ids;
 use crate::kubernetes::suppression;
 
 /// Whether a file belongs to a language.
@@ -148,13 +149,13 @@ pub(crate) fn collect_with(
             if claim == Claim::No {
                 return None;
             }
-            let surely = claim == Claim::Surely;
-            match open(path, scope) {
-                Ok(text) if surely || (language.looks)(&text) => Some((Arc::clone(path), surely, Ok(text))),
-                Ok(_) => None,
-                Err(_) if !surely => None,
-                Err(why) => Some((Arc::clone(path), true, Err(why))),
+            if claim == Claim::Perhaps {
+                // Most of these are none; nothing is kept of them.
+                let bytes = scope.tree.read(path).ok().filter(|bytes| bytes.len() as u64 <= scope.options.max_file_size)?;
+                let text = std::str::from_utf8(&bytes).ok().filter(|text| (language.looks)(text) && !text.contains('\0'))?;
+                return Some((Arc::clone(path), false, Ok(text.into())));
             }
+            Some((Arc::clone(path), true, open(path, scope)))
         })
         .collect();
     let mut files = parse_all(opened, language, scope, &mut collected);
@@ -235,6 +236,11 @@ fn take(collected: &mut Collected, language: &Language, file: &File, mut outcome
     }
     for (level, code, span, words) in outcome.said {
         collected.diagnostics.push(Diagnostic::new(level, code, Arc::clone(&file.path), span, words));
+    }
+    // A file of several documents may say a name twice.
+    let mut ids = Ids::default();
+    for subject in &mut outcome.subjects {
+        subject.id = ids.give(&subject.id).into();
     }
     let spans: Vec<Span> = outcome.subjects.iter().map(|subject| subject.span).collect();
     let mut asked: Vec<Suppression> = Vec::new();

@@ -65,6 +65,27 @@ pub(crate) fn items(value: &Value) -> &[Value] {
     }
 }
 
+/// The keys and values of a map as a list of `{key, value}`, so that rules can ask about keys; a list of `{name, value}` too.
+pub(crate) fn pairs(value: Option<&Value>, span: Span) -> Value {
+    let mut out = Vec::new();
+    let pair = |key: &str, at: Span, value: &Value| {
+        let mut fields = Fields::default();
+        fields.text("key", Some(key), at);
+        let inner = value.get("value").unwrap_or(value);
+        fields.put("value", inner.clone());
+        fields.at(at.join(value.span))
+    };
+    match value.map(|value| (&value.data, value)) {
+        Some((probity_value::Data::Map(map), _)) => out.extend(map.iter().map(|(key, entry)| pair(key, entry.key, &entry.value))),
+        Some((probity_value::Data::List(list), _)) => {
+            let named = |item: &Value| Some(pair(item.get("name")?.as_str()?, item.span, item.get("value")?));
+            out.extend(list.iter().filter_map(named));
+        }
+        _ => {}
+    }
+    Value::list(out, value.map_or(span, |value| value.span))
+}
+
 /// A value that is known only when the pipeline runs; the text before its first variable stays known.
 pub(crate) fn at_run_time(name: &str, prefix: &str, span: Span) -> Value {
     let reason = format!("`{name}` is known only when it runs");
@@ -91,6 +112,13 @@ pub(crate) fn key(name: &str) -> String {
 pub(crate) struct Ids(std::collections::HashMap<String, usize>);
 
 impl Ids {
+    /// How often this was asked for a name before.
+    pub(crate) fn next(&mut self, name: &str) -> usize {
+        let count = self.0.entry(name.to_owned()).or_insert(0);
+        *count += 1;
+        *count - 1
+    }
+
     /// The id for a name that may have been given before.
     pub(crate) fn give(&mut self, name: &str) -> String {
         let mut candidate = name.to_owned();

@@ -34,17 +34,33 @@ impl Shell {
 }
 
 /// The commands of a script, as a list at the place of the script.
-pub(crate) fn commands(script: &Placed<'_>, shell: Shell) -> Value {
-    // Only these are read as shell text.
+pub(crate) fn commands(script: &Placed<'_>, mut shell: Shell) -> Value {
+    let mut out = Vec::new();
+    read(script, &mut shell, None, &mut out);
+    Value::list(out, script.span)
+}
+
+/// The commands of several scripts that one shell runs in order. `never`: why no failure of them stops anything, whatever they do.
+pub(crate) fn sequence(scripts: &[Value], source: &str, shell: Shell, never: Option<&str>, span: Span) -> Value {
+    let mut shell = shell;
+    let mut out = Vec::new();
+    for script in scripts {
+        if let Some(script) = Placed::new(script, source) {
+            read(&script, &mut shell, never, &mut out);
+        }
+    }
+    Value::list(out, span)
+}
+
+fn read(script: &Placed<'_>, shell: &mut Shell, never: Option<&str>, out: &mut Vec<Value>) {
     let found = shell::commands(script.text);
-    let states = states(&found, shell);
+    let states = states(&found, *shell);
     let reads = Reads::new(script.text);
-    let mut out = Vec::with_capacity(found.len());
     for (index, command) in found.iter().enumerate() {
-        let ignored = ignored(&found, index, &states, reads, 0);
+        let ignored = never.map(str::to_owned).or_else(|| ignored(&found, index, &states, reads, 0));
         out.push(value(command, script, ignored.as_deref()));
     }
-    Value::list(out, script.span)
+    *shell = states.last().copied().unwrap_or(*shell);
 }
 
 /// The last place in a script where somebody reads how something ended.
@@ -200,11 +216,6 @@ fn value(command: &Command, script: &Placed<'_>, ignored: Option<&str>) -> Value
         fields.text("needs", found.needs, span);
     }
     fields.at(span)
-}
-
-/// A list that holds the commands of several scripts.
-pub(crate) fn joined(lists: Vec<Value>, span: Span) -> Value {
-    Value::list(lists.iter().flat_map(super::items).cloned().collect(), span)
 }
 
 #[cfg(test)]

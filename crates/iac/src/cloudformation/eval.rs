@@ -7,7 +7,7 @@
 //! limited. When either is used up, what is left is unknown, and the template counts as not wholly read.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -27,6 +27,23 @@ const MAYBE: &str = "$maybe";
 const REST: &str = "$rest";
 /// More diagnostics of one template are not said one by one.
 const MAX_SAID: usize = 100;
+
+/// Types whose `Ref` is an ARN.
+const REF_IS_ARN: &[&str] = &[
+    "AWS::CertificateManager::Certificate",
+    "AWS::ECS::Service",
+    "AWS::ECS::TaskDefinition",
+    "AWS::ElasticLoadBalancingV2::Listener",
+    "AWS::ElasticLoadBalancingV2::ListenerRule",
+    "AWS::ElasticLoadBalancingV2::LoadBalancer",
+    "AWS::ElasticLoadBalancingV2::TargetGroup",
+    "AWS::IAM::ManagedPolicy",
+    "AWS::Lambda::LayerVersion",
+    "AWS::SNS::Topic",
+    "AWS::SecretsManager::Secret",
+    "AWS::Serverless::StateMachine",
+    "AWS::StepFunctions::StateMachine",
+];
 
 /// True, false, or why it cannot be known.
 #[derive(Clone, Debug)]
@@ -85,8 +102,8 @@ pub(super) struct Evaluator {
     /// The `Mappings`.
     pub(super) mappings: Option<Value>,
     conditions: RefCell<BTreeMap<Arc<str>, Condition>>,
-    /// Names of the resources.
-    resources: RefCell<BTreeSet<Arc<str>>>,
+    /// Names and types of the resources.
+    resources: RefCell<BTreeMap<Arc<str>, Arc<str>>>,
     /// Whether there may be resources the template does not name: a macro makes them.
     open: bool,
     steps: Cell<u64>,
@@ -121,8 +138,8 @@ impl Evaluator {
         }
     }
 
-    /// Takes the names of the resources in.
-    pub(super) fn name_resources(&self, names: impl IntoIterator<Item = Arc<str>>) {
+    /// Takes the names and types of the resources in.
+    pub(super) fn name_resources(&self, names: impl IntoIterator<Item = (Arc<str>, Arc<str>)>) {
         self.resources.borrow_mut().extend(names);
     }
 
@@ -320,7 +337,7 @@ impl Evaluator {
             return None;
         }
         if name.starts_with("AWS::") {
-            return Some(known_later(format!("`{name}` is known only where the stack is made"), UnknownKind::DataSource, span));
+            return Some(known_later(format!("`{name}` is known only where the stack is made"), UnknownKind::Reference, span));
         }
         if let Some(value) = self.parameters.get(name) {
             return Some(value.clone().at(span));
@@ -328,12 +345,23 @@ impl Evaluator {
         Some(self.resource(name, "Ref", span))
     }
 
-    /// An attribute of a resource.
+    /// An attribute of a resource; `Ref` where it is the name of the resource that stands for one.
     pub(super) fn resource(&self, name: &str, attribute: &str, span: Span) -> Value {
-        if self.open || self.resources.borrow().contains(name) {
-            return Value::reference(name, attribute, span);
+        let kind = self.resources.borrow().get(name).cloned();
+        if !self.open && kind.is_none() {
+            let message = format!("`{name}` is neither a parameter nor a resource of the template");
+            self.say(Level::Warning, "cloudformation-invalid", span, message);
         }
-        self.invalid(format!("`{name}` is neither a parameter nor a resource of the template"), span)
+        // Whatever was meant, something is set.
+        let mut value = Value::reference(name, attribute, span);
+        let arn = match attribute {
+            "Ref" => kind.is_some_and(|kind| REF_IS_ARN.contains(&&*kind)),
+            _ => attribute.ends_with("Arn"),
+        };
+        if let (true, Data::Unknown(unknown)) = (arn, &mut value.data) {
+            Arc::make_mut(unknown).prefix = "arn:".into();
+        }
+        value
     }
 
     /// `Fn::GetAtt`: a list of resource and attribute, or both in one text.

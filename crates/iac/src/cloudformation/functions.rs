@@ -29,12 +29,13 @@ impl Evaluator {
             "Fn::Cidr" => self.cidr(argument, span, scope),
             "Fn::Length" => self.length(argument, span, scope),
             "Fn::ToJsonString" => self.to_json(argument, span, scope),
-            "Fn::GetAZs" => known_later("the availability zones are known only where the stack is made", UnknownKind::DataSource, span),
+            "Fn::GetAZs" => known_later("the availability zones are known only where the stack is made", UnknownKind::Reference, span),
             "Fn::ImportValue" => {
                 let export = self.argument(argument, scope);
                 let name = to_text(&export).map_or_else(String::new, |name| format!(" `{name}`"));
-                known_later(format!("the export{name} of another stack is read when the stack is made"), UnknownKind::DataSource, span)
+                known_later(format!("the export{name} of another stack is read when the stack is made"), UnknownKind::Reference, span)
             }
+            "Fn::GetStackOutput" => known_later("an output of another stack is read when the stack is made", UnknownKind::Reference, span),
             "Fn::Transform" => {
                 let name = argument.get("Name").and_then(Value::as_str).unwrap_or("a macro");
                 let message = format!("what the macro `{name}` makes is not read");
@@ -86,7 +87,7 @@ impl Evaluator {
             if let Some((inside, behind)) = from.strip_prefix("{{resolve:").and_then(|from| from.split_once("}}")) {
                 let service = inside.split(':').next().unwrap_or_default();
                 let reason = format!("the dynamic reference to `{service}` is read when the stack is made");
-                out.push_unknown(known_later(reason, UnknownKind::DataSource, span));
+                out.push_unknown(known_later(reason, UnknownKind::Reference, span));
                 rest = behind;
                 continue;
             }
@@ -292,7 +293,8 @@ impl Evaluator {
 
     fn to_json(&self, argument: &Value, span: Span, scope: &Scope) -> Value {
         let value = self.argument(argument, scope);
-        if let Some(text) = json::write(&value) {
+        let mut text = String::new();
+        if write(&value, &mut text) {
             if !self.spend(text.len() as u64 / 16) {
                 return self.limit(span);
             }
@@ -305,6 +307,47 @@ impl Evaluator {
             }
             None => self.invalid("`Fn::ToJsonString` cannot write this", span),
         }
+    }
+}
+
+/// JSON text with the keys in the order they were written; false where a part is unknown.
+fn write(value: &Value, out: &mut String) -> bool {
+    match &value.data {
+        Data::List(items) => {
+            out.push('[');
+            for (index, item) in items.iter().enumerate() {
+                if index > 0 {
+                    out.push(',');
+                }
+                if !write(item, out) {
+                    return false;
+                }
+            }
+            out.push(']');
+            true
+        }
+        Data::Map(map) => {
+            out.push('{');
+            for (index, (key, entry)) in map.iter().enumerate() {
+                if index > 0 {
+                    out.push(',');
+                }
+                json::write_string(key, out);
+                out.push(':');
+                if !write(&entry.value, out) {
+                    return false;
+                }
+            }
+            out.push('}');
+            true
+        }
+        _ => match json::write(value) {
+            Some(text) => {
+                out.push_str(&text);
+                true
+            }
+            None => false,
+        },
     }
 }
 

@@ -1,7 +1,8 @@
 //! CloudFormation and SAM templates, in YAML and JSON: resources to subjects, with their functions worked out.
 //!
 //! One subject per resource: the type is its `Type`, the id its logical name, the root the path of the file, the value the whole
-//! resource. A resource whose condition is false is not there; one whose condition is not known is.
+//! resource. A resource whose condition is false is not there; one whose condition is not known is. Parameters are subjects of the type
+//! `cloudformation.parameter` (id `parameter.Name`), with their name as `Name`.
 //!
 //! What does not live here: running macros, reading what `AWS::Include` names, and what the resources mean. A nested stack whose template
 //! is in the repository is a file of its own.

@@ -1,17 +1,20 @@
 //! One template to subjects: its parameters, its conditions, its resources.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use probity_core::{Diagnostic, Level, Subject, SubjectKind};
 use probity_value::{Data, Entry, Map, Span, UnknownKind, Value};
 
-use super::eval::{Evaluator, FOR_EACH, Scope, Truth, from_default, known_later};
+use super::eval::{Evaluator, FOR_EACH, Scope, Truth, common, from_default, known_later};
 use super::sam;
 use crate::terraform::functions::to_text;
 
 /// Steps one template may take. A large template takes some thousands.
 const MAX_STEPS: u64 = 4_000_000;
+
+/// The type of a parameter as a subject.
+const PARAMETER: &str = "cloudformation.parameter";
 
 /// What one template gave.
 #[derive(Default)]
@@ -42,6 +45,7 @@ pub(crate) fn judge(template: &Map, path: &Arc<str>, max_steps: u64, open: bool)
     if let Some(conditions) = template.get("Conditions").and_then(Value::as_map) {
         evaluator.declare_conditions(conditions);
     }
+    judged.subjects = declared(template, path);
     let Some(entry) = template.entry("Resources") else { return judged };
     let Some(resources) = entry.value.as_map() else {
         let message = "`Resources` is a map of resources";
@@ -51,11 +55,13 @@ pub(crate) fn judge(template: &Map, path: &Arc<str>, max_steps: u64, open: bool)
     };
     // Names first: a resource may name one that stands below it.
     let mut found: Vec<(Arc<str>, Entry, Scope)> = Vec::new();
-    let mut names = BTreeSet::new();
+    let mut names = BTreeMap::new();
     evaluator.entries(resources, &Scope::default(), &mut |name, entry, scope| {
         if &*name == "Fn::Transform" {
             judged.unread.get_or_insert_with(|| "resources that `Fn::Transform` adds are not read".to_owned());
-        } else if names.insert(Arc::clone(&name)) {
+        } else if !names.contains_key(&name) {
+            let kind = entry.value.get("Type").and_then(Value::as_str).unwrap_or_default();
+            names.insert(Arc::clone(&name), kind.into());
             found.push((name, entry.clone(), scope.clone()));
         } else {
             let message = format!("there is more than one resource `{name}`; the first counts");
@@ -64,9 +70,11 @@ pub(crate) fn judge(template: &Map, path: &Arc<str>, max_steps: u64, open: bool)
     });
     evaluator.name_resources(names);
     let globals = sam::Globals::of(template, &evaluator);
+    let mut left_out = 0_usize;
     for (name, entry, scope) in &found {
         match resource(&evaluator, name, entry, scope, path, &globals) {
-            Ok(subject) => judged.subjects.extend(subject),
+            Ok(Some(subject)) => judged.subjects.push(subject),
+            Ok(None) => left_out += 1,
             Err(message) => {
                 judged.diagnostics.push(Diagnostic::new(
                     Level::Error,
@@ -78,6 +86,13 @@ pub(crate) fn judge(template: &Map, path: &Arc<str>, max_steps: u64, open: bool)
                 judged.broken.get_or_insert(message);
             }
         }
+    }
+    if left_out > 0 {
+        let message = match left_out {
+            1 => "1 resource is not made with the defaults of the parameters, so it is not judged".to_owned(),
+            _ => format!("{left_out} resources are not made with the defaults of the parameters, so they are not judged"),
+        };
+        judged.diagnostics.push(Diagnostic::new(Level::Note, "cloudformation-condition", Arc::clone(path), entry.key, message));
     }
     let (said, spent, wrong) = evaluator.finish();
     if wrong {
@@ -91,6 +106,12 @@ pub(crate) fn judge(template: &Map, path: &Arc<str>, max_steps: u64, open: bool)
         judged.broken.get_or_insert_with(|| message.to_owned());
     }
     judged
+}
+
+/// A value of another language with CloudFormation's functions in it, worked out where nothing is declared.
+pub(crate) fn work_out(value: &Value, path: &Arc<str>, max_steps: u64) -> Value {
+    let evaluator = Evaluator::new(path, BTreeMap::new(), None, true, max_steps.min(MAX_STEPS));
+    evaluator.argument(value, &Scope::default())
 }
 
 /// One resource; `None` where its condition is false.
@@ -115,15 +136,12 @@ fn resource(
     }
     let Some(value) = evaluator.eval(&entry.value, scope) else { return Ok(None) };
     let value = globals.apply(&type_name, value);
-    let whole = entry.value.span;
-    // Through an alias the content stands somewhere else.
-    let beside = whole.file == entry.key.file && whole.start >= entry.key.end;
     Ok(Some(Subject {
         kind: SubjectKind::CloudFormation,
         type_name,
         id: Arc::clone(name),
         root: Arc::clone(path),
-        span: if beside { entry.key.join(whole) } else { entry.key },
+        span: beside(entry),
         head: entry.key,
         value,
         via: Vec::new(),
@@ -146,21 +164,70 @@ fn parameters(template: &Map) -> BTreeMap<Arc<str>, Value> {
     declared.into_iter().flat_map(Map::iter).map(|(name, entry)| (Arc::clone(name), parameter(name, entry))).collect()
 }
 
+/// The parameters as subjects: what is declared, with its name; a default that is not to be echoed is never shown.
+fn declared(template: &Map, path: &Arc<str>) -> Vec<Subject> {
+    let parameters = template.get("Parameters").and_then(Value::as_map);
+    let subject = |(name, entry): (&Arc<str>, &Entry)| {
+        let mut map = Map::clone(entry.value.as_map()?);
+        map.insert("Name", entry.key, Value::string(Arc::clone(name), entry.key));
+        if is_hidden(entry)
+            && let Some(default) = map.get_mut("Default")
+        {
+            default.sensitive = true;
+        }
+        Some(Subject {
+            kind: SubjectKind::CloudFormation,
+            type_name: PARAMETER.into(),
+            id: format!("parameter.{name}").into(),
+            root: Arc::clone(path),
+            span: beside(entry),
+            head: entry.key,
+            value: Value { data: Data::Map(Arc::new(map)), ..entry.value.clone() },
+            via: Vec::new(),
+        })
+    };
+    parameters.into_iter().flat_map(Map::iter).filter_map(subject).collect()
+}
+
+/// Whether a parameter is not to be echoed.
+fn is_hidden(entry: &Entry) -> bool {
+    entry.value.get("NoEcho").and_then(to_text).is_some_and(|text| text.eq_ignore_ascii_case("true"))
+}
+
+/// A key with its value; through an alias the value stands somewhere else.
+fn beside(entry: &Entry) -> Span {
+    let value = entry.value.span;
+    if value.file == entry.key.file && value.start >= entry.key.end { entry.key.join(value) } else { entry.key }
+}
+
 fn parameter(name: &Arc<str>, entry: &Entry) -> Value {
     let kind = entry.value.get("Type").and_then(Value::as_str).unwrap_or("String");
     let default = entry.value.get("Default").filter(|value| !value.is_null());
     let mut value = match default {
         _ if kind.starts_with("AWS::SSM::Parameter") => {
             let names = default.and_then(to_text).map_or_else(String::new, |path| format!(" `{path}`"));
-            known_later(format!("the SSM parameter{names} is read when the stack is made"), UnknownKind::DataSource, entry.key)
+            known_later(format!("the SSM parameter{names} is read when the stack is made"), UnknownKind::Reference, entry.key)
         }
         Some(default) if kind == "CommaDelimitedList" || kind.starts_with("List<") => from_default(name, listed(default)),
         Some(default) => from_default(name, default.clone()),
-        // It must be given: it is there, whatever it will be.
-        None => known_later(format!("the parameter `{name}` has no default"), UnknownKind::Variable, entry.key),
+        None => given(name, kind, entry),
     };
-    let hidden = entry.value.get("NoEcho").and_then(to_text).is_some_and(|text| text.eq_ignore_ascii_case("true"));
-    value.sensitive |= hidden;
+    value.sensitive |= is_hidden(entry);
+    value
+}
+
+/// A parameter without a default. It must be given: it is there, whatever it will be.
+fn given(name: &str, kind: &str, entry: &Entry) -> Value {
+    // One of a type of AWS names something that is there already.
+    let kind = if kind.starts_with("AWS::") { UnknownKind::Reference } else { UnknownKind::Variable };
+    let mut value = known_later(format!("the parameter `{name}` has no default"), kind, entry.key);
+    let allowed = entry.value.get("AllowedValues").and_then(Value::as_list).unwrap_or_default();
+    let texts: Option<Vec<Arc<str>>> = allowed.iter().map(to_text).collect();
+    if let (Some([first, rest @ ..]), Data::Unknown(unknown)) = (texts.as_deref(), &mut value.data) {
+        // What all that is allowed begins with is known.
+        let prefix = rest.iter().fold(first.to_string(), |prefix, text| common(&prefix, text));
+        Arc::make_mut(unknown).prefix = prefix.into();
+    }
     value
 }
 

@@ -64,6 +64,7 @@ const HEAD: &str = "\
 Parameters:
   Given: {Type: String, Default: dev}
   Open: {Type: String}
+  Policy: {Type: String, AllowedValues: [ELB-a, ELB-b]}
   Ids: {Type: CommaDelimitedList, Default: 'a, b'}
   Secret: {Type: String, NoEcho: true, Default: hunter2}
   Ami: {Type: 'AWS::SSM::Parameter::Value<String>', Default: /x}
@@ -74,6 +75,7 @@ Mappings:
 Conditions:
   IsDev: !Equals [!Ref Given, dev]
   IsProd: !Equals [!Ref Given, prod]
+  IsOdd: !Equals [!Ref Policy, other]
   IsOpen: !Equals [!Ref Open, yes]
   Both: !And [!Condition IsDev, !Condition IsOpen]
   Either: !Or [!Condition IsDev, !Condition IsOpen]
@@ -83,7 +85,7 @@ Conditions:
 /// The value of property `X` of a resource, written as `expression`.
 fn check(expression: &str, expected: &str) {
     let template = format!(
-        "{HEAD}Resources:\n  Other: {{Type: 'AWS::S3::Bucket'}}\n  R:\n    Type: AWS::X::Y\n    Properties:\n      X: {expression}\n"
+        "{HEAD}Resources:\n  Other: {{Type: 'AWS::S3::Bucket'}}\n  Topic: {{Type: 'AWS::SNS::Topic'}}\n  R:\n    Type: AWS::X::Y\n    Properties:\n      X: {expression}\n"
     );
     let (collected, _) = collect(&[("t.yaml", &template)]);
     let subject = collected.subjects.iter().find(|subject| &*subject.id == "R").expect("a resource");
@@ -96,19 +98,22 @@ fn names() {
     check("!Ref Given", r#""dev""#);
     check("{Ref: Given}", r#""dev""#);
     check("!Ref Open", "?!");
+    check("!Ref Policy", r#"?!"ELB-""#);
+    check("!If [IsOdd, 1, 2]", "2");
     check("!Ref Ids", r#"["a", "b"]"#);
     check("!Ref Ami", "?!");
     check("!Ref Other", "?!(Other.Ref)");
     check("!Ref AWS::Region", "?!");
     check("!Ref AWS::NoValue", "nothing");
     check("[1, !Ref AWS::NoValue, 2]", "[1, 2]");
-    check("!Ref Nobody", "?");
-    check("!GetAtt Other.Arn", "?!(Other.Arn)");
+    check("!Ref Nobody", "?!(Nobody.Ref)");
+    check("!GetAtt Other.Arn", r#"?!"arn:"(Other.Arn)"#);
     check("!GetAtt Other.Outputs.Name", "?!(Other.Outputs.Name)");
-    check("{'Fn::GetAtt': [Other, Arn]}", "?!(Other.Arn)");
-    check("{'Fn::GetAtt': Other.Arn}", "?!(Other.Arn)");
+    check("{'Fn::GetAtt': [Other, Arn]}", r#"?!"arn:"(Other.Arn)"#);
+    check("{'Fn::GetAtt': Other.Arn}", r#"?!"arn:"(Other.Arn)"#);
     check("!GetAtt [Other, !Ref Open]", "?!(Other.*)");
-    check("!GetAtt Nobody.Arn", "?");
+    check("!GetAtt Nobody.Arn", r#"?!"arn:"(Nobody.Arn)"#);
+    check("!Ref Topic", r#"?!"arn:"(Topic.Ref)"#);
     check("!ImportValue x", "?!");
     check("!GetAZs ''", "?!");
     check("!Select [0, !GetAZs '']", "?!");
@@ -121,7 +126,7 @@ fn texts() {
     check("!Sub 'a-${Other}-${Other.Arn}'", r#"?!"a-"(Other.Ref, Other.Arn)"#);
     check("!Sub '${!Literal} ${Given}'", r#""${Literal} dev""#);
     check("!Sub ['${A}/${Given}', {A: !Ref Given}]", r#""dev/dev""#);
-    check("!Sub ['${A}']", "?!");
+    check("!Sub ['${A}']", "?!(A.Ref)");
     check("!Sub 'arn:${AWS::Partition}:s3:::b'", r#"?!"arn:""#);
     check("!Sub 'open ${ end'", r#""open ${ end""#);
     check("!Join ['-', [a, !Ref Given, 1]]", r#""a-dev-1""#);
@@ -137,11 +142,11 @@ fn texts() {
     check("'a{{resolve:ssm:x}}b'", r#"?!"a""#);
     check("!Length [1, 2, 3]", "3");
     check("{'Fn::Length': !Ref Open}", "?!");
-    check("!ToJsonString {b: 1, a: [!Ref Given]}", r#""{\"a\":[\"dev\"],\"b\":1}""#);
+    check("!ToJsonString {b: 1, a: [!Ref Given]}", r#""{\"b\":1,\"a\":[\"dev\"]}""#);
     check("!ToJsonString {a: !Ref Other}", "?!(Other.Ref)={a: ?!(Other.Ref)}");
     check(
         r#"!Sub '{"Statement": [{"Effect": "Allow", "Resource": "${Other.Arn}", "Action": "*"}]}'"#,
-        r#"?!"{\"Statement\": [{\"Effect\": \"Allow\", \"Resource\": \""(Other.Arn)={Statement: [{Effect: "Allow", Resource: ?!(Other.Arn), Action: "*"}]}"#,
+        r#"?!"{\"Statement\": [{\"Effect\": \"Allow\", \"Resource\": \"arn:"(Other.Arn)={Statement: [{Effect: "Allow", Resource: ?!"arn:"(Other.Arn), Action: "*"}]}"#,
     );
 }
 
@@ -182,7 +187,7 @@ fn lines<B: AsRef<[u8]>>(files: &[(&str, B)]) -> Vec<String> {
     let place =
         |span: Span| sources.locate(span).map_or_else(|| "nowhere".to_owned(), |(_, start, end)| format!("{}-{}", start.line, end.line));
     let mut out = Vec::new();
-    for subject in &collected.subjects {
+    for subject in collected.subjects.iter().filter(|subject| !subject.id.starts_with("parameter.")) {
         out.push(format!("{}:{} {} {}", subject.root, subject.type_name, subject.id, place(subject.span)));
     }
     for suppression in &collected.suppressions {
@@ -244,10 +249,11 @@ fn resources_and_their_conditions() {
     one(
         &text,
         &[
-            "t.yaml:AWS::X::Y A 19-19",
-            "t.yaml:AWS::X::Y C 21-21",
-            "Error cloudformation-resource 22-22: the resource `D` has no `Type`",
-            "Error cloudformation-resource 23-23: the resource `E` is no map",
+            "t.yaml:AWS::X::Y A 21-21",
+            "t.yaml:AWS::X::Y C 23-23",
+            "Error cloudformation-resource 24-24: the resource `D` has no `Type`",
+            "Error cloudformation-resource 25-25: the resource `E` is no map",
+            "Note cloudformation-condition 20-20: 1 resource is not made with the defaults of the parameters, so it is not judged",
             "skipped t.yaml: the resource `D` has no `Type` fails partly",
         ],
     );
@@ -258,10 +264,15 @@ fn sensitive_parameters_stay_hidden_and_defaults_are_traced() {
     let text =
         format!("{HEAD}Resources:\n  R:\n    Type: AWS::X::Y\n    Properties: {{A: !Ref Secret, B: !Sub 'x${{Secret}}', C: !Ref Given}}\n");
     let (collected, _) = collect(&[("t.yaml", &text)]);
-    let properties = collected.subjects[0].value.get("Properties").unwrap();
+    let resource = collected.subjects.iter().find(|subject| &*subject.id == "R").unwrap();
+    let properties = resource.value.get("Properties").unwrap();
     assert!(properties.get("A").unwrap().sensitive && properties.get("B").unwrap().sensitive);
     assert_eq!(properties.get("A").unwrap().as_str(), Some("hunter2"));
     assert!(!properties.get("C").unwrap().sensitive);
+    let parameter = collected.subjects.iter().find(|subject| &*subject.id == "parameter.Secret").unwrap();
+    assert_eq!(&*parameter.type_name, "cloudformation.parameter");
+    assert_eq!(parameter.value.get("Name").and_then(Value::as_str), Some("Secret"));
+    assert!(parameter.value.get("Default").unwrap().sensitive);
     let step = &properties.get("C").unwrap().origin.as_ref().unwrap().steps[0];
     assert_eq!(&*step.name, "Given");
 }
@@ -305,6 +316,7 @@ Resources:
     let found: Vec<String> = collected
         .subjects
         .iter()
+        .filter(|subject| !subject.id.starts_with("parameter."))
         .map(|subject| format!("{} {}", subject.id, subject.value.get("Properties").map(shown).unwrap_or_default()))
         .collect();
     assert_eq!(found, [r#"TopicA {TopicName: "A", Other: "x-A", Keyp: "Ap", Keyq: "Aq"}"#, "ROneab ", "Some${U} {N: ?!}",]);
@@ -349,7 +361,7 @@ Resources:
     assert_eq!(
         found,
         [
-            r#"{Runtime: "nodejs22.x", Tags: {a: 1, b: 2}, Layers: ["x", "y"], Environment: {Variables: {A: ?!}}, Role: ?!(FRole.Arn)}"#,
+            r#"{Runtime: "nodejs22.x", Tags: {a: 1, b: 2}, Layers: ["x", "y"], Environment: {Variables: {A: ?!}}, Role: ?!"arn:"(FRole.Arn)}"#,
             r#"{Runtime: "python3.12", Tags: {a: 1}, Layers: ["x"], Environment: {Variables: {A: ?!}}}"#,
             "",
         ]

@@ -29,9 +29,50 @@ pub(super) fn expressions(text: &str) -> Vec<Range<usize>> {
     out
 }
 
-/// Contexts of an expression, lower case, with dots: `github.event.issue.title`; literals and names of functions are not among them.
+/// A word of an expression.
+#[derive(Debug, PartialEq)]
+enum Token {
+    /// `github.event.issue.title`, lower case, with dots.
+    Context(String),
+    /// The name before an opening bracket, perhaps empty.
+    Open(String),
+    Close,
+    /// `==`, `<` and the like.
+    Comparison,
+    Other,
+}
+
+/// Functions that give true, false or a hash, whatever stands in their arguments.
+const SWALLOWS: &[&str] = &["contains", "startswith", "endswith", "hashfiles", "always", "success", "failure", "cancelled"];
+
+/// Contexts of an expression whose text may be in its value, lower case, with dots: `github.event.issue.title`.
 pub(super) fn contexts(expression: &str) -> Vec<String> {
-    let mut out: Vec<String> = Vec::new();
+    let tokens = tokens(expression);
+    let mut out = Vec::new();
+    let mut swallowed: Vec<bool> = Vec::new();
+    for (index, token) in tokens.iter().enumerate() {
+        match token {
+            Token::Open(name) => swallowed.push(SWALLOWS.contains(&name.as_str())),
+            Token::Close => {
+                swallowed.pop();
+            }
+            Token::Context(name) => {
+                let compared = [index.checked_sub(1), Some(index + 1)]
+                    .into_iter()
+                    .flatten()
+                    .any(|index| tokens.get(index) == Some(&Token::Comparison));
+                if !compared && !swallowed.contains(&true) {
+                    out.push(name.clone());
+                }
+            }
+            Token::Comparison | Token::Other => {}
+        }
+    }
+    out
+}
+
+fn tokens(expression: &str) -> Vec<Token> {
+    let mut out: Vec<Token> = Vec::new();
     let mut current = String::new();
     let mut letters = expression.chars().peekable();
     while let Some(letter) = letters.next() {
@@ -54,6 +95,7 @@ pub(super) fn contexts(expression: &str) -> Vec<String> {
                     }
                 } else {
                     out.extend(finished(&mut current));
+                    out.push(Token::Other);
                 }
             }
             '[' if !current.is_empty() => current.push('['),
@@ -62,23 +104,41 @@ pub(super) fn contexts(expression: &str) -> Vec<String> {
                     // An index that is computed may be any.
                     current.pop();
                     current.push_str(".*");
-                    let rest: String = letters.by_ref().take_while(|letter| *letter != ']').collect();
-                    out.extend(contexts(&format!("{letter}{rest}")));
+                    while letters.next().is_some_and(|letter| letter != ']') {}
                 } else {
                     current.extend(letter.to_lowercase());
                 }
             }
-            '(' => current.clear(),
-            _ => out.extend(finished(&mut current)),
+            '(' => out.push(Token::Open(std::mem::take(&mut current))),
+            ')' => {
+                out.extend(finished(&mut current));
+                out.push(Token::Close);
+            }
+            '=' | '<' | '>' => {
+                out.extend(finished(&mut current));
+                if out.last() != Some(&Token::Comparison) {
+                    out.push(Token::Comparison);
+                }
+            }
+            '!' if letters.peek() == Some(&'=') => out.extend(finished(&mut current)),
+            ' ' | '\t' | '\n' | '\r' => out.extend(finished(&mut current)),
+            _ => {
+                out.extend(finished(&mut current));
+                out.push(Token::Other);
+            }
         }
     }
     out.extend(finished(&mut current));
     out
 }
 
-fn finished(current: &mut String) -> Option<String> {
+/// A literal number or `true` is a word too, but no context.
+fn finished(current: &mut String) -> Option<Token> {
     let text = std::mem::take(current);
-    text.starts_with(char::is_alphabetic).then_some(text)
+    if text.is_empty() {
+        return None;
+    }
+    Some(if text.starts_with(char::is_alphabetic) { Token::Context(text) } else { Token::Other })
 }
 
 /// Parts of events that people without write access choose, after `github.event.`; `*` is one name.
@@ -159,9 +219,13 @@ mod tests {
         check("${{ format('{0}}}', github.Event.Issue.title) }}", &["github.event.issue.title"]);
         check("${{ toJSON(secrets) }}", &["secrets"]);
         check("${{ github['event']['issue']['title'] }}", &["github.event.issue.title"]);
-        check("${{ github.event[github.event_name].title }}", &["github.event_name", "github.event.*.title"]);
+        check("${{ github.event[github.event_name].title }}", &["github.event.*.title"]);
         check("${{ a && 'x' || b }}", &["a", "b"]);
         check("${{ unclosed", &[]);
+        check("${{ contains(a.b, 'x') || c }}", &["c"]);
+        check("${{ a == b && c || d != 'x' }}", &["c"]);
+        check("${{ format('{0}', a) }}", &["a"]);
+        check("${{ fromJSON(contains(a, b)) }}", &[]);
         check("${{ 1 == 2 }}", &[]);
         check("${{ github.event.commits[0].message }}", &["github.event.commits.*.message"]);
     }

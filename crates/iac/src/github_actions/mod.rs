@@ -4,7 +4,7 @@
 //! (`jobs.build.steps[checkout]`: id, else name, else ordinal), `github.action` (its name), `github.dependabot`. A job's place begins at
 //! its first key. Values are what was written, and beside it:
 //!
-//! - everywhere: `on` is a map of events; `action` splits `uses`: `{kind: repository | local | docker, text, name, owner, repo, path, ref,
+//! - everywhere: `pairs: [{key, value}]` (its own `env`); `on` is a map of events; `action` splits `uses`: `{kind: repository | local | docker, text, name, owner, repo, path, ref,
 //!   pinned}` (`pinned`: a whole commit or digest, or of the same repository); `images` are those it runs in, taken apart;
 //! - a step: `commands` of `run` (see `ci::script`), `injections: [{expression, context, kind}]` (`kind`: `event`, what people outside write;
 //!   `input`, what a caller gives), `inputs` and `variables` (`with` and the `env` of all levels, expressions unknown), `soft` (a failure
@@ -27,7 +27,8 @@ use probity_value::yaml;
 
 use crate::ci::collect::{Claim, Language, collect, has_key};
 
-/// Claims `.github/workflows/*.yml`, `action.yml`, `.github/dependabot.yml`, and other YAML files that look like workflows.
+/// Claims `.github/workflows/*.yml`, `action.yml`, `.github/dependabot.yml`, and other YAML files that look like
+/// workflows: those at the top, and those whose path speaks of workflows.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct GithubActionsSource;
 
@@ -73,7 +74,9 @@ fn named(path: &str) -> Option<Named> {
         _ if inside(".github/workflows/") => Named::Workflow,
         "action.yml" | "action.yaml" => Named::Action,
         "dependabot.yml" | "dependabot.yaml" if inside(".github/") => Named::Dependabot,
-        _ => Named::Other,
+        // A file by itself may be one too, wherever it came from.
+        _ if folder.is_empty() || path.contains("workflow") || path.contains(".github/") => Named::Other,
+        _ => return None,
     })
 }
 

@@ -6,7 +6,7 @@ use super::expression::{contexts, expressions, from_outside};
 use crate::ci::image::image;
 use crate::ci::placed::Placed;
 use crate::ci::script::{Shell, commands};
-use crate::ci::{Fields, scalar};
+use crate::ci::{Fields, pairs, scalar};
 
 /// What stands around a step.
 #[derive(Clone, Debug, Default)]
@@ -45,6 +45,7 @@ pub(super) fn fields(value: &Value, around: &Around, source: &str) -> Fields {
     if let Some(with) = value.get("with").and_then(Value::as_map) {
         fields.put("inputs", Value::map(known(with), span));
     }
+    fields.put("pairs", pairs(value.get("env"), span));
     let mut injections = Vec::new();
     if let Some(run) = value.get("run") {
         let shell = value.get("shell").or(around.shells.last());

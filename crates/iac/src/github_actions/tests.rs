@@ -30,9 +30,9 @@ fn workflows_jobs_and_steps() {
         ],
     );
     // Elsewhere the text decides; JSON-like and quoted keys too.
-    subjects("x/y.yaml", "on: push\njobs:\n  a:\n    runs-on: x\n", &["github.workflow y.yaml 1-4", "github.job jobs.a 4-4"]);
-    subjects("x/y.yaml", "'on': push\njobs:\n  a:\n    runs-on: x\n", &["github.workflow y.yaml 1-4", "github.job jobs.a 4-4"]);
-    subjects("x/y.yaml", "a: 1\njobs:\n  a:\n    runs-on: x\n", &[]);
+    subjects("workflows/y.yaml", "on: push\njobs:\n  a:\n    runs-on: x\n", &["github.workflow y.yaml 1-4", "github.job jobs.a 4-4"]);
+    subjects("y.yaml", "'on': push\njobs:\n  a:\n    runs-on: x\n", &["github.workflow y.yaml 1-4", "github.job jobs.a 4-4"]);
+    subjects("y.yaml", "a: 1\njobs:\n  a:\n    runs-on: x\n", &[]);
     subjects(
         "action.yml",
         "name: A\nruns:\n  using: composite\n  steps:\n    - run: echo\n      shell: bash\n",

@@ -8,7 +8,7 @@ use super::step::{self, Around, action, evaluated, is_windows, pair};
 use super::{KIND, Named, named};
 use crate::ci::collect::{File, Outcome};
 use crate::ci::image::image;
-use crate::ci::{Fields, Ids, items, key, scalar};
+use crate::ci::{Fields, Ids, items, key, pairs, scalar};
 
 /// Jobs read of one workflow, and steps read of one job: what GitHub itself takes is far below.
 const MAX_JOBS: usize = 2000;
@@ -28,16 +28,26 @@ pub(super) fn read(file: &File) -> Outcome {
         match named {
             _ if value.is_null() => continue,
             Named::Dependabot => dependabot(file, value, document.span, &mut outcome),
+            // Wherever they lie, these two are not taken for anything else.
+            _ if !workflow && is_action(value) => read_action(file, value, document.span, &mut outcome),
+            _ if !workflow && is_dependabot(value) => dependabot(file, value, document.span, &mut outcome),
             // The name settles it for a workflow; its text for all else.
             Named::Workflow => read_workflow(file, value, document.span, &mut outcome),
             _ if workflow => read_workflow(file, value, document.span, &mut outcome),
-            _ if value.get("runs").is_some_and(|runs| runs.get("using").is_some()) => read_action(file, value, document.span, &mut outcome),
             _ => continue,
         }
         any = true;
     }
     outcome.not_ours = !any && !matches!(named, Named::Workflow | Named::Dependabot);
     outcome
+}
+
+fn is_action(value: &Value) -> bool {
+    value.get("runs").is_some_and(|runs| runs.get("using").is_some())
+}
+
+fn is_dependabot(value: &Value) -> bool {
+    value.get("version").and_then(Value::as_int) == Some(2) && value.get("updates").and_then(Value::as_list).is_some()
 }
 
 fn file_name(file: &File) -> &str {
@@ -145,6 +155,7 @@ fn read_workflow(file: &File, value: &Value, span: Span, outcome: &mut Outcome) 
     let triggers = on.as_map().into_iter().flat_map(Map::iter).map(|(name, entry)| Value::string(name.as_ref(), entry.key)).collect();
     whole.put("triggers", Value::list(triggers, on.span));
     whole.put("on", on);
+    whole.put("pairs", pairs(value.get("env"), span));
     let facts = Value::map(whole.0.clone(), span);
     let mut jobs: Vec<Job> = Vec::new();
     let entries = written.get("jobs").and_then(Value::as_map);

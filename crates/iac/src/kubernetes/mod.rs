@@ -1,6 +1,6 @@
 //! Kubernetes manifests: YAML and JSON files that hold objects, to subjects.
 //!
-//! What does not live here: Helm templates (the `chart` module), Kustomize overlays (their plain files are manifests like others), and
+//! What does not live here: Helm templates (the `helm` module), Kustomize overlays (their plain files are manifests like others), and
 //! what the objects mean.
 
 mod object;
@@ -8,6 +8,7 @@ pub(crate) mod suppression;
 
 use std::sync::Arc;
 
+pub(crate) use object::Ids;
 use probity_core::{Collected, Diagnostic, Level, ReadFile, Scope, SkippedFile, Source, Suppression, TreeError};
 use probity_value::{FileId, Problem, Span, yaml};
 use rayon::prelude::*;
@@ -92,29 +93,34 @@ fn sniff(path: &Arc<str>, scope: &Scope<'_>) -> Option<Sniffed> {
     }
 }
 
-/// What one file gave.
+/// What one file, or one rendered text, gave.
 #[derive(Default)]
-struct Outcome {
-    objects: Vec<object::Object>,
-    suppressions: Vec<Suppression>,
-    diagnostics: Vec<Diagnostic>,
+pub(crate) struct Outcome {
+    pub(crate) objects: Vec<object::Object>,
+    pub(crate) suppressions: Vec<Suppression>,
+    pub(crate) diagnostics: Vec<Diagnostic>,
     /// Why it was not, or not wholly, read, and whether that fails.
-    skipped: Option<(String, bool)>,
+    pub(crate) skipped: Option<(String, bool)>,
 }
 
 fn read(file: &Sniffed, id: FileId) -> Outcome {
     let path = &file.path;
-    let mut outcome = Outcome::default();
-    let text = match &file.content {
-        Content::Text(text) => text,
+    match &file.content {
+        Content::Text(text) => read_text(text, id, path),
         Content::Unreadable { why, fails } => {
+            let mut outcome = Outcome::default();
             if *fails {
                 outcome.diagnostics.push(Diagnostic::new(Level::Error, "kubernetes-unreadable", Arc::clone(path), Span::NONE, why.clone()));
             }
             outcome.skipped = Some((why.clone(), *fails));
-            return outcome;
+            outcome
         }
-    };
+    }
+}
+
+/// Reads the objects of a text, and what it asks to be left out.
+pub(crate) fn read_text(text: &str, id: FileId, path: &Arc<str>) -> Outcome {
+    let mut outcome = Outcome::default();
     let options = yaml::ParseOptions { booleans_1_1: true, octal_1_1: true, line_breaks_1_1: true, kubectl: true, cloudformation: false };
     let (documents, problems) = yaml::parse_with(text, id, options);
     let mut template_keys: Vec<Span> =

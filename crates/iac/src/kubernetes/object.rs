@@ -50,13 +50,13 @@ const CLUSTER_SCOPED: &[&str] = &[
 ];
 
 /// One object as it was written.
-pub(super) struct Object {
+pub(crate) struct Object {
     /// Its kind.
-    pub(super) kind: Arc<str>,
+    pub(crate) kind: Arc<str>,
     /// The object, `apiVersion` and `kind` filled in from its list where it has none.
-    pub(super) value: Value,
+    pub(crate) value: Value,
     /// From its first key to its end.
-    pub(super) span: Span,
+    pub(crate) span: Span,
 }
 
 /// Whether a document is an object of Kubernetes: text under `apiVersion` and `kind`, and nothing that Kustomize reads itself.
@@ -124,7 +124,7 @@ fn from_first_key(value: &Value) -> Span {
 
 /// Gives every object an id that is its own within its root.
 #[derive(Default)]
-pub(super) struct Ids {
+pub(crate) struct Ids {
     /// How often an id was asked for in a root.
     seen: HashMap<(Arc<str>, String), usize>,
     /// Ids given.
@@ -135,7 +135,7 @@ impl Ids {
     /// The subject of an object. Namespaced kinds are `Kind/namespace/name`, the others `Kind/name`. An object without a name goes by its
     /// `generateName` and an ordinal (`job-#1`), else by its labels (`app-web.tier-front`), else by an ordinal alone; a second object of
     /// the same id gets `#2`.
-    pub(super) fn subject(&mut self, object: Object, root: &Arc<str>) -> Subject {
+    pub(crate) fn subject(&mut self, object: Object, root: &Arc<str>) -> Subject {
         let metadata = object.value.get("metadata");
         let field = |key: &str| metadata.and_then(|metadata| metadata.get(key)).and_then(text).filter(|text| !text.is_empty());
         let mut base = format!("{}/", object.kind);

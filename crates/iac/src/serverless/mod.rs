@@ -120,7 +120,19 @@ fn is_service(value: &Value) -> bool {
 
 fn judge(path: &Arc<str>, text: &Arc<str>, document: &Document, scope: &Scope<'_>, collected: &mut Collected) {
     let resolver = Resolver::new(scope, path, document.value.clone());
-    let whole = resolver.resolve(&document.value);
+    let mut whole = resolver.resolve(&document.value);
+    // References to resources may stand everywhere; those under `resources` are worked out with what is declared there.
+    if is_aws(&whole)
+        && let Data::Map(map) = &whole.data
+    {
+        let mut map = Map::clone(map);
+        for key in ["provider", "functions"] {
+            if let Some(value) = map.get_mut(key) {
+                *value = template::work_out(value, path, scope.options.max_steps);
+            }
+        }
+        whole.data = Data::Map(Arc::new(map));
+    }
     let Some(map) = whole.as_map() else { return };
     let mut subjects = Vec::new();
     let mut unread: Option<String> = None;
@@ -136,7 +148,7 @@ fn judge(path: &Arc<str>, text: &Arc<str>, document: &Document, scope: &Scope<'_
         }
     }
     let mut found = template::Judged::default();
-    if is_aws(map) && map.contains_key("resources") {
+    if is_aws(&whole) && map.contains_key("resources") {
         let mut merged = Map::new();
         for part in parts(map.get("resources"), "resources", &mut unread) {
             take_in(&mut merged, part);
@@ -215,7 +227,7 @@ fn take_in(merged: &mut Map, part: &Map) {
 }
 
 /// Whether it runs on AWS, or nothing says otherwise.
-fn is_aws(service: &Map) -> bool {
+fn is_aws(service: &Value) -> bool {
     let provider = service.get("provider");
     let name = provider.and_then(|provider| provider.get("name").unwrap_or(provider).as_str());
     name.is_none_or(|name| name.eq_ignore_ascii_case("aws"))
@@ -251,6 +263,11 @@ fn function(path: &Arc<str>, name: &Arc<str>, entry: &Entry, service: &Map) -> S
             if let (false, Some(common)) = (map.contains_key(key), provider.entry(key)) {
                 map.insert(*key, common.key, common.value.clone());
             }
+        }
+        if let (false, Some(common)) =
+            (map.contains_key("tracing"), provider.get("tracing").and_then(|tracing| tracing.as_map()?.entry("lambda")))
+        {
+            map.insert("tracing", common.key, common.value.clone());
         }
         for (theirs, ours) in [("environment", "environment"), ("stackTags", "tags"), ("tags", "tags")] {
             let Some(common) = provider.entry(theirs) else { continue };

@@ -181,6 +181,10 @@ functions:
             r#"{handler: "x", role: "mine", runtime: "nodejs22.x", environment: {A: 1, B: 2}}"#.to_owned(),
         ]
     );
+    let reference = shown_of(
+        "service: s\nprovider: {name: aws, tracing: {lambda: true}}\nfunctions: {f: {environment: {A: !Ref Table, B: {'Fn::Sub': 'x-${AWS::Region}'}}}}\n",
+    );
+    assert_eq!(reference, [r#"{environment: {A: ?, B: ?"x-"}, tracing: true}"#]);
     let own = shown_of(&text.replace("PLUGIN", super::OWN_ROLES));
     assert_eq!(own[1], r#"{handler: "x", iamRoleStatements: [{Effect: "Deny"}], runtime: "nodejs22.x", environment: {A: 1, B: 2}}"#);
 }

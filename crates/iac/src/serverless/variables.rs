@@ -21,7 +21,9 @@ const MAX_DEPTH: u32 = 280;
 /// Levels a variable counts for: following one takes more of the stack than a list in a list.
 const VARIABLE_DEPTH: u32 = 8;
 /// Steps one service may take.
-const MAX_STEPS: u64 = 2_000_000;
+const MAX_STEPS: u64 = 1_000_000;
+/// Steps a text with variables takes.
+const STEPS_PER_VARIABLE: u64 = 16;
 /// Files one service may name.
 const MAX_FILES: usize = 1_000;
 
@@ -91,9 +93,10 @@ impl<'s> Resolver<'s> {
         match &value.data {
             Data::String(text) if !text.contains("${") => value.clone(),
             Data::String(_) | Data::List(_) | Data::Map(_) => {
-                let left = self.steps.get().checked_sub(1);
+                let (steps, levels) = if value.as_str().is_some() { (STEPS_PER_VARIABLE, VARIABLE_DEPTH) } else { (1, 1) };
+                let left = self.steps.get().checked_sub(steps);
                 let depth = self.depth.get();
-                let deeper = depth + if value.as_str().is_some() { VARIABLE_DEPTH } else { 1 };
+                let deeper = depth + levels;
                 let (Some(left), true) = (left, deeper < MAX_DEPTH) else { return self.limit(value.span) };
                 self.steps.set(left);
                 self.depth.set(deeper);

@@ -17,7 +17,7 @@ mod policy_document;
 mod root;
 pub(crate) mod syntax;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod types;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -139,9 +139,9 @@ fn read(scope: &Scope<'_>, claimed: Vec<(Arc<str>, Kind)>, out: &mut Collected) 
             continue;
         }
         let budget = scope.options.max_file_size;
-        let outcome = match sizes.get(&*path) {
+        let load = |path: &str| match sizes.get(path) {
             Some(size) if *size > budget => Err(probity_core::TreeError::TooLarge { size: *size, budget }.to_string()),
-            _ => scope.tree.read(&path).map_err(|error| error.to_string()).and_then(|bytes| {
+            _ => scope.tree.read(path).map_err(|error| error.to_string()).and_then(|bytes| {
                 if bytes.contains(&0) {
                     return Err("it is not text: it has zero bytes".to_owned());
                 }
@@ -151,6 +151,14 @@ fn read(scope: &Scope<'_>, claimed: Vec<(Arc<str>, Kind)>, out: &mut Collected) 
                 }
             }),
         };
+        let mut outcome = load(&path);
+        if let Ok(text) = &outcome
+            && let Some(target) = link(&path, text).filter(|target| scope.tree.contains(target))
+        {
+            let message = format!("the file is a symbolic link written as text; `{target}` is read in its place");
+            out.diagnostics.push(Diagnostic::new(Level::Note, "link-as-text", Arc::clone(&path), Span::NONE, message));
+            outcome = load(&target);
+        }
         match outcome {
             Ok(text) => {
                 let file = scope.sources.add(Arc::clone(&path), Arc::clone(&text));
@@ -164,6 +172,15 @@ fn read(scope: &Scope<'_>, claimed: Vec<(Arc<str>, Kind)>, out: &mut Collected) 
         }
     }
     texts
+}
+
+/// What a symbolic link points at that stands as a text file, as git writes it where the file system has no links: one relative path,
+/// without a line break, of a file of the same kind.
+fn link(path: &str, text: &str) -> Option<String> {
+    let one_path =
+        text.len() < 4096 && text.contains('/') && !text.contains(|letter: char| letter.is_whitespace() || "\"'#={}$".contains(letter));
+    let target = path::join(path::folder(path), text).filter(|_| one_path)?;
+    (kind(&target) == kind(path)).then_some(target)
 }
 
 fn parse(text: &Text) -> Reading {

@@ -21,7 +21,8 @@ fn collect(files: &[(&str, &str)]) -> (Collected, SourceMap) {
     collect_with(files, &CollectOptions::default())
 }
 
-fn show(value: &Value) -> String {
+/// A value in a short form.
+pub(crate) fn show(value: &Value) -> String {
     let mut out = String::new();
     write_value(value, &mut out);
     out
@@ -333,6 +334,18 @@ fn references() {
             "data.d.d {}",
         ],
     );
+    // What is known of how an attribute will begin.
+    check(
+        &[(
+            "main.tf",
+            "resource \"google_service_account\" \"a\" {\n account_id = \"app\"\n}\nresource \"t\" \"r\" {\n a = google_service_account.a.email\n b = \"serviceAccount:${google_service_account.a.email}\"\n c = data.google_service_account.d.member\n}\ndata \"google_service_account\" \"d\" {\n account_id = \"x\"\n}\n",
+        )],
+        &[
+            "google_service_account.a {account_id=\"app\"}",
+            "t.r {a=?Reference+\"app@\"<google_service_account.a.email> b=?Reference+\"serviceAccount:app@\"<google_service_account.a.email> c=?DataSource+\"serviceAccount:\"<data.google_service_account.d.member>}",
+            "data.google_service_account.d {account_id=\"x\"}",
+        ],
+    );
     // A reference in a circle ends.
     check(
         &[("main.tf", "resource \"t\" \"a\" {\n x = t.b.x\n}\nresource \"t\" \"b\" {\n x = t.a.x\n}\n")],
@@ -576,6 +589,17 @@ fn files_that_cannot_be_read_are_said() {
     );
     let json = collected.subjects.iter().find(|subject| &*subject.id == "t.json").unwrap();
     assert_eq!(show(&json.value), "{a=2}");
+}
+
+#[test]
+fn a_link_written_as_text_is_what_it_points_at() {
+    let common = ("shared/common.tf", "variable \"on\" {\n  default = true\n}\n");
+    let main = ("env/main.tf", "resource \"t\" \"r\" {\n  on = var.on\n}\n");
+    check_codes(&[common, main, ("env/common.tf", "../shared/common.tf")], &["link-as-text"]);
+    let (collected, _) = collect(&[common, main, ("env/common.tf", "../shared/common.tf")]);
+    assert_eq!(shown(&collected), ["env:t.r {on=true}"]);
+    check_codes(&[common, main, ("env/common.tf", "../shared/other.tf")], &["hcl-syntax"]);
+    check_codes(&[common, main, ("env/common.tf", "../../shared/common.tf")], &["hcl-syntax"]);
 }
 
 #[test]

@@ -9,6 +9,7 @@
 
 mod block;
 mod instance;
+mod known;
 mod operator;
 mod reference;
 pub(crate) mod text;

@@ -10,6 +10,7 @@ use probity_core::Level;
 use probity_value::{Data, Map, Number, Origin, Reference, Span, StepKind, Unknown, UnknownKind, Value};
 
 use super::block::{block_name, is_doubtful, settled};
+use super::known::beginning;
 use super::{
     CallInstances, EvalError, Evaluator, Instance, Key, Outcome, ResourceBlock, ResourceInstance, Scope, derived, inherit, through,
 };
@@ -298,18 +299,22 @@ impl<'p> Evaluator<'p> {
             let place = written.span;
             return Ok(through(written, StepKind::Attribute, format!("{address}.{name}"), place, Some(reference)).at(span));
         }
-        if mode == Mode::Managed {
-            return Ok(computed(address, name, span));
-        }
-        let unknown = Unknown {
-            kind: UnknownKind::DataSource,
-            reason: format!("`{address}.{name}` is read when Terraform runs").into(),
-            set: true,
-            prefix: "".into(),
-            decoded: None,
+        let account = match (&*instance.resource.kind, name) {
+            ("google_service_account", "email" | "member") if mode == Mode::Managed => self.member(instance, "account_id").transpose()?,
+            _ => None,
         };
-        let mut value = Value::new(Data::Unknown(Arc::new(unknown)), span);
-        value.origin = Some(reference_origin(address, name));
+        let prefix = beginning(&instance.resource.kind, name, account.as_ref().and_then(Value::as_str));
+        let mut value = Value::reference(Arc::clone(address), name, span);
+        if let Data::Unknown(unknown) = &mut value.data
+            && (mode != Mode::Managed || !prefix.is_empty())
+        {
+            let unknown = Arc::make_mut(unknown);
+            unknown.prefix = prefix.into();
+            if mode != Mode::Managed {
+                unknown.kind = UnknownKind::DataSource;
+                unknown.reason = format!("`{address}.{name}` is read when Terraform runs").into();
+            }
+        }
         Ok(value)
     }
 
@@ -568,20 +573,6 @@ fn handle(instance: &ResourceInstance<'_>, span: Span) -> Value {
 
 fn reference_origin(subject: &Arc<str>, attribute: &str) -> Arc<Origin> {
     Arc::new(Origin { steps: Vec::new(), references: vec![Reference { subject: Arc::clone(subject), attribute: attribute.into() }] })
-}
-
-/// An attribute a resource will have. The names AWS gives begin with `arn:` whatever the partition, so they are never a lone `*`.
-fn computed(address: &Arc<str>, name: &str, span: Span) -> Value {
-    let mut value = Value::reference(Arc::clone(address), name, span);
-    let local = address.rsplit_once("data.").map_or(&**address, |(_, rest)| rest);
-    let of_aws = local.starts_with("aws_") || address.contains(".aws_");
-    if of_aws
-        && (name == "arn" || name == "qualified_arn")
-        && let Data::Unknown(unknown) = &mut value.data
-    {
-        Arc::make_mut(unknown).prefix = "arn:".into();
-    }
-    value
 }
 
 /// Something nobody declares in what is read: a reference all the same, so that what it was meant for is seen, and set, as an attribute

@@ -16,7 +16,7 @@ mod hash;
 mod hcl_text;
 mod network;
 mod numeric;
-mod pattern;
+pub(crate) mod pattern;
 mod set;
 mod string;
 mod support;

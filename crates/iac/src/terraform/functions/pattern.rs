@@ -20,7 +20,7 @@ thread_local! {
 
 /// Why an expression cannot be used.
 #[derive(Debug)]
-pub(super) enum Problem {
+pub(crate) enum Problem {
     Wrong(String),
     TooLarge,
 }
@@ -37,7 +37,7 @@ impl Problem {
 }
 
 /// Compiles an expression.
-pub(super) fn compile(expression: &str) -> Result<Regex, Problem> {
+pub(crate) fn compile(expression: &str) -> Result<Regex, Problem> {
     if let Some(regex) = COMPILED.with_borrow(|kept| kept.get(expression).cloned()) {
         return Ok(regex);
     }

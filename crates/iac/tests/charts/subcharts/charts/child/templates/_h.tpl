@@ -1,0 +1,1 @@
+{{ define "child.helper" }}helper of {{ .Chart.Name }}{{ end }}{{ define "shared.name" }}child{{ end }}
