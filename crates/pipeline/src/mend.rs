@@ -61,6 +61,8 @@ pub struct Mended {
 
 /// What tells findings apart: rule, kind, root and subject.
 type Key = (Arc<str>, SubjectKind, Arc<str>, Arc<str>);
+/// What of a key says who is to blame.
+type Part = fn(&Key) -> (SubjectKind, Arc<str>, Arc<str>);
 
 struct Candidate {
     mend: Mend,
@@ -298,10 +300,10 @@ fn against(candidates: &[Candidate], before: &Look, after: &Look, alone: &dyn Fn
     }
     for new in after.failing.difference(&before.failing) {
         let why = format!("`{}` would come up for `{}`", new.0, new.3);
-        let same = |part: fn(&Key) -> (SubjectKind, Arc<str>, Arc<str>), key: &Key| part(key) == part(new);
+        let same = |part: Part, key: &Key| part(key) == part(new);
         let subject = |key: &Key| (key.1, Arc::clone(&key.2), Arc::clone(&key.3));
         let root = |key: &Key| (key.1, Arc::clone(&key.2), Arc::from(""));
-        let of = |part: fn(&Key) -> (SubjectKind, Arc<str>, Arc<str>)| -> Vec<usize> {
+        let of = |part: Part| -> Vec<usize> {
             let named = |candidate: &Candidate| candidate.keys.iter().any(|key| same(part, key));
             candidates.iter().enumerate().filter(|(_, candidate)| named(candidate)).map(|(position, _)| position).collect()
         };
