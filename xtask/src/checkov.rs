@@ -34,13 +34,13 @@ const FRAMEWORKS: &[&str] = &[
 
 /// Frameworks whose addresses are paths into a text that only Checkov walks so: file and line say which subject is meant, the one that
 /// begins there or, where a part of it is named, the last that begins before. OpenAPI files have one row for each check.
-const BY_LINE: &[(&str, &str, &str)] = &[
-    ("azure_pipelines", "azure-pipelines", "azure."),
-    ("bitbucket_pipelines", "bitbucket-pipelines", "bitbucket."),
-    ("circleci_pipelines", "circleci", "circleci."),
-    ("github_actions", "github-actions", "github."),
-    ("gitlab_ci", "gitlab-ci", "gitlab."),
-    ("openapi", "openapi", "openapi."),
+const BY_LINE: &[(&str, &str, &str, &str)] = &[
+    ("azure_pipelines", "azure-pipelines", "azure.", "CKV_AZUREPIPELINES_"),
+    ("bitbucket_pipelines", "bitbucket-pipelines", "bitbucket.", "CKV_BITBUCKETPIPELINES_"),
+    ("circleci_pipelines", "circleci", "circleci.", "CKV_CIRCLECIPIPELINES_"),
+    ("github_actions", "github-actions", "github.", "_GHA_"),
+    ("gitlab_ci", "gitlab-ci", "gitlab.", "CKV_GITLABCI_"),
+    ("openapi", "openapi", "openapi.", "CKV_OPENAPI_"),
 ];
 
 fn is_by_line(framework: &str) -> bool {
@@ -311,16 +311,19 @@ fn implemented(program: &Path, judge: Judge<'_>) -> Result<BTreeMap<String, BTre
     for rule in listed["rules"].as_array().into_iter().flatten() {
         for alias in judge.ids(rule, "id") {
             for target in rule["applies_to"].as_array().into_iter().flatten().map(text) {
-                let by_line = BY_LINE.iter().find(|(.., prefix)| target.starts_with(prefix));
-                let frameworks: &[&str] = if let Some((name, ..)) = by_line {
+                let by_line = BY_LINE.iter().find(|(_, _, prefix, _)| target.starts_with(prefix));
+                let frameworks: &[&str] = if let Some((name, .., of)) = by_line {
+                    // One rule may stand for ids of several systems.
+                    if !alias.contains(of) {
+                        continue;
+                    }
                     &[name]
                 } else if alias.starts_with("CKV_ARGO_") {
                     &["argo_workflows"]
                 } else if target == "workloads" {
                     &["kubernetes", "terraform", "terraform_plan"]
                 } else if target.contains("::") {
-                    // What stands under `resources` of a service is CloudFormation.
-                    &["cloudformation", "serverless"]
+                    &["cloudformation"]
                 } else if target.starts_with("serverless.") {
                     &["serverless"]
                 } else if target.starts_with("Microsoft.") || target == "secureString" {
@@ -339,6 +342,12 @@ fn implemented(program: &Path, judge: Judge<'_>) -> Result<BTreeMap<String, BTre
         }
     }
     Ok(out)
+}
+
+/// Whether we have a rule for a row. What stands under `resources` of a service is CloudFormation.
+fn has_rule(known: &BTreeMap<String, BTreeSet<String>>, row: &Row) -> bool {
+    let has = |framework: &str| known.get(framework).is_some_and(|ids| ids.contains(&row.check));
+    has(&row.framework) || row.framework == "serverless" && has("cloudformation")
 }
 
 /// Compares with the numbers kept in the repository, so that nothing slides back, and raises them.
@@ -391,13 +400,8 @@ fn compare(folder: &Path, framework: Option<&str>, check: Option<&str>, verbose:
     let known = implemented(&program, judge)?;
     let rows = rows(folder, framework, check)?;
     let excuses = excuses(&judge.folder(), "expected-failures.toml")?;
-    let sources: Vec<&str> = rows
-        .iter()
-        .filter(|row| known.get(&row.framework).is_some_and(|ids| ids.contains(&row.check)))
-        .map(|row| row.source.as_str())
-        .collect::<BTreeSet<_>>()
-        .into_iter()
-        .collect();
+    let sources: Vec<&str> =
+        rows.iter().filter(|row| has_rule(&known, row)).map(|row| row.source.as_str()).collect::<BTreeSet<_>>().into_iter().collect();
     let scans: Mutex<BTreeMap<&str, Value>> = Mutex::default();
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| -> Result<()> {
@@ -432,7 +436,7 @@ fn compare(folder: &Path, framework: Option<&str>, check: Option<&str>, verbose:
                 Some("kubernetes") => "kubernetes",
                 Some("dockerfile") => "dockerfile",
                 Some("cloudformation")
-                    if text(&result["subject"]["at"]["file"]).rsplit('/').next().is_some_and(|name| name.starts_with("serverless.")) =>
+                    if text(&result["subject"]["root"]).rsplit('/').next().is_some_and(|name| name.starts_with("serverless.")) =>
                 {
                     "serverless"
                 }
@@ -440,7 +444,7 @@ fn compare(folder: &Path, framework: Option<&str>, check: Option<&str>, verbose:
                 Some("serverless") => "serverless",
                 Some("arm") => "arm",
                 Some("bicep") => "bicep",
-                Some(kind) => match BY_LINE.iter().find(|(_, word, _)| *word == kind) {
+                Some(kind) => match BY_LINE.iter().find(|(_, word, ..)| *word == kind) {
                     Some((name, ..)) => name,
                     None => continue,
                 },
@@ -455,7 +459,8 @@ fn compare(folder: &Path, framework: Option<&str>, check: Option<&str>, verbose:
                 _ => continue,
             };
             let place = &result["subject"]["at"];
-            let below = text(&place["file"]);
+            // Checkov names the service also for what stands in a file it reads.
+            let below = text(if framework == "serverless" { &result["subject"]["root"] } else { &place["file"] });
             let file = if folder.join(source).is_dir() { format!("{source}/{below}") } else { (*source).to_owned() };
             let mut subject = result["subject"].clone();
             subject["file"] = Value::String(file.clone());
@@ -477,7 +482,7 @@ fn compare(folder: &Path, framework: Option<&str>, check: Option<&str>, verbose:
     let mut wrongly_excused = Vec::new();
     let mut matched: BTreeSet<(&str, &str, String, Key)> = BTreeSet::new();
     for row in &rows {
-        if !known.get(&row.framework).is_some_and(|ids| ids.contains(&row.check)) {
+        if !has_rule(&known, row) {
             continue;
         }
         let tally = tallies.entry(&row.framework).or_default();
@@ -498,7 +503,11 @@ fn compare(folder: &Path, framework: Option<&str>, check: Option<&str>, verbose:
                 let (file, address) = (&key.0, &key.1);
                 let mut lines = of.iter().filter(|((of, written, _), _)| of == file && written == address && !address.ends_with(".*"));
                 let only = lines.next().filter(|_| matches!(row.framework.as_str(), "arm" | "bicep"))?;
-                lines.next().is_none().then_some(*only.1)
+                if lines.next().is_some() {
+                    return None;
+                }
+                matched.insert((&row.source, &row.framework, row.check.clone(), only.0.clone()));
+                Some(*only.1)
             };
             of.get(&key).copied().or_else(anywhere).or_else(alone).or_else(|| {
                 (row.framework == "dockerfile" && row.expected != "fail")

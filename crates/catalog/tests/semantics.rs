@@ -60,12 +60,13 @@ fn cases() -> Vec<Case> {
                     .flat_map(|map| map.iter())
                     .map(|(path, entry)| (path.to_string(), text(&entry.value))),
             );
-            let mut options = CollectOptions::default();
-            options.variable_files =
-                case.get("var_files").and_then(Value::as_list).unwrap_or_default().iter().map(|file| text(file).into()).collect();
-            if let Some(workspace) = case.get("workspace") {
-                options.workspace = text(workspace).into();
-            }
+            let var_files = case.get("var_files").and_then(Value::as_list).unwrap_or_default();
+            let plain = CollectOptions::default();
+            let options = CollectOptions {
+                variable_files: var_files.iter().map(|file| text(file).into()).collect(),
+                workspace: case.get("workspace").map_or(plain.workspace.clone(), |name| text(name).into()),
+                ..plain
+            };
             let truth =
                 case.get("truth").and_then(Value::as_map).unwrap().iter().map(|(address, entry)| (address.to_string(), text(&entry.value)));
             out.push(Case { name, rule: text(of("rule").unwrap()).into(), files, options, truth: truth.collect() });

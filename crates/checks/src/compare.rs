@@ -41,11 +41,13 @@ impl Operator {
             Test::In(_) => with(&|argument| among(value, argument, fold)),
             Test::Exists(wanted) => exists(value).negate_if(!wanted),
             Test::Empty(wanted) => empty(value).negate_if(!wanted),
-            Test::Matches(pattern) => text(value, |text| pattern.is_match(text).unwrap_or(false), |_| None),
+            Test::Matches(pattern) => {
+                text(value, |text| pattern.is_match(text).unwrap_or(false), |prefix, _| pattern.is_match_within(prefix).then_some(true))
+            }
             Test::Like(patterns) => text(
                 value,
                 |text| patterns.iter().any(|pattern| folded_like(pattern, text, fold)),
-                |prefix| patterns.iter().all(|pattern| !may_be_like(pattern, prefix, fold)).then_some(false),
+                |prefix, suffix| patterns.iter().all(|pattern| !may_be_like(pattern, prefix, suffix, fold)).then_some(false),
             ),
             Test::Contains(_) => with(&|argument| contains(value, argument, fold)),
             Test::ContainsAny(_) => with(&|argument| Tri::any(items(argument).iter().map(|item| contains(value, item, fold)))),
@@ -57,7 +59,7 @@ impl Operator {
             Test::Version(order, than) => version(value, than, |found| order.holds(found)),
             Test::Length(order, than) => length(value, |count| order.holds((count as u64).cmp(than))),
             Test::Type(wanted) => match &value.data {
-                Data::Unknown(unknown) if unknown.prefix.is_empty() => Tri::Maybe(value.clone()),
+                Data::Unknown(unknown) if !is_text(unknown) => Tri::Maybe(value.clone()),
                 Data::Unknown(_) => Tri::known(wanted.as_str() == "string"),
                 _ => Tri::known(wanted.as_str() == value.type_name()),
             },
@@ -81,7 +83,7 @@ fn items(argument: &Value) -> &[Value] {
 /// A value that is there exists, unless it is unknown and may turn out null.
 pub(crate) fn exists(value: &Value) -> Tri {
     match unknown(value) {
-        Some(unknown) if unknown.set || !unknown.prefix.is_empty() => Tri::Yes,
+        Some(unknown) if unknown.set || is_text(unknown) => Tri::Yes,
         Some(_) => Tri::Maybe(value.clone()),
         None => presence(value).map_or_else(|| Tri::known(!value.is_null()), |maybe| Tri::Maybe(maybe.clone())),
     }
@@ -107,7 +109,7 @@ fn empty(value: &Value) -> Tri {
         Data::Bool(_) | Data::Number(_) => Tri::No,
         // An attribute that another resource will have is asked for because it holds something.
         Data::Unknown(unknown) if unknown.set && unknown.kind == UnknownKind::Reference => Tri::No,
-        Data::Unknown(unknown) if !unknown.prefix.is_empty() || (unknown.set && unknown.decoded.is_some()) => Tri::No,
+        Data::Unknown(unknown) if is_text(unknown) || (unknown.set && unknown.decoded.is_some()) => Tri::No,
         Data::Unknown(_) => Tri::Maybe(value.clone()),
     }
 }
@@ -122,7 +124,11 @@ pub(crate) fn equal(a: &Value, b: &Value, fold: bool) -> Tri {
         return Tri::Maybe(maybe);
     }
     match (&a.data, &b.data) {
-        (Data::Unknown(left), Data::Unknown(right)) if prefixes_clash(&left.prefix, &right.prefix, fold) => Tri::No,
+        (Data::Unknown(left), Data::Unknown(right))
+            if prefixes_clash(&left.prefix, &right.prefix, fold) || suffixes_clash(&left.suffix, &right.suffix, fold) =>
+        {
+            Tri::No
+        }
         (Data::Unknown(unknown), other) => unknown_equal(a, unknown, other, fold),
         (other, Data::Unknown(unknown)) => unknown_equal(b, unknown, other, fold),
         (Data::List(left), Data::List(right)) => {
@@ -144,13 +150,26 @@ pub(crate) fn equal(a: &Value, b: &Value, fold: bool) -> Tri {
 
 fn unknown_equal(value: &Value, unknown: &Unknown, other: &Data, fold: bool) -> Tri {
     let clash = match other {
-        Data::String(text) => !unknown.prefix.is_empty() && !has_prefix(text, &unknown.prefix, fold),
+        Data::String(text) => !has_prefix(text, &unknown.prefix, fold) || !has_suffix(text, &unknown.suffix, fold),
         Data::Null => unknown.set,
         // Text that is sure to start somehow is no list, and no number or truth unless it reads like one.
-        Data::List(_) | Data::Map(_) => !unknown.prefix.is_empty() && unknown.decoded.is_none(),
+        Data::List(_) | Data::Map(_) => is_text(unknown) && unknown.decoded.is_none(),
         _ => false,
     };
     if clash { Tri::No } else { Tri::Maybe(value.clone()) }
+}
+
+/// Whether it is sure to be text, since a part of it is known.
+fn is_text(unknown: &Unknown) -> bool {
+    !unknown.prefix.is_empty() || !unknown.suffix.is_empty()
+}
+
+fn has_suffix(text: &str, suffix: &str, fold: bool) -> bool {
+    fold_case(text, fold).ends_with(&*fold_case(suffix, fold))
+}
+
+fn suffixes_clash(a: &str, b: &str, fold: bool) -> bool {
+    !has_suffix(a, b, fold) && !has_suffix(b, a, fold)
 }
 
 fn prefixes_clash(a: &str, b: &str, fold: bool) -> bool {
@@ -199,10 +218,11 @@ fn folded_like(pattern: &str, text: &str, fold: bool) -> bool {
     like(&fold_case(pattern, fold), &fold_case(text, fold))
 }
 
-/// Whether some text that starts with `prefix` could match; may say yes wrongly, never no.
-fn may_be_like(pattern: &str, prefix: &str, fold: bool) -> bool {
-    let literal = pattern.split(['*', '?']).next().unwrap_or_default();
-    !prefixes_clash(literal, prefix, fold)
+/// Whether some text that starts with `prefix` and ends with `suffix` could match; may say yes wrongly, never no.
+fn may_be_like(pattern: &str, prefix: &str, suffix: &str, fold: bool) -> bool {
+    let first = pattern.split(['*', '?']).next().unwrap_or_default();
+    let last = pattern.rsplit(['*', '?']).next().unwrap_or_default();
+    !prefixes_clash(first, prefix, fold) && !suffixes_clash(last, suffix, fold)
 }
 
 /// One of the items of a list.
@@ -214,11 +234,11 @@ fn among(value: &Value, list: &Value, fold: bool) -> Tri {
     }
 }
 
-/// A text test: numbers and truths are text too; `of_prefix` may decide by the known start of unknown text.
-fn text(value: &Value, test: impl Fn(&str) -> bool, of_prefix: impl Fn(&str) -> Option<bool>) -> Tri {
+/// A text test: numbers and truths are text too; `of_ends` may decide by the known start and end of unknown text.
+fn text(value: &Value, test: impl Fn(&str) -> bool, of_ends: impl Fn(&str, &str) -> Option<bool>) -> Tri {
     match &value.data {
-        Data::Unknown(unknown) => match (unknown.prefix.is_empty(), of_prefix(&unknown.prefix)) {
-            (false, Some(known)) => Tri::known(known),
+        Data::Unknown(unknown) => match (is_text(unknown), of_ends(&unknown.prefix, &unknown.suffix)) {
+            (true, Some(known)) => Tri::known(known),
             _ => Tri::Maybe(value.clone()),
         },
         _ => as_text(value).map_or(Tri::No, |text| Tri::known(test(&text))),
@@ -249,8 +269,17 @@ fn contains(value: &Value, item: &Value, fold: bool) -> Tri {
             map.get(path::REST).map_or(Tri::No, |rest| Tri::Maybe(rest.clone()))
         }
         Data::String(text) => as_text(item).map_or(Tri::No, |part| Tri::known(fold_case(text, fold).contains(&*fold_case(&part, fold)))),
+        // A map of which some keys are known.
+        Data::Unknown(unknown) if unknown.decoded.as_ref().is_some_and(|known| known.get(path::REST).is_some()) => {
+            unknown.decoded.as_ref().map_or(Tri::No, |known| contains(known, item, fold))
+        }
         Data::Unknown(unknown) => match as_text(item) {
-            Some(part) if !unknown.prefix.is_empty() && fold_case(&unknown.prefix, fold).contains(&*fold_case(&part, fold)) => Tri::Yes,
+            Some(part)
+                if is_text(unknown)
+                    && [&unknown.prefix, &unknown.suffix].iter().any(|known| fold_case(known, fold).contains(&*fold_case(&part, fold))) =>
+            {
+                Tri::Yes
+            }
             _ => Tri::Maybe(value.clone()),
         },
         Data::Null | Data::Bool(_) | Data::Number(_) => Tri::No,
@@ -277,7 +306,7 @@ fn starts_with(value: &Value, start: &Value, fold: bool) -> Tri {
     text(
         value,
         |text| has_prefix(text, &start_text, fold),
-        |prefix| {
+        |prefix, _| {
             if has_prefix(prefix, &start_text, fold) {
                 Some(true)
             } else if prefixes_clash(prefix, &start_text, fold) {
@@ -293,7 +322,13 @@ fn ends_with(value: &Value, end: &Value, fold: bool) -> Tri {
     let Some(end_text) = as_text(end) else {
         return if end.is_unknown() { Tri::Maybe(end.clone()) } else { Tri::No };
     };
-    text(value, |text| fold_case(text, fold).ends_with(&*fold_case(&end_text, fold)), |_| None)
+    text(
+        value,
+        |text| has_suffix(text, &end_text, fold),
+        |_, suffix| {
+            if has_suffix(suffix, &end_text, fold) { Some(true) } else { suffixes_clash(suffix, &end_text, fold).then_some(false) }
+        },
+    )
 }
 
 fn number(value: &Value, than: &Value, holds: impl Fn(Ordering) -> bool) -> Tri {
@@ -314,7 +349,7 @@ fn number(value: &Value, than: &Value, holds: impl Fn(Ordering) -> bool) -> Tri 
 }
 
 fn version(value: &Value, than: &str, holds: impl Fn(Ordering) -> bool) -> Tri {
-    text(value, |text| compare_versions(text, than).is_some_and(&holds), |_| None)
+    text(value, |text| compare_versions(text, than).is_some_and(&holds), |_, _| None)
 }
 
 fn length(value: &Value, holds: impl Fn(usize) -> bool) -> Tri {

@@ -366,6 +366,8 @@ fn values(from: &Selected, map: &Map) -> Option<Vec<Selected>> {
         .map(|(key, entry)| {
             Selected::value(entry.value.clone(), from.trail.then(TrailStep::Name(Arc::clone(key))), entry.key.or(from.at)).an_item()
         })
+        // There may be others.
+        .chain(map.get(REST).map(|rest| Selected::value(vague(rest), from.trail.name("*"), from.at)))
         .collect();
     (!found.is_empty()).then_some(found)
 }
@@ -377,7 +379,14 @@ pub fn vague(value: &Value) -> Value {
 }
 
 fn inside_unknown(value: &Value, unknown: &Unknown) -> Value {
-    let inner = Unknown { kind: unknown.kind, reason: Arc::clone(&unknown.reason), set: false, prefix: Arc::from(""), decoded: None };
+    let inner = Unknown {
+        kind: unknown.kind,
+        reason: Arc::clone(&unknown.reason),
+        set: false,
+        prefix: Arc::from(""),
+        suffix: "".into(),
+        decoded: None,
+    };
     Value { data: Data::Unknown(Arc::new(inner)), span: value.span, origin: value.origin.clone(), sensitive: value.sensitive }
 }
 

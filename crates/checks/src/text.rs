@@ -43,6 +43,13 @@ impl Pattern {
         }
     }
 
+    /// Whether it matches in a text that goes on after `beginning`, whatever comes: nothing of the match may touch the end.
+    #[must_use]
+    pub fn is_match_within(&self, beginning: &str) -> bool {
+        let compiled = self.compiled.get_or_init(|| build(&self.source, self.ignore_case).ok());
+        compiled.as_ref().is_some_and(|regex| regex.find_iter(beginning).any(|found| found.end() < beginning.len()))
+    }
+
     /// Whether it matches anywhere in `text`; `None` where the expression does not compile (an index made by other means).
     #[must_use]
     pub fn is_match(&self, text: &str) -> Option<bool> {
@@ -349,6 +356,9 @@ mod tests {
     fn expressions_are_checked_and_used() {
         assert_eq!(Pattern::new("^a+$", false).unwrap().is_match("aa"), Some(true));
         assert_eq!(Pattern::new("^a+$", true).unwrap().is_match("AA"), Some(true));
+        let within = |pattern: &str, beginning: &str| Pattern::new(pattern, false).unwrap().is_match_within(beginning);
+        assert!(within("^arn", "arn:") && within("a\\b", "a b") && within("(?m)a$", "a\nb"));
+        assert!(!within("^arn$", "arn") && !within("a$", "ba") && !within("a\\b", "ba") && !within("x", "arn:"));
         assert!(Pattern::new("(", false).unwrap_err().contains("unclosed"));
         assert_eq!(Pattern::new("(a{1000}){1000}", false).unwrap_err(), "the expression is too large");
     }

@@ -174,8 +174,19 @@ fn unknowns_propagate() {
     check("{ path: a, like: 'arn:*' }", "{a: '?v=http:'}", "fail");
     check("{ path: a, like: 'arn:*:x' }", "{a: '?v=arn:'}", "unknown");
     check("{ path: a, contains: rn }", "{a: '?v=arn:'}", "pass");
-    check("{ path: a, matches: '^arn' }", "{a: '?v=arn:'}", "unknown");
+    check("{ path: a, matches: '^arn' }", "{a: '?v=arn:'}", "pass");
+    check("{ path: a, not_matches: '^arn' }", "{a: '?v=arn:'}", "fail");
+    check("{ path: a, matches: '^arn:' }", "{a: '?v=arn:'}", "unknown");
+    check("{ path: a, matches: '^http' }", "{a: '?v=arn:'}", "unknown");
     check("{ path: a, type: string }", "{a: '?v=arn:'}", "pass");
+    check("{ path: a, ends_with: /Admin }", "{a: '?v=arn:~policy/Admin'}", "pass");
+    check("{ path: a, ends_with: /Admin }", "{a: '?v=arn:~policy/Reader'}", "fail");
+    check("{ path: a, ends_with: long/Reader }", "{a: '?v=arn:~/Reader'}", "unknown");
+    check("{ path: a, not_equals: 'arn:aws:iam::aws:policy/Admin' }", "{a: '?v=arn:~/Reader'}", "pass");
+    check("{ path: a, equals: 'arn:aws:iam::aws:policy/Admin' }", "{a: '?v=arn:~/Admin'}", "unknown");
+    check("{ path: a, like: 'arn:*:policy/Admin' }", "{a: '?v=arn:~/Reader'}", "fail");
+    check("{ path: a, contains: dm }", "{a: '?v=arn:~/Admin'}", "pass");
+    check("{ path: a, empty: false }", "{a: '?v=~/Admin'}", "pass");
     check("{ path: a, type: string }", "{a: ?v}", "unknown");
     // Parts of lists and maps.
     check("{ path: a, contains: 1 }", "{a: [?v, 1]}", "pass");
@@ -425,4 +436,20 @@ fn a_block_that_may_not_be_there_decides_only_against() {
     check("every", "{x: 2, $maybe: ?v}", "unknown");
     check("none", "{x: 2, $maybe: ?v}", "pass");
     check("none", "{x: 1, $maybe: ?v}", "unknown");
+}
+
+#[test]
+fn a_map_known_in_parts() {
+    let map = r#"{m: '?json:{"a":1,"b":"?v","$rest":"?v"}'}"#;
+    let check = |condition: &str, expected: &str| assert_eq!(leaf(condition, map), expected, "{condition}");
+    check("{ path: m.a, equals: 1 }", "pass");
+    check("{ path: m.a, equals: 2 }", "fail");
+    check("{ path: m.b, equals: 1 }", "unknown");
+    check("{ path: m.c, equals: 1 }", "unknown");
+    check("{ path: m, contains: b }", "pass");
+    check("{ path: m, contains: c }", "unknown");
+    check("{ path: m, empty: false }", "pass");
+    check("{ path: m, length_gte: 5 }", "unknown");
+    check("{ path: m.*, not_equals: 2, match: all }", "unknown");
+    check("{ path: m.*, equals: 1, match: any }", "pass");
 }

@@ -25,6 +25,63 @@ fn rule(text: &str, expected: &str) {
     let group =
         judge(&format!("fail_if: {{ opens: {SSH} }}"), &[("azurerm_network_security_group.x", &format!("{{security_rule: [{subject}]}}"))]);
     assert_eq!(status(group), expected, "in a group: {text}");
+    // Addresses of resources are those of Terraform there.
+    if text.contains("?ref") || text.contains("?dataref") {
+        return;
+    }
+    let template = in_template(&subject);
+    let alone = judge(
+        &format!("fail_if: {{ opens: {SSH} }}"),
+        &[("Microsoft.Network/networkSecurityGroups/securityRules.x", &format!("{{properties: {template}}}"))],
+    );
+    assert_eq!(status(alone), expected, "in a template: {template}");
+    let group = judge(
+        &format!("fail_if: {{ opens: {SSH} }}"),
+        &[(
+            "Microsoft.Network/networkSecurityGroups.x",
+            &format!("{{properties: {{securityRules: [{{name: r, properties: {template}}}]}}}}"),
+        )],
+    );
+    assert_eq!(status(group), expected, "in a group of a template: {template}");
+}
+
+/// The same rule with the names of ARM: `source_address_prefix` is `sourceAddressPrefix`.
+fn in_template(text: &str) -> String {
+    let mut out = String::new();
+    let mut upper = false;
+    for letter in text.replace("_group_ids", "_groups").chars() {
+        match letter {
+            '_' => upper = true,
+            letter if upper => {
+                out.extend(letter.to_uppercase());
+                upper = false;
+            }
+            letter => out.push(letter),
+        }
+    }
+    out
+}
+
+#[test]
+fn groups_of_templates() {
+    let group = |properties: &str, expected: &str| {
+        let subject = format!("{{properties: {properties}}}");
+        let result = judge(&format!("fail_if: {{ opens: {SSH} }}"), &[("Microsoft.Network/networkSecurityGroups.x", &subject)]);
+        assert_eq!(status(result), expected, "{properties}");
+    };
+    group("{}", "pass");
+    group("?v", "unknown");
+    group("{securityRules: ?v}", "unknown");
+    group("{securityRules: [{name: a, properties: ?v}]}", "unknown");
+    let stop = "{properties: {priority: 100, direction: Inbound, access: Deny, protocol: '*', destinationPortRange: '*', sourceAddressPrefix: '*'}}";
+    let open = "{properties: {priority: 200, direction: Inbound, access: Allow, protocol: Tcp, destinationPortRange: 22, sourceAddressPrefix: '*'}}";
+    group(&format!("{{securityRules: [{open}]}}"), "fail");
+    group(&format!("{{securityRules: [{open}, {stop}]}}"), "pass");
+    let said = shown(judge(
+        &format!("fail_if: {{ opens: {SSH} }}"),
+        &[("Microsoft.Network/networkSecurityGroups.x", &format!("{{properties: {{securityRules: [{open}]}}}}"))],
+    ));
+    assert_eq!(said, "fail: `properties.securityRules.properties.sourceAddressPrefix` opens port 22 to the world");
 }
 
 #[test]

@@ -148,18 +148,19 @@ fn known_leaf() -> impl Strategy<Value = Value> {
 
 /// An unknown that may be anything, is sure to be set, or is text with a known beginning.
 fn unknown() -> impl Strategy<Value = Value> {
-    (any::<bool>(), prop_oneof![2 => Just(""), 1 => Just("a"), 1 => Just("ab"), 1 => Just("0.0"), 1 => Just("10.")]).prop_map(
-        |(set, prefix)| {
-            let unknown = Unknown {
-                kind: UnknownKind::Variable,
-                reason: "u".into(),
-                set: set || !prefix.is_empty(),
-                prefix: prefix.into(),
-                decoded: None,
-            };
-            Value::new(Data::Unknown(Arc::new(unknown)), Span::NONE)
-        },
-    )
+    let prefix = prop_oneof![2 => Just(""), 1 => Just("a"), 1 => Just("ab"), 1 => Just("0.0"), 1 => Just("10.")];
+    let suffix = prop_oneof![3 => Just(""), 1 => Just("b"), 1 => Just("ab"), 1 => Just(".0/0")];
+    (any::<bool>(), prefix, suffix).prop_map(|(set, prefix, suffix)| {
+        let unknown = Unknown {
+            kind: UnknownKind::Variable,
+            reason: "u".into(),
+            set: set || !prefix.is_empty() || !suffix.is_empty(),
+            prefix: prefix.into(),
+            suffix: suffix.into(),
+            decoded: None,
+        };
+        Value::new(Data::Unknown(Arc::new(unknown)), Span::NONE)
+    })
 }
 
 fn tree(leaf: impl Strategy<Value = Value> + 'static) -> impl Strategy<Value = Value> {
@@ -245,9 +246,9 @@ fn settle(value: &Value, blocks: bool, choices: &mut impl Iterator<Item = Value>
                     map(Vec::new())
                 }
             }
-            Some(choice) if !unknown.prefix.is_empty() => {
+            Some(choice) if !unknown.prefix.is_empty() || !unknown.suffix.is_empty() => {
                 let rest = choice.as_str().unwrap_or_default();
-                Value::string(format!("{}{rest}", unknown.prefix), Span::NONE)
+                Value::string(format!("{}{rest}{}", unknown.prefix, unknown.suffix), Span::NONE)
             }
             Some(choice) if unknown.set && choice.is_null() => Value::string("", Span::NONE),
             Some(choice) => choice,
@@ -263,7 +264,7 @@ fn show(value: &Value) -> String {
         Data::Map(map) => {
             format!("{{{}}}", map.iter().map(|(key, entry)| format!("{key}: {}", show(&entry.value))).collect::<Vec<_>>().join(", "))
         }
-        Data::Unknown(unknown) => format!("?{}{}", if unknown.set { "!" } else { "" }, unknown.prefix),
+        Data::Unknown(unknown) => format!("?{}{}", if unknown.set { "!" } else { "" }, format!("{}~{}", unknown.prefix, unknown.suffix)),
         Data::String(text) => format!("{text:?}"),
         Data::Number(number) => number.to_string(),
         Data::Bool(value) => value.to_string(),
@@ -282,7 +283,7 @@ fn odd(value: &Value, blocks: bool) -> bool {
     match &value.data {
         Data::List(items) => items.iter().any(|item| odd(item, blocks)),
         Data::Map(map) => map.iter().any(|(key, entry)| odd(&entry.value, BLOCKS.contains(&&**key))),
-        Data::Unknown(unknown) => blocks && !unknown.prefix.is_empty(),
+        Data::Unknown(unknown) => blocks && (!unknown.prefix.is_empty() || !unknown.suffix.is_empty()),
         _ => false,
     }
 }

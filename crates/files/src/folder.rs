@@ -1,6 +1,6 @@
 //! A folder on disk as a tree.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,7 +20,24 @@ pub struct FolderTree {
     files: Vec<TreeFile>,
     problems: Vec<WalkProblem>,
     digests: Mutex<BTreeMap<Arc<str>, Digest>>,
+    kept: Mutex<Kept>,
     max_file_size: u64,
+}
+
+/// Bytes kept of one small file, and of all of them.
+const KEPT_FILE: usize = 64 << 10;
+const KEPT_ALL: usize = 24 << 20;
+
+/// Small files that several sources look into before they know whose they are. Each sees the same bytes.
+#[derive(Debug, Default)]
+struct Kept {
+    size: usize,
+    files: HashMap<String, Arc<[u8]>>,
+}
+
+/// Endings of files that may be of several languages.
+fn is_shared(name: &str) -> bool {
+    [".yaml", ".yml", ".json"].iter().any(|ending| name.ends_with(ending))
 }
 
 impl FolderTree {
@@ -35,14 +52,28 @@ impl FolderTree {
         if let (true, Some(folder), Some(name)) = (top.is_file(), top.parent(), top.file_name().and_then(|name| name.to_str())) {
             let size = top.metadata().map_err(cannot)?.len();
             let files = vec![TreeFile { path: name.into(), size }];
-            return Ok(FolderTree { top: folder.to_path_buf(), files, problems: Vec::new(), digests: Mutex::default(), max_file_size });
+            return Ok(FolderTree {
+                top: folder.to_path_buf(),
+                files,
+                problems: Vec::new(),
+                digests: Mutex::default(),
+                kept: Mutex::default(),
+                max_file_size,
+            });
         }
         if !top.is_dir() {
             return Err(cannot(std::io::Error::new(std::io::ErrorKind::NotADirectory, "it is not a folder")));
         }
         let tracked = repository.map(|repository| repository.tracked_below(&top)).transpose()?.unwrap_or_default();
         let walked = walk(&top, &tracked, FILE_BUDGET)?;
-        Ok(FolderTree { top, files: walked.files, problems: walked.problems, digests: Mutex::default(), max_file_size })
+        Ok(FolderTree {
+            top,
+            files: walked.files,
+            problems: walked.problems,
+            digests: Mutex::default(),
+            kept: Mutex::default(),
+            max_file_size,
+        })
     }
 
     /// The folder, canonical.
@@ -114,9 +145,20 @@ impl Tree for FolderTree {
 
     fn read(&self, path: &str) -> Result<Arc<[u8]>, TreeError> {
         let name = normalise(path).ok_or(TreeError::Outside)?;
-        let bytes = self.peek(&name)?;
-        self.digests.lock().unwrap_or_else(PoisonError::into_inner).insert(name.into(), sha256(&bytes));
-        Ok(bytes.into())
+        let shared = is_shared(&name);
+        if shared && let Some(kept) = self.kept.lock().unwrap_or_else(PoisonError::into_inner).files.get(&name) {
+            return Ok(Arc::clone(kept));
+        }
+        let bytes: Arc<[u8]> = self.peek(&name)?.into();
+        self.digests.lock().unwrap_or_else(PoisonError::into_inner).insert(name.as_str().into(), sha256(&bytes));
+        if shared && bytes.len() <= KEPT_FILE {
+            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            if kept.size + bytes.len() <= KEPT_ALL {
+                kept.size += bytes.len();
+                kept.files.insert(name, Arc::clone(&bytes));
+            }
+        }
+        Ok(bytes)
     }
 
     fn read_within(&self, path: &str, budget: u64) -> Result<Arc<[u8]>, TreeError> {
@@ -185,6 +227,24 @@ mod tests {
         assert_eq!(tree.read("nothing"), Err(TreeError::Missing));
         let problems: Vec<&str> = tree.problems().iter().map(|problem| &*problem.path).collect();
         assert_eq!(problems, ["folder", "out.tf", "self.tf"]);
+    }
+
+    #[test]
+    fn several_readers_of_a_small_file_see_the_same_bytes() {
+        let top = tempfile::tempdir().unwrap();
+        let large = "x".repeat(KEPT_FILE + 1);
+        for (path, text) in [("a.yaml", "old"), ("a.tf", "old"), ("b.yaml", large.as_str())] {
+            write(top.path(), path, text);
+        }
+        let tree = FolderTree::open(top.path(), None, 1 << 20).unwrap();
+        for path in ["a.yaml", "a.tf", "b.yaml"] {
+            tree.read(path).unwrap();
+            write(top.path(), path, "new");
+        }
+        assert_eq!(tree.read("./a.yaml").unwrap().as_ref(), b"old");
+        assert_eq!(tree.read("a.tf").unwrap().as_ref(), b"new");
+        assert_eq!(tree.read("b.yaml").unwrap().as_ref(), b"new");
+        assert_eq!(tree.digests()["a.yaml"], sha256(b"old"));
     }
 
     #[test]

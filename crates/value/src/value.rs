@@ -57,6 +57,8 @@ pub struct Unknown {
     pub set: bool,
     /// Text it is sure to start with, empty where nothing is known.
     pub prefix: Arc<str>,
+    /// Text it is sure to end with, empty where nothing is known; beginning and end do not overlap.
+    pub suffix: Arc<str>,
     /// For JSON text with unknown parts (`jsonencode`, a heredoc, a rendered policy document): what it decodes to, the parts unknown.
     pub decoded: Option<Value>,
 }
@@ -184,7 +186,17 @@ impl Value {
     /// An unknown at a place that is not sure to be set.
     #[must_use]
     pub fn unknown(kind: UnknownKind, reason: impl Into<Arc<str>>, span: Span) -> Value {
-        Value::new(Data::Unknown(Arc::new(Unknown { kind, reason: reason.into(), set: false, prefix: Arc::from(""), decoded: None })), span)
+        Value::new(
+            Data::Unknown(Arc::new(Unknown {
+                kind,
+                reason: reason.into(),
+                set: false,
+                prefix: Arc::from(""),
+                suffix: "".into(),
+                decoded: None,
+            })),
+            span,
+        )
     }
 
     /// An attribute another subject will have: set, value unknown, and a reference to that subject.
@@ -198,6 +210,7 @@ impl Value {
                 reason: reason.into(),
                 set: true,
                 prefix: Arc::from(""),
+                suffix: "".into(),
                 decoded: None,
             })),
             span,

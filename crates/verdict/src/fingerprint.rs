@@ -103,6 +103,9 @@ fn write_canonical(value: &Value, hide: bool, depth: usize, out: &mut String) {
             });
             // What an unknown text surely holds is part of what is judged: an IAM policy with one unknown ARN in it.
             json::write_string(&unknown.prefix, out);
+            if !unknown.suffix.is_empty() {
+                json::write_string(&unknown.suffix, out);
+            }
             if let Some(decoded) = &unknown.decoded {
                 write_canonical(decoded, hide, depth + 1, out);
             }

@@ -36,7 +36,7 @@ pub fn program(document: RuleDocument) -> CheckProgram {
 }
 
 /// A value from JSON or YAML, where a text that begins with `?` is unknown:
-/// `?var`, `?var=prefix`, `?ref:subject.attribute`, `?dataref:subject.attribute`, `?data`, `?nonnull`, `?json:{...}` (unknown text that decodes to that), and `!text` is
+/// `?var`, `?var=prefix`, `?var=prefix~suffix`, `?ref:subject.attribute`, `?dataref:subject.attribute`, `?data`, `?nonnull`, `?json:{...}` (unknown text that decodes to that), and `!text` is
 /// sensitive.
 pub fn value(text: &str) -> Value {
     let (documents, problems) = yaml::parse(text, FileId(0));
@@ -68,8 +68,10 @@ fn marked(value: &Value) -> Value {
 }
 
 fn unknown(kind: &str, span: Span) -> Value {
-    let make = |kind: UnknownKind, reason: &str, set: bool, prefix: &str, decoded: Option<Value>| {
-        Value::new(Data::Unknown(Arc::new(Unknown { kind, reason: reason.into(), set, prefix: prefix.into(), decoded })), span)
+    let make = |kind: UnknownKind, reason: &str, set: bool, known: &str, decoded: Option<Value>| {
+        let (prefix, suffix) = known.split_once('~').unwrap_or((known, ""));
+        let unknown = Unknown { kind, reason: reason.into(), set, prefix: prefix.into(), suffix: suffix.into(), decoded };
+        Value::new(Data::Unknown(Arc::new(unknown)), span)
     };
     if let Some(reference) = kind.strip_prefix("ref:") {
         let (subject, attribute) = reference.rsplit_once('.').unwrap_or((reference, "id"));
@@ -119,8 +121,19 @@ pub fn judge(check: &str, subjects: &[(&str, &str)]) -> Option<RuleResult> {
     let subjects: Vec<Subject> = subjects
         .iter()
         .map(|(address, text)| {
-            let type_name = address.split('.').next().unwrap_or(address);
-            let kind = if type_name.starts_with(char::is_uppercase) { SubjectKind::Kubernetes } else { SubjectKind::Terraform };
+            // A type of Azure has a dot in it.
+            let azure = address.strip_prefix("Microsoft.").and_then(|rest| rest.split_once('.'));
+            let type_name = match azure {
+                Some((rest, _)) => address.get(..rest.len() + "Microsoft.".len()).unwrap_or(address),
+                None => address.split('.').next().unwrap_or(address),
+            };
+            let kind = if azure.is_some() {
+                SubjectKind::Arm
+            } else if type_name.starts_with(char::is_uppercase) {
+                SubjectKind::Kubernetes
+            } else {
+                SubjectKind::Terraform
+            };
             subject(kind, type_name, address, value(text))
         })
         .collect();

@@ -65,6 +65,16 @@ fn map_of(value: &Value, key: &str) -> Arc<Map> {
     }
 }
 
+/// A parameter whose value is a secret.
+pub(super) struct Secret {
+    pub(super) name: Arc<str>,
+    pub(super) key: Span,
+    /// `secureString` or `secureObject`.
+    pub(super) kind: &'static str,
+    /// Its declaration.
+    pub(super) value: Value,
+}
+
 /// Whether a type of a parameter is a secret's.
 pub(super) fn is_secure(parameter: &Value) -> Option<&'static str> {
     match get(parameter, "type").and_then(Value::as_str)?.to_ascii_lowercase().as_str() {
@@ -116,7 +126,7 @@ impl Template {
     }
 
     /// Parameters whose values are secrets, with their whole declarations.
-    pub(super) fn secrets(&self) -> Vec<(Arc<str>, Span, &'static str, Value)> {
+    pub(super) fn secrets(&self) -> Vec<Secret> {
         let mut out = Vec::new();
         for (name, entry) in self.parameters.iter() {
             let Some(kind) = is_secure(&entry.value) else { continue };
@@ -133,7 +143,7 @@ impl Template {
                 }
                 shown.insert(key, inner.key, value);
             }
-            out.push((Arc::clone(name), entry.key, kind, Value::map(shown, entry.value.span)));
+            out.push(Secret { name: Arc::clone(name), key: entry.key, kind, value: Value::map(shown, entry.value.span) });
         }
         out
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use probity_core::{Diagnostic, Level, Subject, SubjectKind};
 use probity_value::{Data, Map, Span, UnknownKind, Value};
 
-use super::scope::{Given, MAX_COPIES, Shared, Template, entry, get, naming, round};
+use super::scope::{Given, MAX_COPIES, Secret, Shared, Template, entry, get, naming, round};
 use crate::azure::eval::Budget;
 use crate::azure::{Locals, canonical, spelled};
 
@@ -67,7 +67,7 @@ struct Planner<'p> {
     shared: Rc<Shared>,
     planned: Vec<Planned>,
     /// Parameters whose values are secrets.
-    secrets: Vec<(Arc<str>, Span, &'static str, Value, Vec<Span>)>,
+    secrets: Vec<(Secret, Vec<Span>)>,
     used: HashMap<Arc<str>, usize>,
     out: Outcome,
     full: bool,
@@ -106,8 +106,8 @@ impl Planner<'_> {
     }
 
     fn template(&mut self, template: &Value, scope: &Rc<Template>, via: &[Span], depth: usize) {
-        for (name, key, kind, value) in scope.secrets() {
-            self.secrets.push((name, key, kind, value, via.to_vec()));
+        for secret in scope.secrets() {
+            self.secrets.push((secret, via.to_vec()));
         }
         if let Some(resources) = get(template, "resources") {
             self.resources(resources, &Place { scope, locals: &None, around: None, via, depth });
@@ -270,7 +270,7 @@ impl Planner<'_> {
             planned.scope.forget();
         }
         let root = Arc::clone(self.path);
-        for (name, key, kind, value, via) in std::mem::take(&mut self.secrets) {
+        for (Secret { name, key, kind, value }, via) in std::mem::take(&mut self.secrets) {
             let id = self.id("parameters", &name);
             self.out.subjects.push(Subject {
                 kind: SubjectKind::Arm,

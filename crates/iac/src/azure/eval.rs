@@ -35,6 +35,11 @@ pub(crate) trait Scope {
         None
     }
 
+    /// Whether a name is that of a set of functions and variables.
+    fn is_namespace(&self, _name: &str) -> bool {
+        false
+    }
+
     /// An attribute of a resource that can be told here; `base` is what the name of a resource gave, or an attribute of that.
     fn attribute(&self, _cx: &Evaluation<'_>, _base: &Value, _name: &str, _span: Span) -> Option<Value> {
         None
@@ -145,7 +150,7 @@ fn weigh(value: &Value, depth: usize, left: &mut usize) -> bool {
 
 /// An unknown that is sure to be set.
 pub(crate) fn unknown_set(kind: UnknownKind, reason: impl Into<Arc<str>>, prefix: &str, span: Span) -> Value {
-    let unknown = Unknown { kind, reason: reason.into(), set: true, prefix: prefix.into(), decoded: None };
+    let unknown = Unknown { kind, reason: reason.into(), set: true, prefix: prefix.into(), suffix: "".into(), decoded: None };
     Value::new(Data::Unknown(Arc::new(unknown)), span)
 }
 
@@ -478,7 +483,9 @@ impl Evaluation<'_> {
         // `sys.concat(...)`, and functions of an import.
         if let ExprKind::Name(namespace) = &base.kind
             && local(locals, namespace).is_none()
-            && (matches!(&**namespace, "sys" | "az") || self.scope.name(self, namespace, span).is_none())
+            && (matches!(&**namespace, "sys" | "az")
+                || self.scope.is_namespace(namespace)
+                || self.scope.name(self, namespace, span).is_none())
         {
             return self.call(&format!("{namespace}.{name}"), args, span, locals);
         }
@@ -550,7 +557,14 @@ impl Evaluation<'_> {
 
 /// An unknown for the same reason as another.
 pub(crate) fn unknown_like(unknown: &Unknown, source: &Value, span: Span) -> Value {
-    let unknown = Unknown { kind: unknown.kind, reason: Arc::clone(&unknown.reason), set: unknown.set, prefix: "".into(), decoded: None };
+    let unknown = Unknown {
+        kind: unknown.kind,
+        reason: Arc::clone(&unknown.reason),
+        set: unknown.set,
+        prefix: "".into(),
+        suffix: "".into(),
+        decoded: None,
+    };
     carry(Value::new(Data::Unknown(Arc::new(unknown)), span), [source])
 }
 
@@ -577,7 +591,14 @@ pub(crate) fn member(base: &Value, name: &str, safe: bool, span: Span) -> Value 
                 value.sensitive = base.sensitive;
                 return value;
             }
-            let unknown = Unknown { kind: unknown.kind, reason: Arc::clone(&unknown.reason), set, prefix: "".into(), decoded: None };
+            let unknown = Unknown {
+                kind: unknown.kind,
+                reason: Arc::clone(&unknown.reason),
+                set,
+                prefix: "".into(),
+                suffix: "".into(),
+                decoded: None,
+            };
             carry(Value::new(Data::Unknown(Arc::new(unknown)), span), [base])
         }
         _ => Value::unknown(UnknownKind::Invalid, format!("`{name}` is asked of what is no object"), span),

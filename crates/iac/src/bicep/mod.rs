@@ -84,7 +84,7 @@ struct Root<'p> {
 }
 
 fn read_all(scope: &Scope<'_>, claimed: &[Arc<str>], out: &mut Collected) {
-    let texts: Vec<(Arc<str>, Result<Arc<str>, String>)> = claimed.par_iter().map(|path| (Arc::clone(path), load(scope, path))).collect();
+    let texts: Vec<_> = claimed.par_iter().map(|path| (Arc::clone(path), load(scope, path))).collect();
     let mut numbered = Vec::new();
     for (path, text) in texts {
         match text {
@@ -141,14 +141,14 @@ fn read_all(scope: &Scope<'_>, claimed: &[Arc<str>], out: &mut Collected) {
         for (span, message) in &parsed.document.problems {
             out.diagnostics.push(Diagnostic::new(Level::Error, "bicep-syntax", Arc::clone(&parsed.path), *span, message.clone()));
         }
-        for span in &parsed.document.imports {
-            out.diagnostics.push(Diagnostic::new(
-                Level::Note,
-                "bicep-import",
-                Arc::clone(&parsed.path),
-                *span,
-                "the import is not followed",
-            ));
+        for span in &parsed.document.extensions {
+            out.diagnostics.push(Diagnostic::new(Level::Note, "bicep-extension", Arc::clone(&parsed.path), *span, "it is not followed"));
+        }
+        for import in &parsed.document.imports {
+            if resolve(&parsed.path, &import.path).is_none_or(|path| !program.files.contains_key(path.as_str())) {
+                let message = format!("what `{}` holds is not here", import.path);
+                out.diagnostics.push(Diagnostic::new(Level::Note, "bicep-import", Arc::clone(&parsed.path), import.path_span, message));
+            }
         }
         let subjects = counts.get(&parsed.file).copied().unwrap_or(0);
         let broken = !parsed.document.problems.is_empty();

@@ -18,8 +18,10 @@ pub(super) struct Document {
     pub(super) functions: Vec<Function>,
     /// `using './main.bicep'` of a file with parameters.
     pub(super) using: Option<Arc<str>>,
-    /// Imports and extensions, which are not followed.
-    pub(super) imports: Vec<Span>,
+    /// Names taken from other files.
+    pub(super) imports: Vec<Import>,
+    /// Extensions and the like, which are not followed.
+    pub(super) extensions: Vec<Span>,
     pub(super) comments: Vec<Span>,
     pub(super) problems: Vec<(Span, String)>,
 }
@@ -50,6 +52,17 @@ pub(super) struct Function {
     pub(super) name: Arc<str>,
     pub(super) params: Vec<Arc<str>>,
     pub(super) body: Expr,
+}
+
+/// Names taken from another file.
+#[derive(Debug)]
+pub(super) struct Import {
+    pub(super) path: Arc<str>,
+    pub(super) path_span: Span,
+    /// Each with what it is called here: `import { a as b }`.
+    pub(super) names: Vec<(Arc<str>, Arc<str>)>,
+    /// `import * as shared`.
+    pub(super) namespace: Option<Arc<str>>,
 }
 
 /// What resources and modules have alike.
@@ -328,9 +341,13 @@ impl Parser<'_> {
                 }
                 self.skip_line();
             }
+            "import" if self.is("{") || self.is("*") => {
+                let import = self.import()?;
+                self.document.imports.push(import);
+            }
             "import" | "provider" | "extension" | "extends" => {
                 self.skip_line();
-                self.document.imports.push(start.join(self.before()));
+                self.document.extensions.push(start.join(self.before()));
             }
             "assert" => {
                 self.name()?;
@@ -343,6 +360,35 @@ impl Parser<'_> {
             }
         }
         if self.token(0).newline || *self.kind() == TokenKind::End { Ok(()) } else { Err(self.expected("the end of the line")) }
+    }
+
+    /// `{ a, b as c } from './x.bicep'`, `* as shared from './x.bicep'`.
+    fn import(&mut self) -> Step<Import> {
+        let (mut names, mut namespace) = (Vec::new(), None);
+        if self.take("*") {
+            if !self.take_word("as") {
+                return Err(self.expected("`as`"));
+            }
+            namespace = Some(self.name()?.0);
+        } else {
+            self.expect("{")?;
+            while !self.take("}") {
+                let name = match self.kind() {
+                    TokenKind::Text(_) => self.text_literal()?.0,
+                    _ => self.name()?.0,
+                };
+                let called = if self.take_word("as") { self.name()?.0 } else { Arc::clone(&name) };
+                names.push((name, called));
+                if !self.take(",") && !self.is("}") && !self.token(0).newline {
+                    return Err(self.expected("`,` or `}`"));
+                }
+            }
+        }
+        if !self.take_word("from") {
+            return Err(self.expected("`from`"));
+        }
+        let (path, path_span) = self.text_literal()?;
+        Ok(Import { path, path_span, names, namespace })
     }
 
     /// Passes over a type; whether it is that of objects, and whether it may be null.

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use probity_core::{Diagnostic, Level, Tree};
-use probity_value::{FileId, SourceMap, Span, StepKind, UnknownKind, Value, json, yaml};
+use probity_value::{FileId, Map, SourceMap, Span, StepKind, UnknownKind, Value, json, yaml};
 
-use super::parse::{Block, Document, Module, Resource};
+use super::parse::{Block, Document, Import, Module, Resource};
 use crate::azure::eval::{Behind, Budget, carry, referring, step, unknown_set};
 use crate::azure::expr::{Expr, ExprKind, Key};
 use crate::azure::{Evaluation, Frame, Index, Locals, Scope, canonical, index};
@@ -63,6 +63,8 @@ enum Memo {
 }
 
 type Child<'p> = Option<Rc<ModuleScope<'p>>>;
+/// Modules by symbol and round.
+type Children<'p> = HashMap<(Arc<str>, Option<usize>), Child<'p>>;
 
 /// One file with values for its parameters.
 pub(super) struct ModuleScope<'p> {
@@ -75,7 +77,9 @@ pub(super) struct ModuleScope<'p> {
     /// The files on the way here.
     above: Vec<Arc<str>>,
     memo: RefCell<HashMap<(u8, Arc<str>), Memo>>,
-    children: RefCell<HashMap<(Arc<str>, Option<usize>), Child<'p>>>,
+    children: RefCell<Children<'p>>,
+    /// Files that names are taken from.
+    imports: RefCell<HashMap<Arc<str>, Child<'p>>>,
 }
 
 /// The value of a property of a block.
@@ -126,6 +130,7 @@ impl<'p> ModuleScope<'p> {
             above,
             memo: RefCell::default(),
             children: RefCell::default(),
+            imports: RefCell::default(),
         })
     }
 
@@ -139,6 +144,7 @@ impl<'p> ModuleScope<'p> {
         for child in self.children.borrow().values().flatten() {
             child.forget();
         }
+        self.imports.borrow_mut().clear();
     }
 
     pub(super) fn say(&self, level: Level, code: &'static str, span: Span, message: impl Into<String>) {
@@ -295,6 +301,60 @@ impl<'p> ModuleScope<'p> {
         }))
     }
 
+    /// The file an import names, with nothing given to it.
+    fn import(&self, import: &Import) -> Child<'p> {
+        if let Some(found) = self.imports.borrow().get(&import.path) {
+            return found.clone();
+        }
+        let path = resolve(&self.parsed.path, &import.path);
+        let parsed = path.and_then(|path| self.program.files.get(path.as_str()));
+        let circle =
+            |parsed: &Parsed| self.above.len() >= MAX_MODULES || self.above.contains(&parsed.path) || parsed.path == self.parsed.path;
+        let found = parsed.filter(|parsed| !circle(parsed)).map(|parsed| {
+            let above = self.above.iter().cloned().chain([Arc::clone(&self.parsed.path)]).collect();
+            ModuleScope::new(self.program, parsed, &self.shared, self.prefix.clone(), HashMap::new(), above)
+        });
+        self.imports.borrow_mut().insert(Arc::clone(&import.path), found.clone());
+        found
+    }
+
+    /// A name taken from another file: that file, and what it is called there. `shared.name` is one of a namespace.
+    fn taken(&self, name: &str, same: fn(&str, &str) -> bool) -> Option<(Rc<ModuleScope<'p>>, Arc<str>)> {
+        for import in &self.parsed.document.imports {
+            let own = match &import.namespace {
+                Some(space) => name.split_once('.').filter(|(before, _)| same(before, space)).map(|(_, own)| Arc::from(own)),
+                None => import.names.iter().find(|(_, called)| same(called, name)).map(|(own, _)| Arc::clone(own)),
+            };
+            if let Some(own) = own {
+                return Some((self.import(import)?, own));
+            }
+        }
+        None
+    }
+
+    /// All variables of a namespace.
+    fn namespace(&self, name: &str, span: Span) -> Option<Value> {
+        let import = self.parsed.document.imports.iter().find(|import| import.namespace.as_deref() == Some(name))?;
+        let scope = self.import(import)?;
+        let mut out = Map::new();
+        for variable in &scope.parsed.document.variables {
+            if let Some(value) = scope.variable(&variable.name) {
+                out.insert(Arc::clone(&variable.name), variable.name_span, value);
+            }
+        }
+        Some(Value::map(out, span))
+    }
+
+    /// What a function of this file gives.
+    fn apply(&self, cx: &Evaluation<'_>, name: &str, args: &[Expr], span: Span, locals: &Locals) -> Option<Value> {
+        let function = self.parsed.document.functions.iter().find(|function| function.name.eq_ignore_ascii_case(name))?;
+        let mut inner: Locals = None;
+        for (param, arg) in function.params.iter().zip(args) {
+            inner = Frame::bind(Arc::clone(param), cx.eval(arg, locals), &inner);
+        }
+        Some(self.evaluation().eval(&function.body, &inner).at(span))
+    }
+
     /// The resource with that path of symbols (`server::database`), with its own path.
     fn resource(&self, path: &str) -> Option<(&'p Resource, String)> {
         let mut steps = path.split("::");
@@ -414,7 +474,16 @@ impl Scope for ModuleScope<'_> {
         if name.contains("::") {
             return self.symbol_value(name.strip_prefix(&*self.prefix)?, span);
         }
-        self.parameter(name).or_else(|| self.variable(name)).or_else(|| self.symbol_value(name, span))
+        let taken = || {
+            let (scope, own) = self.taken(name, |own, name| own == name)?;
+            scope.variable(&own)
+        };
+        let own = self.parameter(name).or_else(|| self.variable(name)).or_else(|| self.symbol_value(name, span));
+        own.or_else(taken).or_else(|| self.namespace(name, span))
+    }
+
+    fn is_namespace(&self, name: &str) -> bool {
+        self.parsed.document.imports.iter().any(|import| import.namespace.as_deref() == Some(name))
     }
 
     fn attribute(&self, cx: &Evaluation<'_>, base: &Value, name: &str, span: Span) -> Option<Value> {
@@ -443,12 +512,11 @@ impl Scope for ModuleScope<'_> {
     }
 
     fn call(&self, cx: &Evaluation<'_>, name: &str, args: &[Expr], span: Span, locals: &Locals) -> Option<Value> {
-        if let Some(function) = self.parsed.document.functions.iter().find(|function| function.name.eq_ignore_ascii_case(name)) {
-            let mut inner: Locals = None;
-            for (param, arg) in function.params.iter().zip(args) {
-                inner = Frame::bind(Arc::clone(param), cx.eval(arg, locals), &inner);
-            }
-            return Some(cx.eval(&function.body, &inner).at(span));
+        if let Some(value) = self.apply(cx, name, args, span, locals) {
+            return Some(value);
+        }
+        if let Some((scope, own)) = self.taken(name, |own, name| own.eq_ignore_ascii_case(name)) {
+            return scope.apply(cx, &own, args, span, locals);
         }
         if matches!(name, "loadtextcontent" | "loadjsoncontent" | "loadyamlcontent" | "loadfileasbase64") {
             let args: Vec<Value> = args.iter().map(|arg| cx.eval(arg, locals)).collect();

@@ -30,7 +30,7 @@ type shape = {
 type one = 'a'
   | 'b'
 func twice(word string, times int) string => '${word}${word}${times}'
-import * as other from 'other.bicep'
+extension graph
 metadata note = { a: 1 }
 targetScope = 'resourceGroup'
 var loop = pool
@@ -223,6 +223,102 @@ resource b 'Microsoft.Web/sites@1' = { name: 'b', properties: { id: one.outputs.
     let steps = inner.value.get("properties").and_then(|value| value.get("tls")).and_then(|value| value.origin.clone()).unwrap();
     let steps: Vec<String> = steps.steps.iter().map(|step| format!("{:?} {}", step.kind, step.name)).collect();
     assert_eq!(steps, ["ModuleArgument tls", "VariableDefault tls"]);
+}
+
+#[test]
+fn names_are_taken_from_other_files() {
+    let shared = "@export()\nvar tls = '1.${minor}'\nvar minor = 2\n@export()\nfunc twice(w string) string => '${w}${w}${minor}'\n@export()\ntype size = 'a' | 'b'\n";
+    let main = "import { tls, twice as double, size } from './shared/names.bicep'
+import * as all from 'shared/names.bicep'
+import {
+  tls as other
+} from 'shared/names.bicep'
+import { gone } from './gone.bicep'
+param s size = 'a'
+resource w 'A.B/c@1' = { name: 'w', tls: tls, d: double('x'), o: other, a: all.tls, f: all.twice('y'), g: gone }
+";
+    let collected = check_files(
+        &[("main.bicep", main), ("shared/names.bicep", shared)],
+        &["main.bicep w A.B/c {name: \"w\", tls: \"1.2\", d: \"xx2\", o: \"1.2\", a: \"1.2\", f: \"yy2\", g: ??}"],
+    );
+    assert_eq!(collected.diagnostics.iter().map(|said| said.code).collect::<Vec<_>>(), ["bicep-import"]);
+    let (circle, _) = collect(&[
+        ("a.bicep", "import { x } from 'b.bicep'\nvar y = x\nresource r 'A.B/c@1' = { name: y }\n"),
+        ("b.bicep", "import { y } from 'a.bicep'\nvar x = y\n"),
+    ]);
+    assert_eq!(circle.subjects.len(), 1);
+}
+
+#[test]
+fn what_people_write() {
+    check_files(
+        &[(
+            "main.bicep",
+            "/* header */
+#disable-next-line no-unused-params
+@description('''
+Several
+lines''')
+@allowed([
+  'dev' // first
+  'prod'
+])
+param env string = 'dev'
+@minLength(1)
+@maxLength(5)
+param names array = [
+]
+param config {
+  @description('inside')
+  size: int
+  tags: { *: string }?
+} = {
+  size: 3
+}
+param sku resourceInput<'Microsoft.Storage/storageAccounts@2023-01-01'>.sku.name = 'Standard_LRS'
+param pair [
+  string
+  int
+] = ['a', 1]
+var long = env == 'prod' && (length(names) > 0
+  || config.size >= 2)
+  ? {
+      a: 1
+    }
+  : {
+      a: env == 'dev' ? 2 : 3
+    }
+var listed = items({ b: 2, a: 1 })
+resource acc 'Microsoft.Storage/storageAccounts@2023-01-01' = {
+  name: toLower(replace('ST-${env}-${padLeft(string(config.size), 3, '0')}', '-', ''))
+  sku: { name: sku }
+  properties: union(long, {
+    resource: 'plain key'
+    list: [for (x, i) in listed: '${x.key}${x.value}${i}']
+  }, !empty(names) ? { n: names } : {})
+  tags: {
+    'with-dash': pair[0]
+    '${env}-key': 'v'
+  }
+
+  resource blob 'blobServices' existing = {
+    name: 'default'
+
+    resource box 'containers' = [for n in ['one', 'two']: if (n != 'two') {
+      name: n
+    }]
+  }
+}
+output blobId string = acc::blob.id
+@secure()
+output key string = acc.listKeys().keys[0].value
+",
+        )],
+        &[
+            "main.bicep acc Microsoft.Storage/storageAccounts {name: \"stdev003\", sku: {name: \"Standard_LRS\"}, properties: {a: 2, resource: \"plain key\", list: [\"a10\", \"b21\"]}, tags: {with-dash: \"a\", dev-key: \"v\"}}",
+            "main.bicep acc::blob::box[0] Microsoft.Storage/storageAccounts/blobServices/containers {name: \"one\", parent: ?>acc::blob.id}",
+        ],
+    );
 }
 
 #[test]

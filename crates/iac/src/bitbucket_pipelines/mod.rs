@@ -3,8 +3,7 @@
 //! Types and ids: `bitbucket.pipeline` (the file) and `bitbucket.step` (`pipelines.default.steps[Build]`, `pipelines.branches.main.steps[0]`).
 //! Values are what was written, and beside it:
 //!
-//! - a step: `commands` of `script` and `after-script`, `pipes: [{text, name, version, pinned}]`, `images` it runs in, its own or those of
-//!   the file and its services, `soft`, `trigger` (`default`, `branches`, `pull-requests`, `tags`, `custom`);
+//! - a step: `commands` of `script` and `after-script`, `pipes: [{text, name, version, pinned}]`, `images` of its own and of its services, `soft`, `trigger` (`default`, `branches`, `pull-requests`, `tags`, `custom`);
 //! - a file: `images`.
 //!
 //! What does not live here: pipes, and shared pipelines of other repositories.
@@ -143,7 +142,7 @@ impl Reader<'_> {
         }
         fields.put("commands", Value::list(commands, step.span));
         fields.put("pipes", Value::list(pipes, step.span));
-        let mut images: Vec<Value> = own_image(step).or_else(|| own_image(self.value)).into_iter().collect();
+        let mut images: Vec<Value> = own_image(step).into_iter().collect();
         for service in step.get("services").map(items).unwrap_or_default().iter().filter_map(Value::as_str) {
             let defined = self.value.get("definitions").and_then(|definitions| definitions.get("services")?.get(service));
             images.extend(defined.and_then(own_image));

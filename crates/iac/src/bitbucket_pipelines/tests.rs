@@ -47,11 +47,12 @@ fn steps_of_all_pipelines() {
 #[test]
 fn what_is_worked_out() {
     check("pipelines.default.steps[\"Build it\"]", "commands.1.ignored", "\"`|| true` follows\"");
-    check("pipelines.default.steps[\"Build it\"]", "images.1.tag", "\"16\"");
+    check("pipelines.default.steps[\"Build it\"]", "images.0.tag", "\"16\"");
     check("pipelines.default.steps[1]", "images.0.tag", "\"latest\"");
     check("pipelines.default.steps[1]", "pipes.0.pinned", "false");
     check("pipelines.default.steps[1]", "commands.0.ignored", "\"a failure in `after-script` never fails the step\"");
     check("pipelines.branches.main.steps[0]", "soft", "true");
-    check("pipelines.branches.main.steps[0]", "images.0.tag", "\"20\"");
+    check("pipelines.branches.main.steps[0]", "images", "[]");
+    check("bitbucket-pipelines.yml", "images.0.tag", "\"20\"");
     check("pipelines.branches.main.steps[0]", "trigger", "\"branches\"");
 }

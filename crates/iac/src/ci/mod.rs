@@ -90,10 +90,16 @@ pub(crate) fn pairs(value: Option<&Value>, span: Span) -> Value {
 pub(crate) fn at_run_time(name: &str, prefix: &str, span: Span) -> Value {
     let reason = format!("`{name}` is known only when it runs");
     if prefix.is_empty() {
-        return Value::unknown(UnknownKind::Variable, reason, span);
+        return Value::unknown(UnknownKind::Function, reason, span);
     }
-    let unknown =
-        probity_value::Unknown { kind: UnknownKind::Variable, reason: reason.into(), set: true, prefix: prefix.into(), decoded: None };
+    let unknown = probity_value::Unknown {
+        kind: UnknownKind::Function,
+        reason: reason.into(),
+        set: true,
+        prefix: prefix.into(),
+        suffix: "".into(),
+        decoded: None,
+    };
     Value::new(probity_value::Data::Unknown(Arc::new(unknown)), span)
 }
 

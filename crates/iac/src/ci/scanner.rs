@@ -174,8 +174,10 @@ pub(crate) fn scanner(words: &[&str]) -> Option<Scanner> {
         ("detect-secrets-hook", _) => return Some(Scanner { name: "detect-secrets", lenient: None, needs: None }),
         _ => (TOOLS.iter().find(|tool| tool.programs.contains(&program) && first_fits(tool, arguments))?, arguments),
     };
-    let asks = ["--help", "-h", "--version", "-v", "version"];
-    if arguments.first().is_some_and(|first| asks.contains(first)) || arguments.contains(&"--list") && tool.name == "checkov" {
+    // It is asked something, made ready, or makes a list of parts: it looks for nothing.
+    let asks = ["--help", "-h", "--version", "-v", "version", "db", "completion", "--init", "--list", "--download-db-only"];
+    let other = |word: &&str| matches!(*word, "--download-db-only" | "--init") || word.contains("cyclonedx") || word.contains("spdx");
+    if arguments.first().is_some_and(|first| asks.contains(first)) || arguments.iter().any(other) || has(arguments, "fix") {
         return None;
     }
     let lenient = tool.lenient.iter().find(|flag| has(arguments, flag)).map(|flag| (*flag).to_owned());
@@ -250,5 +252,9 @@ mod tests {
         check("npx zizmor .", "zizmor||");
         check("timeout 60 tfsec . --soft-fail", "tfsec|--soft-fail|");
         check("echo trivy image", "-");
+        check("npm audit fix", "-");
+        check("grype db update", "-");
+        check("tflint --init", "-");
+        check("trivy image --format cyclonedx x", "-");
     }
 }

@@ -33,7 +33,7 @@ pub struct CircleciSource;
 
 const KIND: SubjectKind = SubjectKind::Circleci;
 const MAX_ITEMS: usize = 10_000;
-const DEPLOYS: &[&str] = &["deploy", "release", "publish", "promote", "push"];
+const DEPLOYS: &[&str] = &["deploy", "release", "publish", "promote"];
 
 const LANGUAGE: Language = Language {
     id: "circleci",

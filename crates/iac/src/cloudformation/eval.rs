@@ -543,7 +543,7 @@ impl Evaluator {
 
 /// Something that is sure to be there and is known only later.
 pub(super) fn known_later(reason: impl Into<Arc<str>>, kind: UnknownKind, span: Span) -> Value {
-    let unknown = Unknown { kind, reason: reason.into(), set: true, prefix: "".into(), decoded: None };
+    let unknown = Unknown { kind, reason: reason.into(), set: true, prefix: "".into(), suffix: "".into(), decoded: None };
     Value::new(Data::Unknown(Arc::new(unknown)), span)
 }
 

@@ -302,7 +302,7 @@ impl Evaluator {
         }
         match value.find_unknown() {
             Some(unknown) => {
-                let whole = Unknown { set: true, prefix: "".into(), decoded: Some(value.clone()), ..unknown.clone() };
+                let whole = Unknown { set: true, prefix: "".into(), suffix: "".into(), decoded: Some(value.clone()), ..unknown.clone() };
                 with_marks(Value::new(Data::Unknown(Arc::new(whole)), span), std::iter::once(&value), true)
             }
             None => self.invalid("`Fn::ToJsonString` cannot write this", span),

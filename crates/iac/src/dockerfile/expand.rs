@@ -115,6 +115,7 @@ impl Expanded {
                     reason: Arc::clone(reason),
                     set: true,
                     prefix: self.start.as_str().into(),
+                    suffix: "".into(),
                     decoded: None,
                 })),
                 span,

@@ -743,7 +743,7 @@ fn split(text: &str) -> Vec<std::ops::Range<usize>> {
 /// An unknown part of an unknown text, with its own known beginning.
 fn with_prefix(value: &Value, prefix: &str) -> Data {
     match &value.data {
-        Data::Unknown(unknown) => Data::Unknown(Arc::new(Unknown { prefix: prefix.into(), ..Unknown::clone(unknown) })),
+        Data::Unknown(unknown) => Data::Unknown(Arc::new(Unknown { prefix: prefix.into(), suffix: "".into(), ..Unknown::clone(unknown) })),
         other => other.clone(),
     }
 }
@@ -776,7 +776,7 @@ fn image_parts(reference: &Expanded, written: &str, span: Span, entries: &mut En
                     // Whether there is a tag at all hangs on the unknown.
                     let mut tag = unknown;
                     if let Data::Unknown(reason) = &mut tag.data {
-                        let reason = Unknown { set: false, prefix: "".into(), ..Unknown::clone(reason) };
+                        let reason = Unknown { set: false, prefix: "".into(), suffix: "".into(), ..Unknown::clone(reason) };
                         tag.data = Data::Unknown(Arc::new(reason));
                     }
                     entries.put("tag", tag);

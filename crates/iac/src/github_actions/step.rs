@@ -1,5 +1,7 @@
 //! One step: its action, its script, and what is put into the script.
 
+use std::collections::BTreeSet;
+
 use probity_value::{Data, Map, Span, UnknownKind, Value};
 
 use super::expression::{contexts, expressions, from_outside};
@@ -15,6 +17,8 @@ pub(super) struct Around {
     pub(super) environments: Vec<Value>,
     /// Shells given by `defaults.run.shell`, outermost first.
     pub(super) shells: Vec<Value>,
+    /// Inputs that are no free text: numbers, choices, true or false.
+    pub(super) plain_inputs: BTreeSet<String>,
     /// Whether it runs on Windows; `None` where that is not known.
     pub(super) windows: Option<bool>,
 }
@@ -53,7 +57,7 @@ pub(super) fn fields(value: &Value, around: &Around, source: &str) -> Fields {
         match Placed::new(run, source) {
             Some(script) => {
                 fields.put("commands", if read { commands(&script, options) } else { Value::list(Vec::new(), run.span) });
-                find_injections(&script, &variables, &mut injections);
+                find_injections(&script, &variables, &around.plain_inputs, &mut injections);
             }
             None => fields.put("commands", Value::list(Vec::new(), run.span)),
         }
@@ -61,7 +65,7 @@ pub(super) fn fields(value: &Value, around: &Around, source: &str) -> Fields {
     // This action runs its input as a program.
     let script = value.get("uses").and_then(Value::as_str).filter(|uses| uses.starts_with("actions/github-script@"));
     if let Some(script) = script.and_then(|_| value.get("with")?.get("script")).and_then(|script| Placed::new(script, source)) {
-        find_injections(&script, &variables, &mut injections);
+        find_injections(&script, &variables, &around.plain_inputs, &mut injections);
     }
     fields.put("injections", Value::list(injections, span));
     let soft = value.get("continue-on-error").map_or_else(|| Value::bool(false, span), evaluated);
@@ -94,7 +98,7 @@ fn shell_of(shell: Option<&Value>, windows: Option<bool>) -> (bool, Shell) {
     }
 }
 
-fn find_injections(script: &Placed<'_>, variables: &Map, out: &mut Vec<Value>) {
+fn find_injections(script: &Placed<'_>, variables: &Map, plain_inputs: &BTreeSet<String>, out: &mut Vec<Value>) {
     for range in expressions(script.text) {
         let Some(expression) = script.text.get(range.clone()) else { continue };
         let span = script.span(&(range.start.saturating_sub(3)..range.end + 2));
@@ -102,7 +106,10 @@ fn find_injections(script: &Placed<'_>, variables: &Map, out: &mut Vec<Value>) {
             let mut through = None;
             let kind = if from_outside(&context) {
                 "event"
-            } else if context.starts_with("inputs.") || context.starts_with("github.event.inputs.") {
+            } else if let Some(name) = context.strip_prefix("inputs.").or_else(|| context.strip_prefix("github.event.inputs.")) {
+                if plain_inputs.contains(name) {
+                    continue;
+                }
                 "input"
             } else if let Some(name) = context.strip_prefix("env.") {
                 // A variable put into the script by an expression is no longer a variable.
@@ -132,10 +139,11 @@ pub(super) fn evaluated(value: &Value) -> Value {
     let reason = format!("`{}` is known only when it runs", text.get(at..).unwrap_or_default().chars().take(60).collect::<String>());
     let whole = at == 0;
     let unknown = probity_value::Unknown {
-        kind: UnknownKind::Variable,
+        kind: UnknownKind::Function,
         reason: reason.into(),
         set: !whole,
         prefix: text.get(..at).unwrap_or_default().into(),
+        suffix: "".into(),
         decoded: None,
     };
     Value::new(Data::Unknown(std::sync::Arc::new(unknown)), value.span)

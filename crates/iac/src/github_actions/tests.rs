@@ -113,6 +113,13 @@ fn scripts_and_what_is_put_into_them() {
 }
 
 #[test]
+fn inputs_that_are_no_text_inject_nothing() {
+    let text = "on:\n  workflow_dispatch: {inputs: {a: {type: boolean}, b: {type: number}, c: {}}}\n  workflow_call: {inputs: {b: {type: string}}}\njobs:\n  j:\n    runs-on: x\n    steps: [{run: 'x ${{ inputs.a }} ${{ inputs.b }} ${{ inputs.c }}'}]\n";
+    check(text, "jobs.j.steps[0]", "injections.0.context", "\"inputs.b\"");
+    check(text, "jobs.j.steps[0]", "injections.1.context", "\"inputs.c\"");
+}
+
+#[test]
 fn settings_with_expressions_are_unknown() {
     step("run: x", "soft", "false");
     step("{run: x, continue-on-error: true}", "soft", "true");

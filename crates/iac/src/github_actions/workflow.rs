@@ -14,8 +14,11 @@ use crate::ci::{Fields, Ids, items, key, pairs, scalar};
 const MAX_JOBS: usize = 2000;
 const MAX_STEPS: usize = 5000;
 
+/// Jobs that deploy of which it is asked who waits for them.
+const MAX_DEPLOYS: usize = 50;
+
 /// Words in the names of jobs that bring something out.
-const DEPLOYS: &[&str] = &["deploy", "release", "publish", "promote", "push", "rollout"];
+const DEPLOYS: &[&str] = &["deploy", "release", "publish", "promote", "rollout"];
 
 /// Reads one file.
 pub(super) fn read(file: &File) -> Outcome {
@@ -94,7 +97,7 @@ fn token(job: Option<&Value>, workflow: Option<&Value>, head: Span) -> Value {
     let span = written.map_or(head, |value| value.span);
     fields.text("given", Some(given), span);
     let Some(written) = written else {
-        let unknown = || Value::unknown(UnknownKind::Variable, "the settings of the repository decide what the token may do", span);
+        let unknown = || Value::unknown(UnknownKind::Function, "the settings of the repository decide what the token may do", span);
         fields.put("all", unknown());
         fields.put("writes", unknown());
         return fields.at(span);
@@ -120,6 +123,23 @@ fn token(job: Option<&Value>, workflow: Option<&Value>, head: Span) -> Value {
     fields.put("writes", Value::list(writes, span));
     fields.put("scopes", Value::map(scopes, span));
     fields.at(span)
+}
+
+/// The inputs of a workflow that cannot be any text, by all who declare them.
+fn plain_inputs(workflow: &Value) -> BTreeSet<String> {
+    let mut plain = BTreeSet::new();
+    let mut any = BTreeSet::new();
+    let on = workflow.get("on").or_else(|| workflow.get("true"));
+    for event in ["workflow_dispatch", "workflow_call"] {
+        let inputs = on.and_then(|on| on.get(event)?.get("inputs")).and_then(Value::as_map);
+        for (name, entry) in inputs.into_iter().flat_map(Map::iter) {
+            let kind = entry.value.get("type").and_then(Value::as_str).unwrap_or("string");
+            let list = if matches!(kind, "boolean" | "number" | "choice") { &mut plain } else { &mut any };
+            list.insert(name.to_lowercase());
+        }
+    }
+    plain.retain(|name| !any.contains(name));
+    plain
 }
 
 /// The images a job runs in.
@@ -223,6 +243,7 @@ fn read_job(file: &File, id: &str, head: Span, job: &Value, workflow: &Value, ou
         environments: [workflow.get("env"), job.get("env")].into_iter().flatten().cloned().collect(),
         shells: [defaults(workflow), defaults(job)].into_iter().flatten().collect(),
         windows: is_windows(job.get("runs-on")),
+        plain_inputs: plain_inputs(workflow),
     };
     // A `run` of a job is refused by GitHub; what it says is told all the same.
     let mut fields = step::fields(job, &Around { environments: vec![], ..around.clone() }, &file.text);
@@ -264,7 +285,7 @@ fn read_job(file: &File, id: &str, head: Span, job: &Value, workflow: &Value, ou
 fn unguarded(jobs: &[Job]) -> Vec<Vec<String>> {
     let needs: BTreeMap<&str, &BTreeSet<String>> = jobs.iter().map(|job| (job.id.as_str(), &job.needs)).collect();
     let mut out = vec![Vec::new(); jobs.len()];
-    for deploys in jobs.iter().filter(|job| job.deploys) {
+    for deploys in jobs.iter().filter(|job| job.deploys).take(MAX_DEPLOYS) {
         let mut seen: BTreeSet<&str> = BTreeSet::new();
         let mut waiting = vec![deploys.id.as_str()];
         while let Some(id) = waiting.pop() {
@@ -273,7 +294,7 @@ fn unguarded(jobs: &[Job]) -> Vec<Vec<String>> {
             }
         }
         for (job, list) in jobs.iter().zip(&mut out) {
-            if !seen.contains(job.id.as_str()) && list.len() < 20 {
+            if !seen.contains(job.id.as_str()) {
                 list.push(deploys.id.clone());
             }
         }

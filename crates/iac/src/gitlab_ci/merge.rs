@@ -1,6 +1,8 @@
 //! `extends`, `!reference`, `default`, variables, and the order of jobs, over all files of a pipeline.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::{OnceCell, RefCell};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 
 use probity_value::{FileId, Map, Span, Value};
 
@@ -10,7 +12,9 @@ use crate::ci::{Fields, items, scalar};
 /// Levels of `extends` and `!reference` that are followed; GitLab takes 11.
 const MAX_LEVELS: usize = 11;
 /// Values one job may grow to by merging.
-const MAX_MERGED: usize = 100_000;
+const MAX_MERGED: usize = 20_000;
+/// Jobs whose order is worked out.
+const MAX_ORDERED: usize = 2000;
 
 /// Keys that jobs take from `default`.
 const DEFAULTS: &[&str] = &[
@@ -38,6 +42,22 @@ pub(super) struct Union<'f> {
     variables: Map,
     stages: Vec<String>,
     texts: Vec<(FileId, &'f str)>,
+    facts: OnceCell<BTreeMap<&'f str, Facts>>,
+    deploying: OnceCell<Vec<Waits<'f>>>,
+    extended: RefCell<HashMap<(Span, usize), Rc<Extended>>>,
+}
+
+/// A job with all it extends, and what of that is not here.
+type Extended = (Map, Vec<(Span, String)>);
+
+/// A job that deploys, and all it waits for where it says so by `needs`.
+type Waits<'f> = (&'f str, Option<BTreeSet<String>>);
+
+/// What the order of jobs hangs on.
+struct Facts {
+    deploys: bool,
+    stage: Option<usize>,
+    needs: Option<Vec<String>>,
 }
 
 impl<'f> Union<'f> {
@@ -48,6 +68,9 @@ impl<'f> Union<'f> {
             default: Map::new(),
             variables: Map::new(),
             stages: Vec::new(),
+            facts: OnceCell::new(),
+            deploying: OnceCell::new(),
+            extended: RefCell::default(),
             texts: tops.iter().map(|(value, text)| (value.span.file, *text)).collect(),
         };
         for (value, text) in tops {
@@ -82,6 +105,11 @@ impl<'f> Union<'f> {
         union
     }
 
+    /// The defaults of all jobs.
+    pub(super) fn default(&self) -> &Map {
+        &self.default
+    }
+
     /// A job with all it extends and the defaults, and what of it is not here.
     pub(super) fn job(&self, name: &str, written: &Value) -> (Map, Vec<(Span, String)>) {
         let mut missing = Vec::new();
@@ -89,11 +117,11 @@ impl<'f> Union<'f> {
         let mut merged = Map::new();
         // The same job in an included file comes first.
         for (other, _) in self.jobs.get(name).into_iter().flatten().filter(|(other, _)| other.span != written.span) {
-            let extended = self.extended(other, 0, &mut missing, &mut budget);
-            deep_merge(&mut merged, &extended, &mut budget);
+            deep_merge(&mut merged, &self.extended(other, 0).0, &mut budget);
         }
-        let own = self.extended(written, 0, &mut missing, &mut budget);
-        deep_merge(&mut merged, &own, &mut budget);
+        let own = self.extended(written, 0);
+        missing.extend(own.1.iter().cloned());
+        deep_merge(&mut merged, &own.0, &mut budget);
         let inherit = merged.get("inherit").and_then(|inherit| inherit.get("default")).cloned();
         for (key, entry) in self.default.iter() {
             let wanted = match &inherit {
@@ -107,26 +135,42 @@ impl<'f> Union<'f> {
         (merged, missing)
     }
 
-    fn extended(&self, written: &Value, level: usize, missing: &mut Vec<(Span, String)>, budget: &mut usize) -> Map {
+    /// A job with all it extends, and what of that is not here. Worked out once for each job and level.
+    fn extended(&self, written: &Value, level: usize) -> Rc<Extended> {
+        let key = (written.span, level);
+        if let Some(known) = self.extended.borrow().get(&key) {
+            return Rc::clone(known);
+        }
         let own = written.as_map().cloned().unwrap_or_default();
-        let Some(extends) = own.get("extends") else { return own };
         let mut merged = Map::new();
-        for parent in items(extends) {
-            let Some(name) = parent.as_str() else { continue };
-            let found = self.jobs.get(name).and_then(|list| list.last());
-            match found {
-                Some((value, _)) if level < MAX_LEVELS => {
-                    let parent = self.extended(value, level + 1, missing, budget);
-                    deep_merge(&mut merged, &parent, budget);
+        let mut missing = Vec::new();
+        let mut budget = MAX_MERGED;
+        if let Some(extends) = own.get("extends") {
+            for parent in items(extends) {
+                let Some(name) = parent.as_str() else { continue };
+                match self.jobs.get(name).and_then(|list| list.last()) {
+                    Some((value, _)) if level < MAX_LEVELS => {
+                        let parent = self.extended(value, level + 1);
+                        deep_merge(&mut merged, &parent.0, &mut budget);
+                        missing.extend(parent.1.iter().take(20).cloned());
+                    }
+                    Some(_) => {
+                        let words = format!("`{name}` is extended more than {MAX_LEVELS} levels deep; the rest is not read");
+                        missing.push((parent.span, words));
+                    }
+                    None => missing.push((parent.span, format!("`{name}`, which is extended, is not here"))),
                 }
-                Some(_) => {
-                    missing.push((parent.span, format!("`{name}` is extended more than {MAX_LEVELS} levels deep; the rest is not read")))
-                }
-                None => missing.push((parent.span, format!("`{name}`, which is extended, is not here"))),
             }
         }
-        deep_merge(&mut merged, &own, budget);
-        merged
+        deep_merge(&mut merged, &own, &mut budget);
+        if budget == 0 {
+            missing
+                .push((written.span, format!("the job grows to more than {MAX_MERGED} values by what it extends; the rest is not read")));
+        }
+        missing.truncate(20);
+        let found = Rc::new((merged, missing));
+        self.extended.borrow_mut().insert(key, Rc::clone(&found));
+        found
     }
 
     /// The lines of a script with the text they stand in, lists in lists and references taken apart.
@@ -176,7 +220,7 @@ impl<'f> Union<'f> {
         let (first, _) = self.jobs.get(path.next()?.as_str()?)?.last()?;
         let mut found = match path.next() {
             // A key the template has by extending another.
-            Some(key) => self.extended(first, 0, &mut Vec::new(), &mut MAX_MERGED.clone()).get(key.as_str()?)?.clone(),
+            Some(key) => self.extended(first, 0).0.get(key.as_str()?)?.clone(),
             None => (*first).clone(),
         };
         for key in path {
@@ -201,47 +245,56 @@ impl<'f> Union<'f> {
         .collect()
     }
 
-    /// The jobs that deploy and do not wait for this one.
-    pub(super) fn unguarded(&self, name: &str) -> Vec<String> {
-        let field = |job: &str, key: &str| -> Option<Value> {
-            let (value, _) = self.jobs.get(job)?.last()?;
-            self.extended(value, 0, &mut Vec::new(), &mut MAX_MERGED.clone()).get(key).cloned()
-        };
-        let stage = |job: &str| {
-            let stage = field(job, "stage").and_then(|stage| scalar(&stage)).map_or_else(|| "test".to_owned(), |stage| stage.to_string());
-            self.stages.iter().position(|known| *known == stage)
-        };
-        if self.jobs.len() > 300 {
-            return Vec::new();
-        }
-        let mine = stage(name);
-        let mut out = Vec::new();
-        for (other, list) in self.jobs.iter().filter(|(other, _)| !other.starts_with('.') && **other != name) {
-            let Some((value, _)) = list.last() else { continue };
-            let merged = self.extended(value, 0, &mut Vec::new(), &mut MAX_MERGED.clone());
-            if !deploys(other, &merged) {
-                continue;
-            }
-            let waits = match merged.get("needs") {
-                Some(needs) => {
-                    let mut seen: BTreeSet<String> = BTreeSet::new();
-                    let mut waiting = needed(needs);
+    /// What the order of jobs hangs on, of all jobs, once.
+    fn facts(&self) -> &BTreeMap<&'f str, Facts> {
+        self.facts.get_or_init(|| {
+            let all = self.jobs.iter().filter(|(name, _)| !name.starts_with('.')).take(MAX_ORDERED);
+            all.filter_map(|(name, list)| {
+                let (value, _) = list.last()?;
+                let merged = &self.extended(value, 0).0;
+                let stage = merged.get("stage").and_then(scalar).map_or_else(|| "test".to_owned(), |stage| stage.to_string());
+                let stage = self.stages.iter().position(|known| *known == stage);
+                Some((*name, Facts { deploys: deploys(name, merged), stage, needs: merged.get("needs").map(needed) }))
+            })
+            .collect()
+        })
+    }
+
+    /// The first fifty jobs that deploy, with all they wait for by `needs`, once.
+    fn deploying(&self) -> &[Waits<'f>] {
+        self.deploying.get_or_init(|| {
+            let facts = self.facts();
+            let all = facts.iter().filter(|(_, facts)| facts.deploys).take(50);
+            all.map(|(name, own)| {
+                let needs = own.needs.as_ref().map(|needs| {
+                    let mut seen: BTreeSet<&str> = BTreeSet::new();
+                    let mut waiting: Vec<&str> = needs.iter().map(String::as_str).collect();
                     while let Some(job) = waiting.pop() {
-                        if seen.insert(job.clone())
-                            && let Some(needs) = field(&job, "needs")
-                        {
-                            waiting.extend(needed(&needs));
+                        if seen.insert(job) {
+                            waiting.extend(facts.get(job).and_then(|facts| facts.needs.as_ref()).into_iter().flatten().map(String::as_str));
                         }
                     }
-                    seen.contains(name)
-                }
-                None => mine.zip(stage(other)).is_none_or(|(mine, other)| mine < other),
-            };
-            if !waits {
-                out.push((*other).to_owned());
-            }
-        }
-        out
+                    seen.into_iter().map(str::to_owned).collect()
+                });
+                (*name, needs)
+            })
+            .collect()
+        })
+    }
+
+    /// The jobs that deploy and do not wait for this one, among the first fifty that deploy.
+    pub(super) fn unguarded(&self, name: &str) -> Vec<String> {
+        let facts = self.facts();
+        let Some(mine) = facts.get(name) else { return Vec::new() };
+        let waits = |other: &str, needs: &Option<BTreeSet<String>>| match needs {
+            Some(needs) => needs.contains(name),
+            None => mine.stage.zip(facts.get(other).and_then(|facts| facts.stage)).is_none_or(|(mine, other)| mine < other),
+        };
+        self.deploying()
+            .iter()
+            .filter(|(other, needs)| *other != name && !waits(other, needs))
+            .map(|(other, _)| (*other).to_owned())
+            .collect()
     }
 }
 

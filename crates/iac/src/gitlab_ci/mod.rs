@@ -4,8 +4,8 @@
 //! place begins at its first key. Values are what was written, `extends`, `!reference` and `default` worked out, and beside it:
 //!
 //! - both: `pairs: [{key, value}]` (their own `variables`);
-//! - a pipeline: `includes: [{kind: local | remote | template | project | component, text, ref, pinned, read}]`;
-//! - a job: `name`, `commands` of its three scripts (see `ci::script`; nothing looks at how `after_script` ends), `images` it runs in, taken
+//! - a pipeline: `images` of its defaults, taken apart; `includes: [{kind: local | remote | template | project | component, text, ref, pinned, read}]`;
+//! - a job: `name`, `commands` of its three scripts (see `ci::script`; nothing looks at how `after_script` ends), `images` of its own, taken
 //!   apart, variables with known values put in, `soft` (a failure of it does not fail the pipeline), `merge_requests` (it may run for one),
 //!   `unguarded` (jobs that deploy and do not wait for it), `deploys`, `pipeline` (what stands around it).
 //!
@@ -17,6 +17,7 @@ mod merge;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use probity_core::{Collected, Scope, Source, SubjectKind};
 use probity_value::{Map, Span, Value, yaml};
@@ -66,7 +67,11 @@ impl Source for GitlabCiSource {
 
     fn collect(&self, scope: &Scope<'_>) -> Collected {
         let paths: Vec<&str> = scope.tree.files().iter().map(|file| &*file.path).collect();
-        collect_with(scope, &LANGUAGE, &|file| local_paths(file, &paths), &|file, files| read(file, files, &paths))
+        let reaches = OnceLock::new();
+        collect_with(scope, &LANGUAGE, &|file| local_paths(file, &paths), &|file, files| {
+            let reaches = reaches.get_or_init(|| files.iter().map(|file| (file.path.to_string(), local_paths(file, &paths))).collect());
+            read(file, files, &paths, reaches)
+        })
     }
 }
 
@@ -171,9 +176,11 @@ fn local_paths(file: &File, paths: &[&str]) -> Vec<String> {
         .collect()
 }
 
+/// For each file those it includes.
+type Reaches = BTreeMap<String, Vec<String>>;
+
 /// The files that make up the pipeline a file belongs to: of the first that is not included itself and reaches it, all it reaches.
-fn belonging<'f>(file: &'f File, files: &'f [File], paths: &[&str]) -> Vec<&'f File> {
-    let reaches: BTreeMap<&str, Vec<String>> = files.iter().map(|file| (&*file.path, local_paths(file, paths))).collect();
+fn belonging<'f>(file: &'f File, files: &'f [File], reaches: &Reaches) -> Vec<&'f File> {
     let closure = |start: &str| {
         let mut seen: BTreeSet<String> = BTreeSet::new();
         let mut waiting = vec![start.to_owned()];
@@ -185,14 +192,18 @@ fn belonging<'f>(file: &'f File, files: &'f [File], paths: &[&str]) -> Vec<&'f F
         seen
     };
     let included: BTreeSet<&str> = reaches.values().flatten().map(String::as_str).collect();
+    if !included.contains(&*file.path) {
+        let all = closure(&file.path);
+        return files.iter().filter(|file| all.contains(&*file.path)).collect();
+    }
     let tops = files.iter().filter(|file| !included.contains(&*file.path));
     let all = tops.map(|top| closure(&top.path)).find(|all| all.contains(&*file.path)).unwrap_or_else(|| closure(&file.path));
     files.iter().filter(|file| all.contains(&*file.path)).collect()
 }
 
-fn read(file: &File, files: &[File], paths: &[&str]) -> Outcome {
+fn read(file: &File, files: &[File], paths: &[&str], reaches: &Reaches) -> Outcome {
     let mut outcome = Outcome::default();
-    let all = if files.len() > 1 { belonging(file, files, paths) } else { vec![file] };
+    let all = if files.len() > 1 { belonging(file, files, reaches) } else { vec![file] };
     let tops: Vec<(&Value, &str)> = all.iter().flat_map(|file| documents(file).map(|value| (value, &*file.text))).collect();
     let union = Union::new(&tops);
     let mut any = false;
@@ -241,6 +252,9 @@ fn read_pipeline(file: &File, value: &Value, union: &Union<'_>, paths: &[&str], 
     }
     facts.put("includes", Value::list(list, map.get("include").map_or(span, |include| include.span)));
     facts.put("pairs", pairs(map.get("variables"), span));
+    let default = |key: &str| map.get("default").and_then(|default| default.get(key)).or_else(|| map.get(key));
+    let own = images(default("image"), default("services"), &union.variables(&Map::new()));
+    facts.put("images", Value::list(own, span));
     let around = facts.clone().at(span);
     let name = file.path.rsplit('/').next().unwrap_or(&file.path);
     let head = map.iter().next().map_or(span, |(_, entry)| entry.key);
@@ -279,14 +293,9 @@ fn job(name: &str, entry: &probity_value::Entry, union: &Union<'_>, pipeline: &V
         }
     }
     fields.put("commands", Value::list(commands, span));
-    let mut images = Vec::new();
-    let services = fields.0.get("services").map(items).unwrap_or_default();
-    for value in fields.0.get("image").into_iter().chain(services) {
-        let value = value.get("name").unwrap_or(value);
-        if let Some(text) = value.as_str() {
-            images.push(image(&merge::expand(text, &variables, 0), value.span));
-        }
-    }
+    // Those of the defaults are told once, of the pipeline.
+    let own = |key: &str| fields.0.get(key).filter(|value| union.default().get(key).is_none_or(|default| default.span != value.span));
+    let images = images(own("image"), own("services"), &variables);
     fields.put("images", Value::list(images, span));
     let soft = fields.0.get("allow_failure").and_then(Value::as_bool) == Some(true);
     let soft_rule = fields
@@ -305,6 +314,13 @@ fn job(name: &str, entry: &probity_value::Entry, union: &Union<'_>, pipeline: &V
     fields.put("unguarded", Value::list(unguarded, entry.key));
     fields.put("pipeline", pipeline.clone());
     fields
+}
+
+/// An image and those of services, variables with values put in.
+fn images(image_of: Option<&Value>, services: Option<&Value>, variables: &BTreeMap<String, String>) -> Vec<Value> {
+    let all = image_of.into_iter().chain(services.map(items).unwrap_or_default());
+    let named = all.map(|value| value.get("name").unwrap_or(value));
+    named.filter_map(|value| Some(image(&merge::expand(value.as_str()?, variables, 0), value.span))).collect()
 }
 
 /// The keys of a map that are jobs or templates.

@@ -23,7 +23,9 @@ fn extends_references_and_defaults() {
     let text = "default:\n  image: base:1\n  before_script: [setup]\n.a:\n  variables: {X: '1', Y: '2'}\n  script: [one, two]\n.b:\n  extends: .a\n  tags: [t]\njob:\n  extends: .b\n  variables: {Y: '3'}\n  script:\n    - !reference [.a, script]\n    - three || true\nbare:\n  inherit: {default: false}\n  script: x\n";
     check(text, "job", "variables", r#"{"X":"1","Y":"3"}"#);
     check(text, "job", "tags", r#"["t"]"#);
-    check(text, "job", "images.0.tag", "\"1\"");
+    check(text, ".gitlab-ci.yml", "images.0.tag", "\"1\"");
+    check(text, "job", "images", "[]");
+    check(text, "job", "image", "\"base:1\"");
     check(text, "job", "commands.1.name", "\"one\"");
     check(text, "job", "commands.3.name", "\"three\"");
     check(text, "job", "commands.3.name@", "three");

@@ -620,7 +620,7 @@ impl<'a> Engine<'a> {
     fn field(&self, map: &Map, field: &str, span: Span) -> Run<Val> {
         match (map.get(field), map.kind()) {
             (Some(value), _) => Ok(value),
-            (None, MapKind::Plain) => Ok(Val::nil()),
+            (None, MapKind::Plain | MapKind::Values) => Ok(Val::nil()),
             (None, MapKind::Struct(name)) => Err(wrong(format!("a {name} has no field `{field}`"), span)),
         }
     }

@@ -8,7 +8,7 @@ use probity_value::yaml::ParseOptions;
 use probity_value::{Data as Plain, FileId, Number, OriginStep, StepKind, Value, json, yaml};
 
 use super::printing::float_json;
-use super::value::{Data, MAX_DEPTH, Map, MapKind, Special, Val, marked};
+use super::value::{Data, ListKind, MAX_DEPTH, Map, MapKind, Special, Val, marked};
 
 /// As Helm reads values: YAML 1.1 as kubectl has it, numbers become doubles.
 const OPTIONS: ParseOptions =
@@ -46,6 +46,7 @@ fn write(value: &Val, style: Style, marker: char, out: &mut String, depth: usize
         Data::Float(number) => out.push_str(&float_json(*number)),
         Data::Str(text) => string(text.as_str(), style.escape, out),
         Data::Lost(lost) => string(&marked(*lost, marker), style.escape, out),
+        Data::List(list) if list.kind() == ListKind::Nil => out.push_str("null"),
         Data::List(list) => {
             out.push('[');
             for (at, item) in list.items().iter().enumerate() {
@@ -66,8 +67,7 @@ fn write(value: &Val, style: Style, marker: char, out: &mut String, depth: usize
             out.push('{');
             let mut first = true;
             for (key, item) in map.pairs() {
-                let is_struct = map.kind() != MapKind::Plain;
-                if is_struct && item.truth() == Ok(false) {
+                if map.is_struct() && item.truth() == Ok(false) {
                     continue;
                 }
                 if !std::mem::replace(&mut first, false) {
@@ -236,7 +236,7 @@ fn table(map: &Map, path: &mut Vec<String>, marker: char, out: &mut String) -> R
         return Err("too deep or too long for TOML".to_owned());
     }
     let pairs = map.pairs();
-    let indent = "  ".repeat(path.len().saturating_sub(1));
+    let indent = "  ".repeat(path.len());
     for (key, value) in pairs.iter().filter(|(_, value)| value.as_map().is_none() && !is_table_list(value) && !value.is_nil()) {
         out.push_str(&format!("{indent}{} = {}\n", toml_key(key), toml_value(value, marker, 0)?));
     }

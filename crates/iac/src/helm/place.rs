@@ -265,7 +265,14 @@ impl Mover<'_> {
         let lost = lost_in(text, self.marks.marker)?;
         let reason = self.marks.reasons.get(usize::from(lost.reason))?;
         let prefix = text.split(self.marks.marker).next().unwrap_or_default();
-        let unknown = Unknown { kind: reason.kind, reason: reason.text.as_str().into(), set: true, prefix: prefix.into(), decoded: None };
+        let unknown = Unknown {
+            kind: reason.kind,
+            reason: reason.text.as_str().into(),
+            set: true,
+            prefix: prefix.into(),
+            suffix: "".into(),
+            decoded: None,
+        };
         Some(Data::Unknown(Arc::new(unknown)))
     }
 

@@ -122,7 +122,7 @@ fn write(value: &Val, verb: char, flags: &Flags, marker: char, out: &mut String,
                 if at > 0 {
                     out.push(' ');
                 }
-                if map.kind() == MapKind::Plain {
+                if !map.is_struct() {
                     write(&Val::from(&**key), verb, flags, marker, out, depth + 1);
                     out.push(':');
                 } else if flags.plus {
@@ -131,7 +131,7 @@ fn write(value: &Val, verb: char, flags: &Flags, marker: char, out: &mut String,
                 }
                 write(item, verb, flags, marker, out, depth + 1);
             }
-            out.push(if map.kind() == MapKind::Plain { ']' } else { '}' });
+            out.push(if map.is_struct() { '}' } else { ']' });
         }
         Data::Special(special) => match &**special {
             Special::ApiVersions => out.push_str(&format!("[{}]", super::render::API_VERSIONS.join(" "))),
@@ -255,11 +255,15 @@ fn string(text: &str, verb: char, flags: &Flags) -> Option<String> {
         None => text.to_owned(),
     };
     Some(match verb {
+        'v' if flags.sharp => quoted(&cut),
         'v' | 's' => cut,
         'q' if flags.sharp && !cut.contains('`') && !cut.chars().any(|letter| letter.is_control() && letter != '\t') => format!("`{cut}`"),
         'q' => quoted(&cut),
-        'x' => hex::encode(cut),
-        'X' => hex::encode_upper(cut),
+        'x' | 'X' => {
+            let parts: Vec<String> =
+                cut.bytes().map(|byte| if verb == 'x' { format!("{byte:02x}") } else { format!("{byte:02X}") }).collect();
+            parts.join(if flags.space { " " } else { "" })
+        }
         _ => return None,
     })
 }
@@ -384,6 +388,9 @@ pub(super) fn sprintf(format: &Text, arguments: &[Val], marker: char) -> Text {
             continue;
         };
         next += 1;
+        if verb == 'v' {
+            flags.plus = false;
+        }
         let plain = flags.width.is_none() && flags.precision.is_none() && !flags.sharp;
         match (&argument.data, verb) {
             (Data::Str(text), 's' | 'v') if plain => out.push(&text.showing(argument.from.as_ref()), &Place::NONE),

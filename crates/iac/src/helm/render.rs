@@ -181,7 +181,7 @@ pub(super) fn render(root: &Chart, scope: &Scope<'_>, incomplete: bool, notes: &
             notes.skip(&source.covered, "text for people, not a manifest", false);
             continue;
         }
-        let template = Map::new();
+        let template = Map::of(MapKind::Values, BTreeMap::new());
         template.set("Name", Val::from(name.as_str()));
         template.set("BasePath", Val::from(base.as_str()));
         data.set("Template", template.into());
@@ -315,7 +315,7 @@ fn gather(
     data.set("Files", functions::files(number, chart.files.keys().cloned().collect()));
     data.set("Release", release());
     data.set("Capabilities", capabilities.clone());
-    data.set("Values", values.clone().into());
+    data.set("Values", values.as_kind(MapKind::Values).into());
     for child in &chart.children {
         let below = values.get(&child.name).and_then(|value| value.as_map().cloned()).unwrap_or_else(Map::new);
         let inner = gather(child, &format!("{full}/charts/{}", child.name), false, &below, capabilities, files, templates);

@@ -177,7 +177,7 @@ fn functions_of_helm() {
     check("{{ .Release.Name }} {{ .Release.Namespace }} {{ .Release.Service }}", "release-name default Helm");
     check("{{ .Chart.Name }} {{ .Chart.Version }} {{ .Chart.AppVersion }}", "c 1.2.3 9");
     check("{{ .Template.Name }} {{ .Template.BasePath }}", "c/templates/a.yaml c/templates");
-    check("{{ toToml (dict \"a\" 1 \"b\" (dict \"c\" \"d\")) }}", "a = 1\n\n[b]\nc = \"d\"\n");
+    check("{{ toToml (dict \"a\" 1 \"b\" (dict \"c\" \"d\")) }}", "a = 1\n\n[b]\n  c = \"d\"\n");
     check("{{ .Values.num | int | add 1 }} {{ .Values.num }} {{ 10000000.0 }} {{ .Values.num | toString | len }}", "8081 8080 1e+07 4");
     check("{{ mustToJson .Values.l }}{{ mustAppend .Values.l 3 }}", "[1,2][1 2 3]");
 }

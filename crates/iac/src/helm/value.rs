@@ -68,38 +68,66 @@ pub(super) struct Files {
 }
 
 /// A list.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct List(Rc<Items>);
 
-#[derive(Debug, Default)]
-struct Items(Vec<Val>);
+#[derive(Debug)]
+struct Items {
+    items: Vec<Val>,
+    kind: ListKind,
+}
+
+/// What kind of list it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum ListKind {
+    /// `[]interface {}`.
+    Any,
+    /// The same without a list behind it: JSON has null for it.
+    Nil,
+    /// `[]string`.
+    Strings,
+    /// `[]int`.
+    Ints,
+}
 
 /// What kind of map it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum MapKind {
     /// `map[string]interface {}`.
     Plain,
+    /// `chartutil.Values`.
+    Values,
     /// A struct of that name: a missing field is an error.
     Struct(&'static str),
 }
 
-/// A map.
+/// A map. Two of different kinds may share their entries: the values of a subchart are also a map in those of its parent.
 #[derive(Clone, Debug)]
-pub(super) struct Map(Rc<Entries>);
+pub(super) struct Map {
+    kind: MapKind,
+    shared: Rc<Entries>,
+}
 
 #[derive(Debug)]
 struct Entries {
-    kind: MapKind,
     entries: RefCell<BTreeMap<Rc<str>, Val>>,
 }
 
 impl List {
     pub(super) fn new(items: Vec<Val>) -> List {
-        List(Rc::new(Items(items)))
+        List::of(ListKind::Any, items)
+    }
+
+    pub(super) fn of(kind: ListKind, items: Vec<Val>) -> List {
+        List(Rc::new(Items { items, kind }))
     }
 
     pub(super) fn items(&self) -> &[Val] {
-        &self.0.0
+        &self.0.items
+    }
+
+    pub(super) fn kind(&self) -> ListKind {
+        self.0.kind
     }
 }
 
@@ -109,56 +137,66 @@ impl Map {
     }
 
     pub(super) fn of(kind: MapKind, entries: BTreeMap<Rc<str>, Val>) -> Map {
-        Map(Rc::new(Entries { kind, entries: RefCell::new(entries) }))
+        Map { kind, shared: Rc::new(Entries { entries: RefCell::new(entries) }) }
     }
 
     pub(super) fn kind(&self) -> MapKind {
-        self.0.kind
+        self.kind
+    }
+
+    /// Whether a missing field is an error.
+    pub(super) fn is_struct(&self) -> bool {
+        matches!(self.kind, MapKind::Struct(_))
+    }
+
+    /// The same entries, not a copy of them, as a map of that kind.
+    pub(super) fn as_kind(&self, kind: MapKind) -> Map {
+        Map { kind, shared: Rc::clone(&self.shared) }
     }
 
     pub(super) fn get(&self, key: &str) -> Option<Val> {
-        self.0.entries.borrow().get(key).cloned()
+        self.shared.entries.borrow().get(key).cloned()
     }
 
     pub(super) fn has(&self, key: &str) -> bool {
-        self.0.entries.borrow().contains_key(key)
+        self.shared.entries.borrow().contains_key(key)
     }
 
     pub(super) fn set(&self, key: impl Into<Rc<str>>, value: Val) {
-        let old = self.0.entries.borrow_mut().insert(key.into(), value);
+        let old = self.shared.entries.borrow_mut().insert(key.into(), value);
         drop(old);
     }
 
     pub(super) fn remove(&self, key: &str) {
-        let old = self.0.entries.borrow_mut().remove(key);
+        let old = self.shared.entries.borrow_mut().remove(key);
         drop(old);
     }
 
     pub(super) fn len(&self) -> usize {
-        self.0.entries.borrow().len()
+        self.shared.entries.borrow().len()
     }
 
     pub(super) fn keys(&self) -> Vec<Rc<str>> {
-        self.0.entries.borrow().keys().cloned().collect()
+        self.shared.entries.borrow().keys().cloned().collect()
     }
 
     /// Keys and values, in order of the keys.
     pub(super) fn pairs(&self) -> Vec<(Rc<str>, Val)> {
-        self.0.entries.borrow().iter().map(|(key, value)| (Rc::clone(key), value.clone())).collect()
+        self.shared.entries.borrow().iter().map(|(key, value)| (Rc::clone(key), value.clone())).collect()
     }
 
     /// The same entries in a map of its own.
     pub(super) fn shallow(&self) -> Map {
-        Map::of(self.0.kind, self.0.entries.borrow().clone())
+        Map::of(self.kind, self.shared.entries.borrow().clone())
     }
 
     pub(super) fn same(&self, other: &Map) -> bool {
-        Rc::ptr_eq(&self.0, &other.0)
+        Rc::ptr_eq(&self.shared, &other.shared)
     }
 
     /// Takes everything out: ends a map that holds itself.
     pub(super) fn clear(&self) {
-        let old = std::mem::take(&mut *self.0.entries.borrow_mut());
+        let old = std::mem::take(&mut *self.shared.entries.borrow_mut());
         drop(old);
     }
 }
@@ -168,12 +206,12 @@ fn take_apart(mut waiting: Vec<Val>) {
     while let Some(value) = waiting.pop() {
         match value.data {
             Data::List(list) => {
-                if let Ok(mut items) = Rc::try_unwrap(list.0) {
-                    waiting.append(&mut items.0);
+                if let Ok(mut list) = Rc::try_unwrap(list.0) {
+                    waiting.append(&mut list.items);
                 }
             }
             Data::Map(map) => {
-                if let Ok(entries) = Rc::try_unwrap(map.0) {
+                if let Ok(entries) = Rc::try_unwrap(map.shared) {
                     waiting.extend(std::mem::take(&mut *entries.entries.borrow_mut()).into_values());
                 }
             }
@@ -184,8 +222,8 @@ fn take_apart(mut waiting: Vec<Val>) {
 
 impl Drop for Items {
     fn drop(&mut self) {
-        if !self.0.is_empty() {
-            take_apart(std::mem::take(&mut self.0));
+        if !self.items.is_empty() {
+            take_apart(std::mem::take(&mut self.items));
         }
     }
 }
@@ -242,6 +280,16 @@ impl From<Map> for Val {
 }
 
 impl Val {
+    /// A list of texts.
+    pub(super) fn strings(items: Vec<Val>) -> Val {
+        Data::List(List::of(ListKind::Strings, items)).into()
+    }
+
+    /// No list at all, as far as JSON sees it.
+    pub(super) fn no_list() -> Val {
+        Data::List(List::of(ListKind::Nil, Vec::new())).into()
+    }
+
     pub(super) fn nil() -> Val {
         Data::Nil.into()
     }
@@ -291,7 +339,7 @@ impl Val {
             Data::Float(value) => *value != 0.0,
             Data::Str(text) => !text.as_str().is_empty(),
             Data::List(list) => !list.items().is_empty(),
-            Data::Map(map) => map.kind() != MapKind::Plain || map.len() > 0,
+            Data::Map(map) => map.is_struct() || map.len() > 0,
             Data::Lost(lost) if lost.set => true,
             Data::Lost(lost) => return Err(*lost),
             Data::Special(special) => match &**special {
@@ -315,9 +363,14 @@ impl Val {
             Data::Int(_, true) => "int64",
             Data::Float(_) => "float64",
             Data::Str(_) | Data::Lost(_) => "string",
-            Data::List(_) => "[]interface {}",
+            Data::List(list) => match list.kind() {
+                ListKind::Any | ListKind::Nil => "[]interface {}",
+                ListKind::Strings => "[]string",
+                ListKind::Ints => "[]int",
+            },
             Data::Map(map) => match map.kind() {
                 MapKind::Plain => "map[string]interface {}",
+                MapKind::Values => "chartutil.Values",
                 MapKind::Struct(name) => name,
             },
             Data::Special(special) => match &**special {
@@ -340,7 +393,7 @@ impl Val {
             Data::Str(_) | Data::Lost(_) => "string",
             Data::List(_) => "slice",
             Data::Map(map) => match map.kind() {
-                MapKind::Plain => "map",
+                MapKind::Plain | MapKind::Values => "map",
                 MapKind::Struct(_) => "struct",
             },
             Data::Special(special) => match &**special {
@@ -395,7 +448,7 @@ fn deep_copy_at(value: &Val, depth: usize) -> Val {
         return Val::nil();
     }
     let data = match &value.data {
-        Data::List(list) => Data::List(List::new(list.items().iter().map(|item| deep_copy_at(item, depth + 1)).collect())),
+        Data::List(list) => Data::List(List::of(list.kind(), list.items().iter().map(|item| deep_copy_at(item, depth + 1)).collect())),
         Data::Map(map) => {
             let entries = map.pairs().into_iter().map(|(key, value)| (key, deep_copy_at(&value, depth + 1))).collect();
             Data::Map(Map::of(map.kind(), entries))

@@ -8,7 +8,7 @@ use probity_value::OriginStep;
 
 use super::printing::float_json;
 use super::text::{Place, Text, TextBuffer};
-use super::value::{Data, MAX_DEPTH, MapKind, Special, Val, marked};
+use super::value::{Data, ListKind, MAX_DEPTH, Special, Val, marked};
 
 /// Lines longer than this are folded.
 const WIDTH: usize = 80;
@@ -66,6 +66,7 @@ impl Writer {
             Data::Int(number, _) => Some(number.to_string()),
             Data::Float(number) => Some(float_json(*number)),
             Data::Lost(lost) => Some(marked(*lost, self.marker)),
+            Data::List(list) if list.kind() == ListKind::Nil => Some("null".to_owned()),
             Data::List(list) if list.items().is_empty() => Some("[]".to_owned()),
             Data::Map(map) if map.len() == 0 => Some("{}".to_owned()),
             Data::Special(special) => match &**special {
@@ -102,7 +103,7 @@ impl Writer {
             Data::Map(map) => {
                 let inner = if place == Spot::Top { indent } else { indent + 2 };
                 let mut pairs = map.pairs();
-                if map.kind() != MapKind::Plain {
+                if map.is_struct() {
                     pairs = pairs
                         .into_iter()
                         .map(|(key, value)| (lower_first(&key).into(), value))
@@ -346,7 +347,7 @@ pub(super) fn is_other(text: &str) -> bool {
     const WORDS: &[&str] = &[
         "", "~", "null", "Null", "NULL", "y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON", "n", "N", "no", "No",
         "NO", "false", "False", "FALSE", "off", "Off", "OFF", ".nan", ".NaN", ".NAN", ".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF",
-        "-.inf", "-.Inf", "-.INF", "<<",
+        "-.inf", "-.Inf", "-.INF",
     ];
     if WORDS.contains(&text) {
         return true;

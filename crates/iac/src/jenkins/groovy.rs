@@ -292,7 +292,14 @@ impl Parser<'_> {
     }
 
     fn end_of_last(&self) -> usize {
-        self.at.checked_sub(1).and_then(|at| self.tokens.get(at)).map_or(0, |token| token.range.end)
+        self.tokens.get(..self.at.min(self.tokens.len())).and_then(<[Token]>::last).map_or(0, |token| token.range.end)
+    }
+
+    /// `=` alone, not `==` or `=~`.
+    fn is_assignment(&self) -> bool {
+        let next = self.tokens.get(self.at + 1);
+        let joined = self.peek().zip(next).is_some_and(|(equals, next)| equals.range.end == next.range.start);
+        self.is('=') && !(joined && matches!(next.map(|token| &token.kind), Some(Kind::Symbol('=' | '~'))))
     }
 
     /// Statements up to a `}` that is not theirs.
@@ -334,7 +341,7 @@ impl Parser<'_> {
             }
             return;
         }
-        if self.is('=') && !matches!(self.tokens.get(self.at + 1).map(|token| &token.kind), Some(Kind::Symbol('=' | '~'))) {
+        if self.is_assignment() {
             self.at += 1;
             while matches!(self.peek().map(|token| &token.kind), Some(Kind::Line)) {
                 self.at += 1;
@@ -356,7 +363,7 @@ impl Parser<'_> {
             }
             let arguments = value.into_iter().collect();
             out.push(Statement { name, arguments, body: None, assigned: true, taken: true, range: range.clone(), head: first.range });
-            if self.at == value_start {
+            if self.at == value_start && self.peek().is_some_and(|token| token.kind != Kind::Symbol('}')) {
                 self.at += 1;
             }
             self.rest(depth, out);

@@ -174,12 +174,16 @@ fn join(
         planned.insert(block);
     }
     let mut only_source: BTreeSet<String> = BTreeSet::new();
+    let mut not_made: BTreeSet<String> = BTreeSet::new();
     for (block, positions) in &by_block {
         let written = plan.written.as_ref().is_some_and(|written| written.contains(block));
         let data = positions.first().and_then(|at| source.get(*at)).is_some_and(|subject| subject.type_name.starts_with("data."));
         if planned.contains(block) || (written && plan.complete && !data) {
             // What a complete plan has no instance of is not made.
             taken.extend(positions);
+            if !planned.contains(block) {
+                not_made.insert(block.clone());
+            }
         } else if !data {
             only_source.insert(block.clone());
         }
@@ -197,6 +201,7 @@ fn join(
     say(Level::Warning, &only_source, &format!("in the source in `{at}` and not in the plan, judged by the source"));
     say(Level::Warning, &only_planned, &format!("in the plan and not in the source in `{at}`, judged by the plan"));
     say(Level::Warning, &differ, &format!("other in the plan than in the source in `{at}`, judged by the plan"));
+    say(Level::Note, &not_made, &format!("in the source in `{at}`, and the plan makes none of it, not judged"));
     say(Level::Note, &elsewhere, "modules of the plan whose source is not here, judged by the plan");
     out
 }
@@ -225,7 +230,8 @@ fn both(planned: Subject, source: &Subject, unwritten: &[Arc<str>], root: &Arc<s
                 map.insert(Arc::clone(name), entry.key, value);
             }
         }
-        for (key, entry) in map.iter().filter(|_| same) {
+        let left_alone = ignored(&source.value);
+        for (key, entry) in map.iter().filter(|(key, _)| same && !left_alone.iter().any(|one| *one == &***key || *one == "all")) {
             if source.value.get(key).is_some_and(|written| contradicts(written, &entry.value)) {
                 differ.insert(format!("{}.{key}", planned.id));
             }
@@ -241,6 +247,13 @@ fn both(planned: Subject, source: &Subject, unwritten: &[Arc<str>], root: &Arc<s
         value: Value { span: source.value.span, ..value },
         via: source.via.clone(),
     }
+}
+
+/// Arguments that stay as they are whatever the source says: `lifecycle { ignore_changes }`.
+fn ignored(source: &Value) -> Vec<&str> {
+    let blocks = source.get("lifecycle").and_then(Value::as_list).unwrap_or_default();
+    let given = blocks.iter().filter_map(|block| block.get("ignore_changes"));
+    given.flat_map(|names| names.as_list().unwrap_or(std::slice::from_ref(names))).filter_map(Value::as_str).collect()
 }
 
 /// Whether a truth or number that stands in the source itself is another in the plan. Text may come out otherwise for many reasons.

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use probity_core::{Subject, SubjectKind};
-use probity_value::{Data, FileId, Map, Span, Unknown, UnknownKind, Value, json};
+use probity_value::{Data, FileId, Map, Span, UnknownKind, Value, json};
 use rayon::prelude::*;
 
 use super::address::{Address, Key};
@@ -57,6 +57,12 @@ struct Change {
     /// Whether it is gone afterwards.
     gone: bool,
     has_values: bool,
+}
+
+/// A subject, and what of it is known only after apply and not written.
+struct Made {
+    subject: Subject,
+    unwritten: Vec<Arc<str>>,
 }
 
 struct Reader<'t> {
@@ -118,15 +124,14 @@ pub(super) fn read(text: &str, file: FileId) -> Result<Plan, Broken> {
     let left_out = resources.len().saturating_sub(MAX_SUBJECTS);
     resources.truncate(MAX_SUBJECTS);
     let resolver = Resolver::new(root.unwrap_or_default(), resources.iter().map(|resource| Arc::clone(&resource.address)));
-    let made: Result<Vec<(Subject, Vec<Arc<str>>)>, Broken> =
-        resources.par_iter().map(|resource| reader.subject(resource, &resolver)).collect();
+    let made: Result<Vec<Made>, Broken> = resources.par_iter().map(|resource| reader.subject(resource, &resolver)).collect();
     let mut unwritten = HashMap::new();
     let mut subjects = Vec::with_capacity(resources.len());
-    for (subject, names) in made? {
-        if !names.is_empty() {
-            unwritten.insert(Arc::clone(&subject.id), names);
+    for made in made? {
+        if !made.unwritten.is_empty() {
+            unwritten.insert(Arc::clone(&made.subject.id), made.unwritten);
         }
-        subjects.push(subject);
+        subjects.push(made.subject);
     }
     if let Some(configuration) = &configuration {
         providers(configuration, &mut subjects);
@@ -276,7 +281,7 @@ impl Reader<'_> {
         Ok(Some(Resource { address, kind, data, head, values, sensitive, unknown: None }))
     }
 
-    fn subject(&self, resource: &Resource, resolver: &Resolver<'_>) -> Result<(Subject, Vec<Arc<str>>), Broken> {
+    fn subject(&self, resource: &Resource, resolver: &Resolver<'_>) -> Result<Made, Broken> {
         let parsed = Address::parse(&resource.address);
         let written = parsed.as_ref().and_then(|address| resolver.written(address));
         let (modules, key) = parsed.as_ref().map_or((&[][..], &Key::None), |address| (address.modules.as_slice(), &address.key));
@@ -304,37 +309,37 @@ impl Reader<'_> {
             value,
             via: Vec::new(),
         };
-        Ok((subject, unwritten))
+        Ok(Made { subject, unwritten })
     }
 }
 
-/// The value of what is written: constants, and unknowns for all else.
-fn constant(expression: &Value, depth: usize) -> Value {
+/// The value of a block that is written: constants, and unknowns for all else.
+fn block(expressions: &Value, depth: usize) -> Value {
     if depth > MAX_DEPTH {
-        return Value::unknown(UnknownKind::Limit, format!("blocks are nested more than {MAX_DEPTH} deep"), expression.span);
+        return Value::unknown(UnknownKind::Limit, format!("blocks are nested more than {MAX_DEPTH} deep"), expressions.span);
     }
-    match expression.as_list() {
-        Some(blocks) => Value::list(blocks.iter().map(|block| constant(block, depth + 1)).collect(), expression.span),
-        None if is_argument(expression) => match expression.get("constant_value") {
-            Some(value) => value.clone(),
-            None => {
-                let names = references_in(expression);
-                let reason = match names.first() {
-                    Some(name) => format!("the plan does not say what `{name}` is here"),
-                    None => "the plan does not say what it is".to_owned(),
-                };
-                let data = Unknown { kind: UnknownKind::Variable, reason: reason.into(), set: false, prefix: "".into(), decoded: None };
-                Value::new(Data::Unknown(Arc::new(data)), expression.span)
-            }
-        },
-        None => {
-            let mut out = Map::new();
-            for (key, entry) in expression.as_map().into_iter().flat_map(Map::iter) {
-                out.insert(Arc::clone(key), entry.key, constant(&entry.value, depth + 1));
-            }
-            Value::map(out, expression.span)
-        }
+    let mut out = Map::new();
+    for (key, entry) in expressions.as_map().into_iter().flat_map(Map::iter) {
+        let value = match entry.value.as_list() {
+            Some(blocks) => Value::list(blocks.iter().map(|one| block(one, depth + 1)).collect(), entry.value.span),
+            None if is_argument(&entry.value) => constant(&entry.value),
+            None => block(&entry.value, depth + 1),
+        };
+        out.insert(Arc::clone(key), entry.key, value);
     }
+    Value::map(out, expressions.span)
+}
+
+/// The value of an argument, where the plan says it.
+fn constant(expression: &Value) -> Value {
+    if let Some(value) = expression.get("constant_value") {
+        return value.clone();
+    }
+    let reason = match references_in(expression).first() {
+        Some(name) => format!("the plan does not say what `{name}` is here"),
+        None => "the plan does not say what it is".to_owned(),
+    };
+    Value::unknown(UnknownKind::Variable, reason, expression.span)
 }
 
 fn block_of(kind: String, id: String, place: &Value, value: Value) -> Subject {
@@ -350,13 +355,13 @@ fn block_of(kind: String, id: String, place: &Value, value: Value) -> Subject {
     }
 }
 
-/// Provider configurations.
+/// Provider configurations. One without arguments may be none that is written: the plan lists every provider there is.
 fn providers(configuration: &Value, out: &mut Vec<Subject>) {
     for (_, entry) in configuration.get("provider_config").and_then(Value::as_map).into_iter().flat_map(Map::iter) {
         let provider = &entry.value;
         let text = |key: &str| provider.get(key).and_then(Value::as_str);
-        let Some(name) = text("name") else { continue };
-        let value = provider.get("expressions").map_or_else(|| Value::map(Map::new(), provider.span), |inner| constant(inner, 0));
+        let (Some(name), Some(written)) = (text("name"), provider.get("expressions")) else { continue };
+        let value = block(written, 0);
         let alias = text("alias").map(|alias| format!(".{alias}")).unwrap_or_default();
         let module = text("module_address").map(|module| format!("{module}.")).unwrap_or_default();
         out.push(block_of(format!("provider.{name}"), format!("{module}provider.{name}{alias}"), provider, value));
@@ -367,7 +372,7 @@ fn providers(configuration: &Value, out: &mut Vec<Subject>) {
 fn calls(module: &Module<'_>, prefix: &str, out: &mut Vec<Subject>) {
     for (name, call) in &module.calls {
         let id = format!("{prefix}module.{name}");
-        let mut value = call.value.get("expressions").map_or_else(|| Value::map(Map::new(), call.value.span), |inner| constant(inner, 0));
+        let mut value = call.value.get("expressions").map_or_else(|| Value::map(Map::new(), call.value.span), |inner| block(inner, 0));
         if let Data::Map(map) = &mut value.data {
             let map = Arc::make_mut(map);
             for (key, written) in [("source", "source"), ("version", "version_constraint")] {

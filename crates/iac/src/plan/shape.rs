@@ -156,7 +156,8 @@ impl Shaper<'_, '_> {
 
     fn unknown(&self, path: &str, span: Span) -> Value {
         let reason = format!("`{}.{path}` is known only after apply", self.address);
-        let data = Unknown { kind: UnknownKind::Reference, reason: reason.into(), set: true, prefix: "".into(), decoded: None };
+        let data =
+            Unknown { kind: UnknownKind::Reference, reason: reason.into(), set: true, prefix: "".into(), suffix: "".into(), decoded: None };
         Value::new(Data::Unknown(Arc::new(data)), span)
     }
 

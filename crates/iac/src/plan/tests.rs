@@ -209,14 +209,15 @@ fn data_sources_and_providers() {
             {"address":"t.old","mode":"managed","type":"t","values":{}}]}}},
         "configuration":{"provider_config":{
             "aws":{"name":"aws","expressions":{"region":{"constant_value":"eu-central-1"},"secret_key":{"references":["var.s"]},"assume_role":[{"role_arn":{"constant_value":"r"}}]}},
-            "m:aws.x":{"name":"aws","alias":"x","module_address":"module.m"}},
+            "m:aws.x":{"name":"aws","alias":"x","module_address":"module.m","expressions":{"features":[{}]}},
+            "random":{"name":"random","full_name":"registry.terraform.io/hashicorp/random"}},
           "root_module":{}}}"#;
     check(
         &[("p.json", text)],
         &[
             "p.json:data.t.d {json=\"{}\"}",
             "p.json:provider.aws {region=\"eu-central-1\" secret_key=?Variable assume_role=[{role_arn=\"r\"}]}",
-            "p.json:module.m.provider.aws.x {}",
+            "p.json:module.m.provider.aws.x {features=[{}]}",
         ],
         &[],
     );
@@ -337,16 +338,20 @@ fn what_does_not_match_is_said() {
             "plan-mismatch: other in the plan than in the source in `.`, judged by the plan: `t.r.on`",
         ],
     );
+    // What the source itself tells Terraform to leave as it is may be another.
+    let ignored = "resource \"t\" \"r\" {\n  on = false\n  lifecycle {\n    ignore_changes = [on]\n  }\n}\nresource \"t\" \"old\" {}\n";
+    check(&[("main.tf", ignored), ("tfplan.json", &text)], &["t.r {on=true lifecycle=[{ignore_changes=[\"on\"]}]}", "t.old {}"], &[]);
     // What a complete plan has no instance of is not made; of a part of a plan nobody knows.
     let none = |complete: &str| {
         let configuration = format!(r#"{{"resources":[{},{}]}}"#, written("t", "r", "{}"), written("t", "new", "{}"));
         let text = plan(&resource("t", "r", "", "{}"), "", &configuration);
         let (collected, _) =
             collect(&[("main.tf", source), ("tfplan.json", text.replacen('{', &format!("{{\"complete\":{complete},"), 1).as_str())]);
-        collected.subjects.iter().map(|one| one.id.to_string()).collect::<Vec<_>>().join(" ")
+        let ids = collected.subjects.iter().map(|one| one.id.to_string()).collect::<Vec<_>>().join(" ");
+        format!("{ids}; {}", collected.diagnostics.first().map_or("", |one| &one.message))
     };
-    assert_eq!(none("true"), "t.r");
-    assert_eq!(none("false"), "t.new t.r");
+    assert_eq!(none("true"), "t.r; in the source in `.`, and the plan makes none of it, not judged: `t.new`");
+    assert_eq!(none("false"), "t.new t.r; in the source in `.` and not in the plan, judged by the source: `t.new`");
 }
 
 #[test]
@@ -397,7 +402,7 @@ fn broken_plans_are_said() {
         skipped.why.clone()
     };
     let whole = planned();
-    assert_eq!(said(whole[..whole.len() / 2].as_bytes()), "the plan is not valid: an object expected");
+    assert_eq!(said(&whole.as_bytes()[..whole.len() / 2]), "the plan is not valid: an object expected");
     let head = r#"{"format_version":"1.2","terraform_version":"1.9.0","#;
     assert_eq!(said(format!(r#"{head}"resource_changes":{{}}}}"#).as_bytes()), "the plan is not valid: a list expected");
     assert_eq!(
@@ -428,6 +433,16 @@ fn deep_and_circular_plans_end() {
     let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
     let (collected, _) = collect(&[("p.json", &plan(&resource("t", "r", "", &format!("{{\"a\":{deep}}}")), "", "{}"))]);
     assert_eq!(collected.coverage.skipped.len(), 1);
+    // As deep as JSON may be.
+    let nested = |open: &str, inner: &str, close: &str| format!("{}{inner}{}", open.repeat(240), close.repeat(240));
+    for (open, close) in [("[", "]"), ("{\"a\":", "}"), ("[{\"a\":", "}]")] {
+        let depth = if open.len() > 5 && open.starts_with('[') { 2 } else { 1 };
+        let part = |inner: &str| format!("{{\"a\":{}}}", nested(open, inner, close));
+        let (values, unknown) = (part("1"), part("true"));
+        let text = plan(&resource("t", "r", "", &values), &change("t.r", "create", &unknown, &unknown), "{}");
+        let (collected, _) = collect(&[("p.json", &text)]);
+        assert_eq!(collected.subjects.len(), 2 - depth, "{open}");
+    }
     // Outputs that refer to each other in a circle.
     let circle = r#"{"resources":[{"mode":"managed","type":"t","name":"r","expressions":{"a":{"references":["module.m.o"]}}}],
         "module_calls":{"m":{"expressions":{"v":{"references":["module.m.o"]}},"module":{"outputs":{"o":{"expression":{"references":["var.v","var.v","var.v"]}}}}}}}"#;

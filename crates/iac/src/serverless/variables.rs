@@ -348,7 +348,8 @@ impl<'s> Resolver<'s> {
 
 /// Something that is there, and is read when the service is deployed.
 fn later(reason: String, span: Span) -> Value {
-    let unknown = Unknown { kind: UnknownKind::DataSource, reason: reason.into(), set: true, prefix: "".into(), decoded: None };
+    let unknown =
+        Unknown { kind: UnknownKind::DataSource, reason: reason.into(), set: true, prefix: "".into(), suffix: "".into(), decoded: None };
     Value::new(Data::Unknown(Arc::new(unknown)), span)
 }
 

@@ -39,7 +39,7 @@ pub(crate) fn render(arguments: &Map, span: Span) -> Value {
         Ok(()) => Value::string(text, span),
         Err(unknown) => {
             let (kind, reason) = (unknown.kind, Arc::clone(&unknown.reason));
-            let data = Unknown { kind, reason, set: true, prefix: text.into(), decoded: Some(decoded.clone()) };
+            let data = Unknown { kind, reason, set: true, prefix: text.into(), suffix: "".into(), decoded: Some(decoded.clone()) };
             Value::new(Data::Unknown(Arc::new(data)), span)
         }
     };
@@ -488,7 +488,7 @@ mod tests {
                     if let Some(prefix) = map.get("?").and_then(Value::as_str) {
                         let mut made = Value::reference("aws_s3_bucket.b", "arn", value.span);
                         if let Data::Unknown(unknown) = &mut made.data {
-                            *unknown = Arc::new(Unknown { prefix: prefix.into(), ..Unknown::clone(unknown) });
+                            *unknown = Arc::new(Unknown { prefix: prefix.into(), suffix: "".into(), ..Unknown::clone(unknown) });
                         }
                         return made;
                     }

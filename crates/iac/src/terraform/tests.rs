@@ -667,3 +667,20 @@ proptest::proptest! {
         proptest::prop_assert_eq!(collected.coverage.read.len() + collected.coverage.skipped.len(), 1);
     }
 }
+
+#[test]
+fn a_merge_with_something_unknown_is_known_in_parts() {
+    check_expr("merge(var.u, { a = 1 }).a", "1");
+    check_expr("merge(var.u, { a = 1 })[\"a\"]", "1");
+    check_expr("lookup(merge(var.u, { a = 1 }), \"a\", 2)", "1");
+    check_expr("lookup(merge(var.u, { a = 1 }), \"b\", 2)", "?Variable");
+    check_expr("merge({ a = 1 }, var.u).a", "?Variable");
+    check_expr("merge(var.u, { a = 1 }).b", "?Variable");
+    check_expr("merge(merge(var.u, { a = 1 }), { b = 2 }).b", "2");
+    check_expr("merge(merge(var.u, { a = 1 }), { b = 2 }).a", "1");
+    check_expr("merge(merge(var.u, { a = 1 }), var.u).a", "?Variable");
+    check_expr("merge(var.u, { a = 1 })", "?Variable+=>{a=1 $rest=?Variable}");
+    check_expr("length(merge(var.u, { a = 1 }))", "?Variable+");
+    check_expr("keys(merge(var.u, { a = 1 }))", "?Variable+");
+    check_expr("merge(var.u, { \"$rest\" = 1 })[\"$rest\"]", "?Variable");
+}

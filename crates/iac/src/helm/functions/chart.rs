@@ -66,7 +66,7 @@ pub(super) fn file_method(engine: &mut Engine<'_>, files: &Files, name: &str, ar
                 return Ok(Vec::new().into());
             }
             let bare = whole.strip_suffix('\n').unwrap_or(whole);
-            bare.split('\n').map(|line| Val::from(text.within(line))).collect::<Vec<_>>().into()
+            Val::strings(bare.split('\n').map(|line| Val::from(text.within(line))).collect())
         }
         "Glob" => {
             let pattern = path()?;

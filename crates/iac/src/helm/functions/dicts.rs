@@ -44,7 +44,7 @@ pub(super) const TABLE: &[Function] = &[
         for at in 0..call.count() {
             out.extend(call.map(at)?.keys().iter().map(|key| Val::from(&**key)));
         }
-        Ok(out.into())
+        Ok(Val::strings(out))
     }),
     through("values", 1, 1, |call| Ok(call.map(0)?.pairs().into_iter().map(|(_, value)| value).collect::<Vec<_>>().into())),
     through("pick", 1, MANY, |call| {

@@ -135,10 +135,10 @@ fn adler32(bytes: &[u8]) -> u32 {
     (b << 16) | a
 }
 
-/// The first byte that belongs to no base64 text, or its length.
+/// The first byte that belongs to no base64 text, or where the last group of four begins.
 fn illegal(text: &str) -> usize {
     let position = text.bytes().position(|byte| !(byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=')));
-    position.unwrap_or(text.len())
+    position.unwrap_or(text.len() / 4 * 4)
 }
 
 const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";

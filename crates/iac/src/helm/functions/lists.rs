@@ -40,21 +40,21 @@ pub(super) const TABLE: &[Function] = &[
             call.engine.spend(list.items().len() as u64 / 4, call.span)?;
             out.extend_from_slice(list.items());
         }
-        Ok(out.into())
+        Ok(if out.is_empty() { Val::no_list() } else { out.into() })
     }),
     through("chunk", 2, 2, chunk),
     through("mustChunk", 2, 2, chunk),
     opaque("sortAlpha", 1, 1, |call| {
         let list = match &call.any(0).data {
             Data::List(list) => list.clone(),
-            _ => return Ok(vec![Val::from(call.shown(0))].into()),
+            _ => return Ok(Val::strings(vec![Val::from(call.shown(0))])),
         };
         let mut texts: Vec<_> = list.items().iter().filter(|item| !item.is_nil()).map(|item| call.shown_value(item)).collect();
         texts.sort_by(|a, b| a.as_str().cmp(b.as_str()));
-        Ok(texts.into_iter().map(Val::from).collect::<Vec<_>>().into())
+        Ok(Val::strings(texts.into_iter().map(Val::from).collect()))
     })
     .deep(),
-    through("toStrings", 1, 1, |call| Ok(strings(call, 0)?.into_iter().map(Val::from).collect::<Vec<_>>().into())),
+    through("toStrings", 1, 1, |call| Ok(Val::strings(strings(call, 0)?.into_iter().map(Val::from).collect()))),
 ];
 
 /// The items as text, without nils; what is no list is one item.
@@ -98,11 +98,11 @@ fn last(call: &mut Call<'_, '_>) -> Answer {
 }
 
 fn rest(call: &mut Call<'_, '_>) -> Answer {
-    part(call, |items| items.get(1..).map_or_else(|| Vec::new().into(), |rest| rest.to_vec().into()))
+    part(call, |items| items.get(1..).map_or_else(Val::no_list, |rest| rest.to_vec().into()))
 }
 
 fn initial(call: &mut Call<'_, '_>) -> Answer {
-    part(call, |items| items.split_last().map_or_else(|| Vec::new().into(), |(_, rest)| rest.to_vec().into()))
+    part(call, |items| items.split_last().map_or_else(Val::no_list, |(_, rest)| rest.to_vec().into()))
 }
 
 fn reverse(call: &mut Call<'_, '_>) -> Answer {

@@ -1,6 +1,6 @@
 //! Arithmetic, as sprig does it: whole numbers wrap, what is no number is zero.
 
-use super::super::value::{Data, Val};
+use super::super::value::{Data, List, ListKind, Val};
 use super::{Answer, Call, Function, MANY, opaque, refuse, through};
 
 pub(super) const TABLE: &[Function] = &[
@@ -34,18 +34,24 @@ pub(super) const TABLE: &[Function] = &[
         if call.arguments.iter().skip(1).any(|item| to_float(item) == 0.0) {
             return refuse("division by zero");
         }
-        fold(call, |a, b| a / b)
+        let mut items = call.arguments.iter().map(to_float);
+        let first = items.next().unwrap_or(0.0);
+        // Sixteen places behind the point; what comes out even is even.
+        Ok(Val::float(items.fold(first, |a, b| {
+            let short = decimal(a / b);
+            if decimal(short * b) == a { short } else { a / b }
+        })))
     }),
     opaque("floor", 1, 1, |call| Ok(Val::float(to_float(&call.any(0)).floor()))),
     opaque("ceil", 1, 1, |call| Ok(Val::float(to_float(&call.any(0)).ceil()))),
     opaque("round", 2, 3, round),
     opaque("until", 1, 1, |call| {
         let count = call.int(0)?;
-        steps(call, 0, count, if count < 0 { -1 } else { 1 }).map(Val::from)
+        steps(call, 0, count, if count < 0 { -1 } else { 1 }).map(ints)
     }),
     opaque("untilStep", 3, 3, |call| {
         let (start, stop, step) = (call.int(0)?, call.int(1)?, call.int(2)?);
-        steps(call, start, stop, step).map(Val::from)
+        steps(call, start, stop, step).map(ints)
     }),
     opaque("seq", 0, MANY, seq),
     through("randInt", 2, 2, |call| Ok(call.lost("`randInt` gives another number each time"))),
@@ -73,7 +79,8 @@ fn text_to_int(text: &str) -> i64 {
         .split_once('.')
         .filter(|(_, zeros)| !zeros.is_empty() && zeros.bytes().all(|zero| zero == b'0'))
         .map_or(digits, |(whole, _)| whole);
-    let lower = digits.to_ascii_lowercase();
+    let grouped = digits.starts_with('_') || digits.ends_with('_') || digits.contains("__");
+    let lower = if grouped { digits.to_ascii_lowercase() } else { digits.to_ascii_lowercase().replace('_', "") };
     let value = if let Some(hex) = lower.strip_prefix("0x") {
         i64::from_str_radix(hex, 16).unwrap_or(0)
     } else if let Some(octal) = lower.strip_prefix("0o") {
@@ -128,6 +135,10 @@ fn round(call: &mut Call<'_, '_>) -> Answer {
 
 /// Numbers a list of them may have.
 const MOST: i64 = 1_000_000;
+
+fn ints(items: Vec<Val>) -> Val {
+    Data::List(List::of(ListKind::Ints, items)).into()
+}
 
 fn steps(call: &mut Call<'_, '_>, start: i64, stop: i64, step: i64) -> Result<Vec<Val>, super::Problem> {
     let forward = stop >= start;

@@ -152,7 +152,10 @@ fn url_join(call: &mut Call<'_, '_>) -> Answer {
         if !path.is_empty() && !path.starts_with('/') && !host.is_empty() {
             out.push('/');
         }
-        out.push_str(&path);
+        for byte in path.bytes() {
+            let plain = byte.is_ascii_alphanumeric() || b"-_.~$&+,/:;=@!'()*%".contains(&byte);
+            if plain { out.push(char::from(byte)) } else { out.push_str(&format!("%{byte:02X}")) }
+        }
     } else {
         out.push_str(&opaque);
     }

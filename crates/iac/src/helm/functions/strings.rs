@@ -106,9 +106,9 @@ pub(super) const TABLE: &[Function] = &[
     opaque("splitList", 2, 2, |call| {
         let (separator, text) = (call.string(0)?, call.text(1)?);
         if separator.is_empty() {
-            return Ok(text.as_str().chars().map(|letter| Val::from(letter.to_string())).collect::<Vec<_>>().into());
+            return Ok(Val::strings(text.as_str().chars().map(|letter| Val::from(letter.to_string())).collect()));
         }
-        Ok(text.as_str().split(&*separator).map(|part| Val::from(text.within(part))).collect::<Vec<_>>().into())
+        Ok(Val::strings(text.as_str().split(&*separator).map(|part| Val::from(text.within(part))).collect()))
     }),
     question("regexMatch", 2, 2, |call| {
         let text = call.string(1)?;
@@ -358,21 +358,45 @@ fn separated(text: &str, mark: char) -> String {
     out
 }
 
-/// `foo_bar-baz` to `FooBarBaz`.
+/// `foo_bar-baz` to `FooBarBaz`, letter by letter as the library does it: marks at the beginning and the second of two stay, capitals that
+/// follow a capital at the beginning of a word become small.
 fn pascal(text: &str) -> String {
+    let is_mark = |letter: char| matches!(letter, '_' | '-') || letter.is_whitespace();
+    let upper = |letter: char| letter.to_uppercase().next().unwrap_or(letter);
     let mut out = String::with_capacity(text.len());
-    let leading = text.len() - text.trim_start_matches(['_', '-', ' ']).len();
-    out.push_str(text.get(..leading).unwrap_or_default());
-    let mut begins = true;
-    for letter in text.get(leading..).unwrap_or_default().chars() {
-        if matches!(letter, '_' | '-' | ' ') {
-            begins = true;
-        } else if std::mem::replace(&mut begins, false) {
-            out.extend(letter.to_uppercase());
+    let mut letters = text.chars();
+    let Some(first) = letters.by_ref().find(|letter| {
+        let mark = is_mark(*letter);
+        if mark {
+            out.push(*letter);
+        }
+        !mark
+    }) else {
+        // Of marks alone the last is there twice, where there is one.
+        out.extend(text.chars().last());
+        return out;
+    };
+    let mut capital = first.is_uppercase();
+    let mut here = upper(first);
+    for letter in letters {
+        let before = std::mem::replace(&mut here, letter);
+        if is_mark(letter) && is_mark(before) {
+            out.push(before);
+        } else if is_mark(before) {
+            capital = letter.is_uppercase();
+            here = upper(letter);
         } else {
-            out.push(letter);
+            if capital {
+                if letter.is_uppercase() {
+                    here = letter.to_lowercase().next().unwrap_or(letter);
+                } else {
+                    capital = false;
+                }
+            }
+            out.push(before);
         }
     }
+    out.push(here);
     out
 }
 
@@ -441,7 +465,8 @@ fn regex_find_all(call: &mut Call<'_, '_>) -> Answer {
     let expression = call.string(0)?;
     let found = regex(call, &expression)?;
     let all = found.find_iter(text.as_str()).take(count_of(call.int(2)?)).map(|found| Val::from(text.within(found.as_str())));
-    Ok(all.collect::<Vec<_>>().into())
+    let all: Vec<Val> = all.collect();
+    Ok(if all.is_empty() { Val::no_list() } else { Val::strings(all) })
 }
 
 fn regex_replace(call: &mut Call<'_, '_>, literal: bool) -> Answer {
@@ -474,7 +499,7 @@ fn regex_split(call: &mut Call<'_, '_>) -> Answer {
     let regex = regex(call, &expression)?;
     let count = call.int(2)?;
     if count == 0 {
-        return Ok(Vec::new().into());
+        return Ok(Val::no_list());
     }
     let mut out = Vec::new();
     let mut start = 0;
@@ -490,5 +515,5 @@ fn regex_split(call: &mut Call<'_, '_>) -> Answer {
         start = found.end();
     }
     out.push(Val::from(text.get(start..).unwrap_or_default()));
-    Ok(out.into())
+    Ok(Val::strings(out))
 }

@@ -511,5 +511,5 @@ impl<'p> Evaluator<'p> {
 
 /// What is in an item of an unknown collection is as unknown as the collection, and may be null.
 fn part_data(unknown: &Unknown) -> Data {
-    Data::Unknown(Arc::new(Unknown { set: false, prefix: "".into(), decoded: None, ..unknown.clone() }))
+    Data::Unknown(Arc::new(Unknown { set: false, prefix: "".into(), suffix: "".into(), decoded: None, ..unknown.clone() }))
 }

@@ -384,8 +384,14 @@ impl<'p> Evaluator<'p> {
                     let doubtful = self.doubtful.replace(before);
                     if doubtful && index + 1 < count && !value.is_unknown() {
                         let reason = "whether the resource exists is not known";
-                        let unknown =
-                            Unknown { kind: UnknownKind::Reference, reason: reason.into(), set: false, prefix: "".into(), decoded: None };
+                        let unknown = Unknown {
+                            kind: UnknownKind::Reference,
+                            reason: reason.into(),
+                            set: false,
+                            prefix: "".into(),
+                            suffix: "".into(),
+                            decoded: None,
+                        };
                         return Ok(with_marks(derived(&unknown, false, span), std::iter::once(&value), false));
                     }
                     return Ok(value.at(span));
@@ -539,7 +545,8 @@ pub(crate) fn is_set(value: &Value) -> bool {
 
 /// A value that is unknown for the same reason.
 pub(crate) fn derived(unknown: &Unknown, set: bool, span: Span) -> Value {
-    let data = Unknown { kind: unknown.kind, reason: Arc::clone(&unknown.reason), set, prefix: "".into(), decoded: None };
+    let data =
+        Unknown { kind: unknown.kind, reason: Arc::clone(&unknown.reason), set, prefix: "".into(), suffix: "".into(), decoded: None };
     Value::new(Data::Unknown(Arc::new(data)), span)
 }
 

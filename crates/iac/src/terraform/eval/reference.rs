@@ -14,7 +14,7 @@ use super::known::beginning;
 use super::{
     CallInstances, EvalError, Evaluator, Instance, Key, Outcome, ResourceBlock, ResourceInstance, Scope, derived, inherit, through,
 };
-use crate::terraform::functions::{describe, to_number, to_text, with_marks};
+use crate::terraform::functions::{REST, describe, to_number, to_text, with_marks};
 use crate::terraform::module::Mode;
 use crate::terraform::syntax::{Body, Expr, ExprKind, Follow};
 use crate::terraform::types::Type;
@@ -386,7 +386,7 @@ impl<'p> Evaluator<'p> {
                     let value = self.attribute_of(&instance, name, span)?;
                     return Ok(Value { sensitive: value.sensitive || base.sensitive, ..value });
                 }
-                Ok(part_of_unknown(base, unknown, span))
+                Ok(sure_part(base, unknown, name).unwrap_or_else(|| part_of_unknown(base, unknown, span)))
             }
             Data::Null => Err(EvalError::new(format!("null has no attribute `{name}`"), span)),
             _ => Err(EvalError::new(format!("{} has no attribute `{name}`", describe(base)), span)),
@@ -399,7 +399,8 @@ impl<'p> Evaluator<'p> {
             if let (Some(name), true) = (key.as_str(), self.handled(base).is_some()) {
                 return self.member_value(base, name, span);
             }
-            return Ok(part_of_unknown(base, unknown, span));
+            let sure = to_text(key).and_then(|name| sure_part(base, unknown, &name));
+            return Ok(sure.unwrap_or_else(|| part_of_unknown(base, unknown, span)));
         }
         if let Data::Unknown(unknown) = &key.data {
             return match base.data {
@@ -565,7 +566,7 @@ fn handle(instance: &ResourceInstance<'_>, span: Span) -> Value {
         Mode::Managed => (UnknownKind::Reference, format!("`{}` is known only after it is made", instance.address)),
         Mode::Data | Mode::Ephemeral => (UnknownKind::DataSource, format!("`{}` is read when Terraform runs", instance.address)),
     };
-    let data = Unknown { kind, reason: reason.into(), set: true, prefix: "".into(), decoded: None };
+    let data = Unknown { kind, reason: reason.into(), set: true, prefix: "".into(), suffix: "".into(), decoded: None };
     let mut value = Value::new(Data::Unknown(Arc::new(data)), span);
     value.origin = Some(reference_origin(&instance.address, ""));
     value
@@ -579,10 +580,16 @@ fn reference_origin(subject: &Arc<str>, attribute: &str) -> Arc<Origin> {
 /// of what is declared elsewhere would be.
 pub(super) fn undeclared(address: &str, span: Span) -> Value {
     let reason = format!("`{address}` is not declared").into();
-    let data = Unknown { kind: UnknownKind::Reference, reason, set: true, prefix: "".into(), decoded: None };
+    let data = Unknown { kind: UnknownKind::Reference, reason, set: true, prefix: "".into(), suffix: "".into(), decoded: None };
     let mut value = Value::new(Data::Unknown(Arc::new(data)), span);
     value.origin = Some(reference_origin(&address.into(), ""));
     value
+}
+
+/// The value under a key of a map that is unknown only for other keys.
+fn sure_part(base: &Value, unknown: &Unknown, name: &str) -> Option<Value> {
+    let known = unknown.decoded.as_ref().filter(|known| known.get(REST).is_some())?;
+    Some(inherit(base, known.get(name).filter(|_| name != REST)?))
 }
 
 /// A part of something unknown: unknown for the same reason. What another resource gives is taken as set.

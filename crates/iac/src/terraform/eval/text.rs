@@ -155,9 +155,25 @@ fn assemble(text: Text, span: Span) -> Value {
         reason: Arc::clone(&unknown.reason),
         set: true,
         prefix: prefix.into(),
+        suffix: end(&pieces),
         decoded: decode(&pieces, span),
     };
     with_marks(Value::new(Data::Unknown(Arc::new(data)), span), sources.iter(), false)
+}
+
+/// The text behind the last unknown part.
+fn end(pieces: &[Piece]) -> Arc<str> {
+    let mut parts: Vec<&str> = Vec::new();
+    for piece in pieces.iter().rev() {
+        match piece {
+            Piece::Text(text) => parts.push(text),
+            Piece::Unknown(value) => {
+                parts.push(value.as_unknown().map_or("", |unknown| &unknown.suffix));
+                break;
+            }
+        }
+    }
+    parts.into_iter().rev().collect::<String>().into()
 }
 
 /// The JSON value of text with unknown parts, if it is JSON.
@@ -266,7 +282,9 @@ fn fill_text(text: &str, unknowns: &[&Value], span: Span, seen: &mut BTreeMap<us
     }
     let mut value = derived(unknown, true, span);
     if let Data::Unknown(data) = &mut value.data {
-        Arc::make_mut(data).prefix = prefix.into();
+        let data = Arc::make_mut(data);
+        data.prefix = prefix.into();
+        data.suffix = rest.into();
     }
     with_marks(value, named.into_iter(), false)
 }

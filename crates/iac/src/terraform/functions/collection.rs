@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use probity_value::{Data, Map, Value};
+use probity_value::{Data, Map, Span, Unknown, Value};
 use unicode_segmentation::UnicodeSegmentation as _;
 
 use super::support::{Call, MAX_ITEMS, Stop, describe, equal, surely_text, to_text, unify};
-use super::{ANY, Function};
+use super::{ANY, Function, REST};
 
 pub(super) fn find(name: &str) -> Option<Function> {
     Some(match name {
@@ -210,6 +210,11 @@ fn values(call: &Call<'_>) -> Result<Value, Stop> {
 }
 
 fn lookup(call: &Call<'_>) -> Result<Value, Stop> {
+    if let (Ok(Data::Unknown(unknown)), Ok(key)) = (call.arg(0).map(|value| &value.data), call.text(1))
+        && let Some(value) = unknown.decoded.as_ref().filter(|decoded| decoded.get(REST).is_some()).and_then(|decoded| decoded.get(&key))
+    {
+        return Ok(super::support::with_marks(value.clone(), call.args.iter().take(2), false));
+    }
     let from = call.known(0)?;
     let map = call.map(0)?;
     if map.is_empty()
@@ -278,10 +283,29 @@ fn matchkeys(call: &Call<'_>) -> Result<Value, Stop> {
 fn merge(call: &Call<'_>) -> Result<Value, Stop> {
     let mut out = Map::new();
     let mut nulls = 0;
+    let mut open: Option<&Unknown> = None;
     for (at, value) in call.args.iter().enumerate() {
-        if value.is_null() {
-            nulls += 1;
-            continue;
+        match &value.data {
+            Data::Null => {
+                nulls += 1;
+                continue;
+            }
+            // It may have any key, and so replace any value so far.
+            Data::Unknown(unknown) => {
+                open = open.or(Some(unknown));
+                for key in out.keys().cloned().collect::<Vec<Arc<str>>>() {
+                    if let Some(value) = out.get_mut(&key) {
+                        *value = part_of(unknown, value.span);
+                    }
+                }
+                // What is sure of a map that was merged before.
+                let known = unknown.decoded.as_ref().and_then(Value::as_map).filter(|known| known.contains_key(REST));
+                for (key, entry) in known.into_iter().flat_map(Map::iter).filter(|(key, _)| &***key != REST) {
+                    out.insert(Arc::clone(key), entry.key, entry.value.clone());
+                }
+                continue;
+            }
+            _ => {}
         }
         let map = call.map(at)?;
         call.room_for_items(map.len().saturating_add(out.len()).min(MAX_ITEMS + 1))?;
@@ -292,7 +316,30 @@ fn merge(call: &Call<'_>) -> Result<Value, Stop> {
     if nulls > 0 && nulls == call.args.len() {
         return Ok(Value::null(call.cx.span));
     }
-    Ok(call.map_value(out))
+    let Some(open) = open else { return Ok(call.map_value(out)) };
+    if out.is_empty() {
+        return Err(Stop::With(call.unknown(open)));
+    }
+    // What is sure of it: these keys, and those after the last unknown with their values.
+    out.insert(REST, call.cx.span, part_of(open, call.cx.span));
+    let mut value = call.unknown(open);
+    if let Data::Unknown(unknown) = &mut value.data {
+        Arc::make_mut(unknown).decoded = Some(Value::map(out, call.cx.span));
+    }
+    Ok(value)
+}
+
+/// Something in an unknown.
+fn part_of(unknown: &Unknown, span: Span) -> Value {
+    let data = Unknown {
+        kind: unknown.kind,
+        reason: Arc::clone(&unknown.reason),
+        set: false,
+        prefix: "".into(),
+        suffix: "".into(),
+        decoded: None,
+    };
+    Value::new(Data::Unknown(Arc::new(data)), span)
 }
 
 fn one(call: &Call<'_>) -> Result<Value, Stop> {

@@ -135,6 +135,7 @@ fn partly(call: &Call<'_>, reason: &Unknown, prefix: String, value: &Value) -> V
         reason: Arc::clone(&reason.reason),
         set: true,
         prefix: prefix.into(),
+        suffix: "".into(),
         decoded,
     }));
     call.marked(Value::new(data, call.cx.span), true)

@@ -129,6 +129,9 @@ impl Function {
     }
 }
 
+/// Under this key the known part of a map holds the unknown that may have any other key. No key of a program is taken for it.
+pub(crate) const REST: &str = "$rest";
+
 /// Any number of arguments.
 const ANY: usize = usize::MAX;
 

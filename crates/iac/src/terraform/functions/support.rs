@@ -181,6 +181,7 @@ impl<'c> Call<'c> {
             reason: Arc::clone(&reason.reason),
             set: !self.nullable,
             prefix: prefix.into(),
+            suffix: "".into(),
             decoded: None,
         }));
         self.marked(Value::new(data, self.cx.span), true)
@@ -188,7 +189,14 @@ impl<'c> Call<'c> {
 
     /// An unknown because the function depends on time, chance or a thing outside.
     pub(super) fn outside(&self, kind: UnknownKind, reason: impl Into<Arc<str>>) -> Value {
-        let data = Data::Unknown(Arc::new(Unknown { kind, reason: reason.into(), set: !self.nullable, prefix: "".into(), decoded: None }));
+        let data = Data::Unknown(Arc::new(Unknown {
+            kind,
+            reason: reason.into(),
+            set: !self.nullable,
+            prefix: "".into(),
+            suffix: "".into(),
+            decoded: None,
+        }));
         self.marked(Value::new(data, self.cx.span), true)
     }
 

@@ -56,7 +56,7 @@ fn with_unknowns(value: &Value) -> Value {
                 let mut made = Value::unknown(UnknownKind::Variable, "variable `v` has no value", value.span);
                 if let (Data::Unknown(unknown), Some(prefix)) = (&mut made.data, prefix.as_str()) {
                     let (kind, reason) = (UnknownKind::Reference, Arc::from("`a.b` is known only after it is made"));
-                    *unknown = Arc::new(Unknown { kind, reason, set: true, prefix: prefix.into(), decoded: None });
+                    *unknown = Arc::new(Unknown { kind, reason, set: true, prefix: prefix.into(), suffix: "".into(), decoded: None });
                 }
                 return made;
             }

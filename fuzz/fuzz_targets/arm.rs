@@ -1,0 +1,19 @@
+//! Any bytes as a template and its parameters.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use probity_core::{CollectOptions, Scope, Source as _, Tree as _};
+use probity_iac::arm::ArmSource;
+use probity_testkit::MapTree;
+use probity_value::SourceMap;
+
+fuzz_target!(|data: &[u8]| {
+    let tree = MapTree::new([("a.json", data.to_vec()), ("a.parameters.json", data.to_vec())]);
+    let unclaimed: Vec<_> = tree.files().iter().map(|file| file.path.clone()).collect();
+    let texts = SourceMap::new();
+    let options = CollectOptions { max_steps: 200_000, ..CollectOptions::default() };
+    let found = ArmSource.collect(&Scope { tree: &tree, sources: &texts, unclaimed: &unclaimed, options: &options });
+    for subject in &found.subjects {
+        assert!(texts.locate(subject.span).is_some());
+    }
+});
