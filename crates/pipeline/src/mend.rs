@@ -61,6 +61,8 @@ pub struct Mended {
 
 /// What tells findings apart: rule, kind, root and subject.
 type Key = (Arc<str>, SubjectKind, Arc<str>, Arc<str>);
+/// What of a key says who is to blame.
+type Part = fn(&Key) -> (SubjectKind, Arc<str>, Arc<str>);
 
 /// What of a key two edits have in common that may be to blame for the same.
 type Part = fn(&Key) -> (SubjectKind, Arc<str>, Arc<str>);

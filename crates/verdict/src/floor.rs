@@ -143,6 +143,10 @@ fn gate(floor: &Config, config: &mut Config, attempts: &mut Attempts<'_>) {
         }
         agreed
     });
+    for pattern in std::mem::take(&mut theirs.skip_paths) {
+        let message = format!("what matches `{pattern}` is judged all the same: the organisation floor does not leave it out");
+        attempts.add("skip-path", message);
+    }
 }
 
 /// Path entries stay as they are: the floor's settings are put under them when they are looked up.
