@@ -153,6 +153,7 @@ fn check(value: &Value, path: &str) -> Result<CustomCheck, Fault> {
         other_fixes: Vec::new(),
         waivable: true,
         mends: false,
+        parameters: Vec::new(),
     };
     Ok(CustomCheck {
         meta: Arc::new(meta),

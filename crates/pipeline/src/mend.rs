@@ -64,9 +64,6 @@ type Key = (Arc<str>, SubjectKind, Arc<str>, Arc<str>);
 /// What of a key says who is to blame.
 type Part = fn(&Key) -> (SubjectKind, Arc<str>, Arc<str>);
 
-/// What of a key two edits have in common that may be to blame for the same.
-type Part = fn(&Key) -> (SubjectKind, Arc<str>, Arc<str>);
-
 struct Candidate {
     mend: Mend,
     keys: BTreeSet<Key>,

@@ -176,6 +176,7 @@ fn read(value: &Value, path: &str) -> Result<Policy, Fault> {
         other_fixes: Vec::new(),
         waivable: true,
         mends: false,
+        parameters: Vec::new(),
     };
     Ok(Policy { meta: Arc::new(meta), kinds, definition })
 }

@@ -93,6 +93,7 @@ impl Scenario {
                 other_fixes: Vec::new(),
                 waivable: true,
                 mends: false,
+                parameters: Vec::new(),
             };
             out.push(Scenario { meta: Arc::new(meta), steps, excluded, warns });
         }
