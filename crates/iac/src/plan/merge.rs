@@ -161,7 +161,11 @@ fn join(
         match twin {
             Some(twin) => {
                 let unwritten = plan.unwritten.get(&subject.id).map(Vec::as_slice).unwrap_or_default();
-                out.push(both(subject, twin, unwritten, name, &mut differ));
+                let same = differ.len();
+                let made = both(subject, twin, unwritten, name, &mut differ);
+                // A plan that contradicts what is plainly written is old or forged: it hides nothing of the source.
+                let contradicts = differ.len() > same;
+                out.push(if contradicts { Subject { id: made.id, root: made.root, ..twin.clone() } } else { made });
             }
             None => {
                 match module_of(&block).filter(|module| !modules.contains(*module)) {
@@ -200,7 +204,7 @@ fn join(
     let at = if root.is_empty() { ".".to_owned() } else { root.to_owned() };
     say(Level::Warning, &only_source, &format!("in the source in `{at}` and not in the plan, judged by the source"));
     say(Level::Warning, &only_planned, &format!("in the plan and not in the source in `{at}`, judged by the plan"));
-    say(Level::Warning, &differ, &format!("other in the plan than in the source in `{at}`, judged by the plan"));
+    say(Level::Warning, &differ, &format!("other in the plan than in the source in `{at}`, judged by the source"));
     say(Level::Note, &not_made, &format!("in the source in `{at}`, and the plan makes none of it, not judged"));
     say(Level::Note, &elsewhere, "modules of the plan whose source is not here, judged by the plan");
     out

@@ -331,11 +331,11 @@ fn what_does_not_match_is_said() {
     let text = plan(&[resource("t", "r", "", r#"{"on":true}"#), resource("t", "old", "", "{}")].join(","), "", &configuration);
     check(
         &[("main.tf", source), ("tfplan.json", &text)],
-        &["t.new {x=1}", "t.r {on=true}", "t.old {}"],
+        &["t.new {x=1}", "t.r {on=false}", "t.old {}"],
         &[
             "plan-mismatch: in the source in `.` and not in the plan, judged by the source: `t.new`",
             "plan-mismatch: in the plan and not in the source in `.`, judged by the plan: `t.old`",
-            "plan-mismatch: other in the plan than in the source in `.`, judged by the plan: `t.r.on`",
+            "plan-mismatch: other in the plan than in the source in `.`, judged by the source: `t.r.on`",
         ],
     );
     // What the source itself tells Terraform to leave as it is may be another.
