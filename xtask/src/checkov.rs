@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -113,9 +113,37 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
+/// Whose rules are put beside the recorded verdicts.
+#[derive(Clone, Copy)]
+enum Judge<'a> {
+    /// Our own, by their aliases.
+    Own,
+    /// Checkov's policies in YAML or JSON of a folder, run as they are.
+    Policies(&'a Path),
+}
+
+impl Judge<'_> {
+    /// The folder of tables and excuses.
+    fn folder(self) -> PathBuf {
+        shell::root().join(match self {
+            Judge::Own => "conformance/checkov",
+            Judge::Policies(_) => "conformance/checkov-policies",
+        })
+    }
+
+    /// The ids under which a result or rule is compared.
+    fn ids(self, rule: &Value, id: &str) -> Vec<String> {
+        match self {
+            Judge::Own => rule["aliases"].as_array().into_iter().flatten().map(text).filter(|alias| alias.starts_with("CKV")).collect(),
+            Judge::Policies(_) if rule["engine"] == "checkov" => vec![text(&rule[id])],
+            Judge::Policies(_) => Vec::new(),
+        }
+    }
+}
+
 /// Reads `[[excused]]` tables with `pattern` and `reason`.
-pub(crate) fn excuses(file: &str) -> Result<Vec<Excuse>> {
-    let path = shell::root().join("conformance/checkov").join(file);
+pub(crate) fn excuses(folder: &Path, file: &str) -> Result<Vec<Excuse>> {
+    let path = folder.join(file);
     let Ok(content) = std::fs::read_to_string(&path) else { return Ok(Vec::new()) };
     let mut out: Vec<Excuse> = Vec::new();
     for (number, line) in content.lines().enumerate() {
@@ -223,9 +251,15 @@ fn written(row: &Row) -> String {
 }
 
 /// Scans one fixture and returns all results as JSON.
-fn scan(program: &Path, suite: &Path, source: &str) -> Result<Value> {
-    let output = Command::new(program)
-        .args(["scan", source, "--format", "json", "--show", "all", "--quiet"])
+fn scan(program: &Path, suite: &Path, source: &str, judge: Judge<'_>) -> Result<Value> {
+    let mut command = Command::new(program);
+    if let Judge::Policies(folder) = judge {
+        command.arg("scan").arg("--policies").arg(folder);
+    } else {
+        command.arg("scan");
+    }
+    let output = command
+        .args([source, "--format", "json", "--show", "all", "--quiet"])
         .current_dir(suite)
         .env_clear()
         .env("HOME", "/nonexistent")
@@ -262,12 +296,20 @@ fn rows(folder: &Path, framework: Option<&str>, check: Option<&str>) -> Result<V
 }
 
 /// Ids that our rules carry, by the framework they are for.
-fn implemented(program: &Path) -> Result<BTreeMap<String, BTreeSet<String>>> {
-    let output = Command::new(program).args(["policies", "list", "--format", "json"]).output()?;
+fn implemented(program: &Path, judge: Judge<'_>) -> Result<BTreeMap<String, BTreeSet<String>>> {
+    let mut command = Command::new(program);
+    command.args(["policies", "list", "--format", "json"]);
+    if let Judge::Policies(folder) = judge {
+        command.arg("--policies").arg(folder);
+    }
+    let output = command.output()?;
+    if !output.status.success() {
+        bail!("`policies list` ended with {}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+    }
     let listed: Value = serde_json::from_slice(&output.stdout).context("`policies list` printed no JSON")?;
     let mut out: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for rule in listed["rules"].as_array().into_iter().flatten() {
-        for alias in rule["aliases"].as_array().into_iter().flatten().map(text).filter(|alias| alias.starts_with("CKV")) {
+        for alias in judge.ids(rule, "id") {
             for target in rule["applies_to"].as_array().into_iter().flatten().map(text) {
                 let by_line = BY_LINE.iter().find(|(_, _, prefix, _)| target.starts_with(prefix));
                 let frameworks: &[&str] = if let Some((name, .., of)) = by_line {
@@ -309,8 +351,8 @@ fn has_rule(known: &BTreeMap<String, BTreeSet<String>>, row: &Row) -> bool {
 }
 
 /// Compares with the numbers kept in the repository, so that nothing slides back, and raises them.
-fn floors(tallies: &BTreeMap<&str, Tally>, ids: &BTreeSet<&String>) -> Result<()> {
-    let place = shell::root().join("conformance/checkov/floor.json");
+fn floors(tallies: &BTreeMap<&str, Tally>, ids: &BTreeSet<&String>, judge: Judge<'_>) -> Result<()> {
+    let place = judge.folder().join("floor.json");
     let before: Value = match std::fs::read_to_string(&place) {
         Ok(text) => serde_json::from_str(&text).with_context(|| format!("{} cannot be read", place.display()))?,
         Err(_) => Value::Null,
@@ -334,13 +376,30 @@ fn floors(tallies: &BTreeMap<&str, Tally>, ids: &BTreeSet<&String>) -> Result<()
 
 /// Runs the suite and writes the table.
 pub fn run(folder: &Path, framework: Option<&str>, check: Option<&str>, verbose: bool) -> Result<()> {
+    compare(folder, framework, check, verbose, Judge::Own)
+}
+
+/// Runs Checkov's own policies of a folder over the suite, and writes the table.
+pub fn policies(folder: &Path, policies: &Path, framework: Option<&str>, check: Option<&str>, verbose: bool) -> Result<()> {
+    if !policies.is_dir() {
+        println!(
+            "no policies at {}: give a folder of Checkov's policies in YAML or JSON with --policies DIR; nothing is compared",
+            policies.display()
+        );
+        return Ok(());
+    }
+    let policies = policies.canonicalize()?;
+    compare(folder, framework, check, verbose, Judge::Policies(&policies))
+}
+
+fn compare(folder: &Path, framework: Option<&str>, check: Option<&str>, verbose: bool, judge: Judge<'_>) -> Result<()> {
     if !folder.join("expectations.jsonl").is_file() {
         bail!("no Checkov suite at {}: give its folder", folder.display());
     }
     let program = shell::build(false)?;
-    let known = implemented(&program)?;
+    let known = implemented(&program, judge)?;
     let rows = rows(folder, framework, check)?;
-    let excuses = excuses("expected-failures.toml")?;
+    let excuses = excuses(&judge.folder(), "expected-failures.toml")?;
     let sources: Vec<&str> =
         rows.iter().filter(|row| has_rule(&known, row)).map(|row| row.source.as_str()).collect::<BTreeSet<_>>().into_iter().collect();
     let scans: Mutex<BTreeMap<&str, Value>> = Mutex::default();
@@ -350,7 +409,7 @@ pub fn run(folder: &Path, framework: Option<&str>, check: Option<&str>, verbose:
             .map(|_| {
                 scope.spawn(|| -> Result<()> {
                     while let Some(source) = sources.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        let found = scan(&program, folder, source)?;
+                        let found = scan(&program, folder, source, judge)?;
                         scans.lock().map_err(|_| anyhow::anyhow!("a worker failed"))?.insert(source, found);
                     }
                     Ok(())
@@ -405,7 +464,7 @@ pub fn run(folder: &Path, framework: Option<&str>, check: Option<&str>, verbose:
             let file = if folder.join(source).is_dir() { format!("{source}/{below}") } else { (*source).to_owned() };
             let mut subject = result["subject"].clone();
             subject["file"] = Value::String(file.clone());
-            for alias in result["aliases"].as_array().into_iter().flatten().map(text) {
+            for alias in judge.ids(result, "rule") {
                 let framework = if alias.starts_with("CKV_ARGO_") { "argo_workflows" } else { framework };
                 let of = said.entry((source, framework, alias)).or_default();
                 // Checkov counts the lines of a plan from the one before the values of the resource.
@@ -506,8 +565,14 @@ pub fn run(folder: &Path, framework: Option<&str>, check: Option<&str>, verbose:
         }
     }
 
-    let mut table = String::from(
-        "# Checkov\n\nGenerated by `cargo xtask conformance checkov`. Each case runs on its own fixture and is matched by framework, check, file, address and start\nline; a missing result is not agreement. Excused rows count as not agreed; `expected-failures.toml`\nsays why each is.\n\n| framework | ids implemented | ids judged | fail rows agreed | pass rows agreed | skip rows agreed | extra fails | excused |\n|---|---|---|---|---|---|---|---|\n",
+    let mut table = String::from(match judge {
+        Judge::Own => "# Checkov\n\nGenerated by `cargo xtask conformance checkov`.",
+        Judge::Policies(_) => {
+            "# Checkov's policies\n\nGenerated by `cargo xtask conformance checkov-policies --policies DIR`: the policies in YAML and JSON that come with Checkov, run\nas they are by the engine for them."
+        }
+    });
+    table.push_str(
+        " Each case runs on its own fixture and is matched by framework, check, file, address and start\nline; a missing result is not agreement. Excused rows count as not agreed; `expected-failures.toml`\nsays why each is.\n\n| framework | ids implemented | ids judged | fail rows agreed | pass rows agreed | skip rows agreed | extra fails | excused |\n|---|---|---|---|---|---|---|---|\n",
     );
     let percent = |agreed: usize, of: usize| {
         if of == 0 { "-".to_owned() } else { format!("{agreed} of {of} ({:.1} %)", 100.0 * agreed as f64 / of as f64) }
@@ -542,7 +607,7 @@ pub fn run(folder: &Path, framework: Option<&str>, check: Option<&str>, verbose:
         println!("{} rows disagree; --verbose lists them", disagreements.len());
     }
     if framework.is_none() && check.is_none() {
-        let place = shell::root().join("conformance/checkov/README.md");
+        let place = judge.folder().join("README.md");
         std::fs::create_dir_all(place.parent().unwrap_or(&place))?;
         std::fs::write(&place, &table)?;
         let stale: Vec<&str> = excuses.iter().filter(|excuse| !excuse.used.get()).map(|excuse| excuse.pattern.as_str()).collect();
@@ -553,9 +618,9 @@ pub fn run(folder: &Path, framework: Option<&str>, check: Option<&str>, verbose:
             bail!("excused rows that agree; take them off the list:\n{}", wrongly_excused.join("\n"));
         }
         if !disagreements.is_empty() {
-            bail!("{} rows disagree and are not excused in conformance/checkov/expected-failures.toml", disagreements.len());
+            bail!("{} rows disagree and are not excused in {}/expected-failures.toml", disagreements.len(), judge.folder().display());
         }
-        floors(&tallies, &all_ids)?;
+        floors(&tallies, &all_ids, judge)?;
         for (result, (agreed, of)) in &total {
             let share = 100.0 * *agreed as f64 / (*of).max(1) as f64;
             if *result != "skip" && share < BAR {

@@ -215,7 +215,7 @@ pub fn run(suite: &Path, checkov: &Path, all: bool, only: Option<&str>) -> Resul
         }
     }
     std::fs::remove_dir_all(&top)?;
-    let excuses = checkov::excuses("examples-explained.toml")?;
+    let excuses = checkov::excuses(&shell::root().join("conformance/checkov"), "examples-explained.toml")?;
     for tally in tallies.values_mut() {
         let (differ, explained) = tally.differ.drain(..).partition(|line| {
             let excuse = excuses.iter().find(|excuse| checkov::like(&excuse.pattern, line));

@@ -9,6 +9,7 @@ mod examples;
 mod fuzz;
 mod generate;
 mod graph;
+mod kustomize;
 mod semantics;
 mod shell;
 
@@ -23,10 +24,14 @@ cargo xtask COMMAND
   ci                              test, and formatting, clippy, licences, docs, generated files
   conformance checkov [DIR] [--framework NAME] [--check ID] [--verbose]
                                   run another tool's suite as it is; DIR defaults to ../shared/conformance/checkov
+  conformance checkov-policies [--policies DIR] [DIR] [--framework NAME] [--check ID] [--verbose]
+                                  run a folder of Checkov's policies (YAML, JSON) over its suite as they are
   conformance checkov-examples --checkov PROGRAM [DIR] [--all] [--only PREFIX]
                                   judge our rules' own examples by an installed Checkov, for ids without a case in the suite
   conformance semantics [--checkov PROGRAM]
                                   our own programs with known truth, beside an installed Checkov's answers
+  conformance kustomize [DIR] [--kustomize PROGRAM] [--update]
+                                  render overlays by us and by an installed Kustomize and compare; --update records what is equal
   bench gate [DIR]                the program beside Checkov on real trees; DIR defaults to ../shared/corpus
   fuzz [--seconds N] [TARGET]     run fuzz targets from the committed seeds
   graph [--check]                 write (or compare) the list of arrows between crates
@@ -42,11 +47,16 @@ fn main() -> Result<()> {
         Some("test") => ci::test(flag("--fast")),
         Some("ci") => ci::ci(),
         Some("conformance") => {
-            let plain: Vec<&str> = plain_words(&rest, &["--framework", "--check", "--checkov"]);
+            let plain: Vec<&str> = plain_words(&rest, &["--framework", "--check", "--checkov", "--kustomize", "--policies"]);
             match plain.first() {
                 Some(&"checkov") => {
                     let folder = plain.get(1).map_or_else(|| shell::root().join("../shared/conformance/checkov"), PathBuf::from);
                     checkov::run(&folder, option("--framework").as_deref(), option("--check").as_deref(), flag("--verbose"))
+                }
+                Some(&"checkov-policies") => {
+                    let folder = plain.get(1).map_or_else(|| shell::root().join("../shared/conformance/checkov"), PathBuf::from);
+                    let policies = option("--policies").map_or_else(|| shell::root().join("../shared/checkov-policies"), PathBuf::from);
+                    checkov::policies(&folder, &policies, option("--framework").as_deref(), option("--check").as_deref(), flag("--verbose"))
                 }
                 Some(&"checkov-examples") => {
                     let plain: Vec<&str> = plain_words(&rest, &["--checkov", "--only"]);
@@ -55,7 +65,8 @@ fn main() -> Result<()> {
                     examples::run(&folder, &PathBuf::from(checkov), flag("--all"), option("--only").as_deref())
                 }
                 Some(&"semantics") => semantics::run(option("--checkov").map(PathBuf::from).as_deref()),
-                _ => bail!("name a suite: checkov, checkov-examples, semantics\n\n{HELP}"),
+                Some(&"kustomize") => kustomize::run(option("--kustomize").as_deref(), plain.get(1).copied(), flag("--update")),
+                _ => bail!("name a suite: checkov, checkov-policies, checkov-examples, semantics, kustomize\n\n{HELP}"),
             }
         }
         Some("bench") => match rest.first() {

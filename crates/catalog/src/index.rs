@@ -60,6 +60,7 @@ struct StoredMeta {
     other_fixes: Vec<(Vec<String>, String)>,
     waivable: bool,
     mends: bool,
+    parameters: Vec<String>,
 }
 
 /// The index cannot be read or written.
@@ -101,6 +102,7 @@ pub fn parts(document: &RuleDocument) -> Result<Parts<Vec<u8>>, IndexError> {
         other_fixes: meta.other_fixes.iter().map(|(types, fix)| (list(types), fix.to_string())).collect(),
         waivable: meta.waivable,
         mends: meta.mends,
+        parameters: list(&meta.parameters),
     };
     let examples: Vec<Example> = document
         .tests
@@ -141,6 +143,7 @@ pub fn meta(bytes: &[u8]) -> Result<RuleMeta, IndexError> {
         other_fixes: stored.other_fixes.into_iter().map(|(types, fix)| (list(types), fix.into())).collect(),
         waivable: stored.waivable,
         mends: stored.mends,
+        parameters: list(stored.parameters),
     })
 }
 

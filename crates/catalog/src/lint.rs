@@ -129,14 +129,13 @@ pub fn run_tests(rule: &RuleFile, judge: &MakeWorld<'_>) -> Vec<Diagnostic> {
     let meta = Arc::new(rule.document.meta.clone());
     let check = Arc::new(LazyCheck::ready(rule.document.variants.clone()));
     let program = CheckProgram::new(vec![Rule { meta, check }]);
+    let context = EvalContext { parameters: Arc::new(rule.document.parameters.clone()), ..EvalContext::default() };
     let mut diagnostics = Vec::new();
     for test in &rule.document.tests {
         let Some((world, said)) = judge(test.source, &test.text) else { continue };
         let broken = said.iter().find(|diagnostic| diagnostic.level == Level::Error);
         let results: Vec<RuleResult> = (0..world.subjects().len())
-            .flat_map(|position| {
-                program.evaluate(SubjectIndex(u32::try_from(position).unwrap_or(u32::MAX)), &world, &EvalContext::default())
-            })
+            .flat_map(|position| program.evaluate(SubjectIndex(u32::try_from(position).unwrap_or(u32::MAX)), &world, &context))
             .collect();
         let wrong = match broken {
             Some(diagnostic) => Some(format!("its source cannot be read: {}", diagnostic.message)),

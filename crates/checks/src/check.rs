@@ -63,8 +63,12 @@ pub enum Absent {
 pub enum Condition {
     /// Always that.
     Always(bool),
+    /// Whether the configuration gives a parameter of that name.
+    Configured(Arc<str>),
     /// All of them.
     All(Vec<Condition>),
+    /// All of them; where they hold, the words name each.
+    Chain(Vec<Condition>),
     /// At least one of them.
     Any(Vec<Condition>),
     /// The other way round.
@@ -140,6 +144,8 @@ pub struct Related {
     pub through: Vec<Arc<str>>,
     /// For how many it must hold.
     pub count: Quantifier,
+    /// Whether a subject that `ours` names and that was not read leaves it unknown.
+    pub elsewhere: bool,
     /// What must hold of them.
     pub condition: Condition,
 }
@@ -299,6 +305,8 @@ pub enum Argument {
     Fixed(Fixed),
     /// What another path finds.
     Path(Path),
+    /// What the configuration gives under that name: a list of texts.
+    Parameter(Arc<str>),
 }
 
 /// A value the rule names, as a [`Value`] made on first use.

@@ -1,6 +1,7 @@
 //! One rule file: text to a [`RuleDocument`], with everything that is wrong with it at once. The `check:` part is `read`'s; what takes more
 //! than one file to see (an id used twice, a control nobody knows) is `catalog`'s.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use probity_core::{Confidence, Diagnostic, Level, RuleMeta, Severity, Stage, StageKind};
@@ -17,6 +18,8 @@ pub struct RuleDocument {
     pub meta: RuleMeta,
     /// How it judges, by the types of subjects: `applies_to` with `check` first, then what stands under `also`.
     pub variants: Vec<Variant>,
+    /// The parameters it takes, with the values its tests are judged with.
+    pub parameters: BTreeMap<Arc<str>, Vec<Arc<str>>>,
     /// Its own tests.
     pub tests: Vec<RuleTest>,
     /// Where the id stands.
@@ -144,6 +147,7 @@ impl TestSource {
 
 /// Keys of a rule file.
 const KEYS: &[&str] = &[
+    "parameters",
     "id",
     "title",
     "severity",
@@ -266,6 +270,7 @@ fn read(map: &Map, whole: Span, file: FileId, faults: &mut Faults) -> Option<Rul
     let also = also(map, message.map(|(text, _)| text), faults);
     let every: Vec<(Arc<str>, Span)> = applies_to.iter().chain(also.iter().flat_map(|one| &one.applies_to)).cloned().collect();
     duplicates(&every, "applies_to", faults);
+    let parameters = parameters(map, faults);
     let tests = tests(map, head, faults);
     let (id, id_span) = id?;
     let mut meta = RuleMeta {
@@ -283,6 +288,7 @@ fn read(map: &Map, whole: Span, file: FileId, faults: &mut Faults) -> Option<Rul
         other_fixes: also.iter().filter_map(|one| Some((names(&one.applies_to), one.fix.clone()?))).collect(),
         waivable: waivable?,
         mends: false,
+        parameters: parameters.keys().cloned().collect(),
     };
     let mut variants = vec![Variant { applies_to: names(&applies_to), check: check?, mending: mending? }];
     for one in also {
@@ -290,7 +296,31 @@ fn read(map: &Map, whole: Span, file: FileId, faults: &mut Faults) -> Option<Rul
     }
     meta.mends = variants.iter().any(|variant| variant.edit().is_some());
     let control_spans = controls.into_iter().map(|(_, span)| span).collect();
-    Some(RuleDocument { meta, variants, tests, id_span, control_spans, file })
+    Some(RuleDocument { meta, variants, parameters, tests, id_span, control_spans, file })
+}
+
+/// The parameters a rule takes, each with a list of texts for its tests.
+fn parameters(map: &Map, faults: &mut Faults) -> BTreeMap<Arc<str>, Vec<Arc<str>>> {
+    let mut out = BTreeMap::new();
+    let Some(value) = map.get("parameters") else { return out };
+    let Some(given) = value.as_map() else {
+        faults.add(value.span, "`parameters` is a map from the name of a parameter to a list of texts");
+        return out;
+    };
+    for (name, entry) in given.iter() {
+        let texts: Option<Vec<Arc<str>>> =
+            entry.value.as_list().and_then(|items| items.iter().map(|item| item.as_str().map(Arc::from)).collect());
+        if !read::parameter_name(name) {
+            faults.add(entry.key, "the name of a parameter is lower-case letters, digits and `_`");
+        }
+        match texts.filter(|texts| !texts.is_empty()) {
+            Some(texts) => {
+                out.insert(Arc::clone(name), texts);
+            }
+            None => faults.add(entry.value.span, format!("the parameter `{name}` takes a list of texts, for the rule's tests")),
+        }
+    }
+    out
 }
 
 /// One entry of `also`: the same fault in another language.

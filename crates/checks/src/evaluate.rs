@@ -1,8 +1,9 @@
 //! Judging one subject with one check: conditions in Kleene's logic, quantifiers, what nothing means, and what decided.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use probity_core::{Status, Subject, SubjectIndex, World};
 use probity_value::{Span, Value};
@@ -58,6 +59,10 @@ pub(crate) struct Evaluator<'w> {
     views: RefCell<HashMap<SubjectIndex, Rc<Views<'w>>>>,
     left: Cell<u64>,
     absent: Cell<Absent>,
+    /// What the configuration says to rules.
+    parameters: Arc<BTreeMap<Arc<str>, Vec<Arc<str>>>>,
+    /// Whether a `chain` is judged, which names everything that has a part in it.
+    pub(crate) chained: Cell<bool>,
 }
 
 /// Where paths begin.
@@ -79,8 +84,15 @@ impl<'w> Scope<'w> {
 }
 
 impl<'w> Evaluator<'w> {
-    pub(crate) fn new(world: &'w World) -> Evaluator<'w> {
-        Evaluator { world, views: RefCell::default(), left: Cell::new(0), absent: Cell::new(Absent::Fail) }
+    pub(crate) fn new(world: &'w World, parameters: Arc<BTreeMap<Arc<str>, Vec<Arc<str>>>>) -> Evaluator<'w> {
+        Evaluator {
+            world,
+            views: RefCell::default(),
+            left: Cell::new(0),
+            absent: Cell::new(Absent::Fail),
+            parameters,
+            chained: Cell::new(false),
+        }
     }
 
     pub(crate) fn views(&self, index: SubjectIndex) -> Option<Rc<Views<'w>>> {
@@ -141,7 +153,9 @@ impl<'w> Evaluator<'w> {
         self.charge(0)?;
         match condition {
             Condition::Always(value) => Ok(Outcome::constant(*value)),
+            Condition::Configured(name) => Ok(Outcome::constant(self.parameters.contains_key(name))),
             Condition::All(list) => together(list.iter().map(|one| self.condition(one, scope, side)), Truth::False),
+            Condition::Chain(list) => self.chain(list, scope, side),
             Condition::Any(list) => together(list.iter().map(|one| self.condition(one, scope, side)), Truth::True),
             Condition::Not(inner) => Ok(self.condition(inner, scope, side.turned())?.negate()),
             Condition::Compare(comparison) => self.compare(comparison, scope, side),
@@ -160,6 +174,31 @@ impl<'w> Evaluator<'w> {
                 Ok(Outcome { truth: tri.truth(), because })
             }
         }
+    }
+
+    /// All must hold; where they do, the words name each and the places of all are kept.
+    fn chain(&self, list: &[Condition], scope: &Scope<'w>, side: Side) -> Judged {
+        let outer = self.chained.replace(true);
+        let judged = list.iter().map(|one| self.condition(one, scope, side)).collect::<Result<Vec<_>, Exhausted>>();
+        self.chained.set(outer);
+        let outcomes = judged?;
+        if outcomes.iter().any(|outcome| outcome.truth != Truth::True) {
+            return fold(outcomes.into_iter().map(Ok), Truth::False);
+        }
+        let (mut words, mut places, mut at) = (Vec::new(), Vec::new(), Span::NONE);
+        for outcome in outcomes {
+            words.push(message::known(&outcome.because));
+            at = at.or(outcome.because.at);
+            places.push(outcome.because.at);
+            places.extend(outcome.because.related);
+        }
+        words.retain(|text| !text.is_empty());
+        places.retain(|place| *place != Span::NONE && *place != at);
+        places.sort_unstable();
+        places.dedup();
+        let mut because = Because::said(words.join(if outer { ", " } else { "; " }), at, None);
+        because.related = places;
+        Ok(Outcome { truth: Truth::True, because })
     }
 
     fn compare(&self, comparison: &Comparison, scope: &Scope<'w>, side: Side) -> Judged {
@@ -207,6 +246,12 @@ impl<'w> Evaluator<'w> {
         };
         match argument {
             Argument::Fixed(fixed) => Ok(Given::Value(fixed.value().clone())),
+            Argument::Parameter(name) => Ok(match self.parameters.get(name) {
+                Some(given) => {
+                    Given::Value(Value::list(given.iter().map(|text| Value::string(Arc::clone(text), Span::NONE)).collect(), Span::NONE))
+                }
+                None => Given::Absent,
+            }),
             Argument::Path(path) => {
                 let mut found: Vec<Value> = self.select(path, scope)?.into_iter().filter_map(|one| one.value).collect();
                 Ok(match found.len() {

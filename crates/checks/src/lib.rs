@@ -29,9 +29,10 @@ pub use check::{
 pub use document::{Expectation, RuleDocument, RuleTest, TestSource};
 pub use edit::{Mending, MendingStep};
 pub use kubernetes::{WORKLOAD_KINDS, WORKLOAD_RESOURCES};
+pub use message::shown;
 pub use nearest::nearest;
 pub use network::{Addresses, Intervals, NotACidr};
-pub use path::{Path, Start, Step, View};
+pub use path::{MAYBE, Path, REST, Start, Step, View, decode_json, vague};
 pub use program::{CheckProgram, LazyCheck, Rule};
 pub use text::{Pattern, compare_versions, covers, like, overlaps};
 pub use truth::Truth;

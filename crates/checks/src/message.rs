@@ -115,6 +115,12 @@ fn hidden(value: &Value) -> bool {
         }
 }
 
+/// A value in backticks for a message, cut where it is long; `None` where a part of it is sensitive.
+#[must_use]
+pub fn shown(value: &Value) -> Option<String> {
+    (!hidden(value)).then(|| show(value))
+}
+
 /// A value in backticks, cut where it is long.
 pub(crate) fn show(value: &Value) -> String {
     let mut text = String::new();

@@ -12,10 +12,10 @@ use crate::truth::{Trail, TrailStep};
 const MAX_STEPS: usize = 64;
 
 /// Under this key a map holds an unknown that may have any other key: the flags of a container with an unknown argument.
-pub(crate) const REST: &str = "$rest";
+pub const REST: &str = "$rest";
 
 /// Under this key a block holds the unknown it hangs on whether it is there, and how often: a `dynamic` block over an unknown collection.
-pub(crate) const MAYBE: &str = "$maybe";
+pub const MAYBE: &str = "$maybe";
 
 /// What it hangs on whether a block is there; `None` for any other value.
 pub(crate) fn doubt(value: &Value) -> Option<&Value> {
@@ -373,7 +373,8 @@ fn values(from: &Selected, map: &Map) -> Option<Vec<Selected>> {
 }
 
 /// What is worked out of an unknown value, or a part of it: as unknown, and nothing is known of it. Any other value stays.
-pub(crate) fn vague(value: &Value) -> Value {
+#[must_use]
+pub fn vague(value: &Value) -> Value {
     value.as_unknown().map_or_else(|| value.clone(), |unknown| inside_unknown(value, unknown))
 }
 
@@ -390,7 +391,8 @@ fn inside_unknown(value: &Value, unknown: &Unknown) -> Value {
 }
 
 /// The value JSON text stands for, with the place of the text all through; `None` where it is not a JSON list or map.
-pub(crate) fn decode_json(value: &Value) -> Option<Value> {
+#[must_use]
+pub fn decode_json(value: &Value) -> Option<Value> {
     let text = value.as_str()?;
     if !text.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']).starts_with(['{', '[']) {
         return None;

@@ -145,7 +145,7 @@ impl Program for CheckProgram {
         if applicable.is_empty() {
             return Vec::new();
         }
-        let evaluator = Evaluator::new(world);
+        let evaluator = Evaluator::new(world, Arc::clone(&context.parameters));
         let mut results = Vec::with_capacity(applicable.len());
         for rule in applicable.into_iter().filter_map(|position| self.rules.get(position)) {
             let Some(Variant { check, .. }) = rule.check.variant(subject) else {

@@ -83,7 +83,7 @@ const OPERATORS: &[&str] = &[
     "allows",
 ];
 
-const FORMS: &[&str] = &["path", "all", "any", "not", "every", "some", "none", "related", "opens"];
+const FORMS: &[&str] = &["path", "all", "any", "chain", "not", "every", "some", "none", "related", "opens", "configured"];
 
 /// Reads the `check:` map.
 pub(crate) fn check(value: &Value, message: Option<String>, faults: &mut Faults) -> Option<Check> {
@@ -165,7 +165,7 @@ fn condition(value: &Value, depth: usize, faults: &mut Faults) -> Option<Conditi
     let inner = map.get(form)?;
     match form {
         "path" => comparison(value, inner, faults).map(|comparison| Condition::Compare(Box::new(comparison))),
-        "all" | "any" => {
+        "all" | "any" | "chain" => {
             only(&[form], faults);
             let Some(items) = inner.as_list() else {
                 faults.add(inner.span, format!("`{form}` is a list of conditions"));
@@ -176,7 +176,15 @@ fn condition(value: &Value, depth: usize, faults: &mut Faults) -> Option<Conditi
             }
             let read: Vec<Option<Condition>> = items.iter().map(|item| condition(item, depth + 1, faults)).collect();
             let read: Vec<Condition> = read.into_iter().collect::<Option<_>>()?;
-            Some(if form == "all" { Condition::All(read) } else { Condition::Any(read) })
+            Some(match form {
+                "all" => Condition::All(read),
+                "chain" => Condition::Chain(read),
+                _ => Condition::Any(read),
+            })
+        }
+        "configured" => {
+            only(&[form], faults);
+            parameter(inner, faults).map(Condition::Configured)
         }
         "not" => {
             only(&["not"], faults);
@@ -423,6 +431,12 @@ fn argument(value: &Value, faults: &mut Faults) -> Option<Argument> {
     {
         return path(inner, faults).map(Argument::Path);
     }
+    if let Some(map) = value.as_map()
+        && let Some(inner) = map.get("parameter")
+        && map.len() == 1
+    {
+        return parameter(inner, faults).map(Argument::Parameter);
+    }
     match Literal::of(value) {
         Some(literal) => Some(Argument::Fixed(Fixed::new(literal))),
         None => {
@@ -430,6 +444,21 @@ fn argument(value: &Value, faults: &mut Faults) -> Option<Argument> {
             None
         }
     }
+}
+
+/// The name of a parameter.
+pub(crate) fn parameter(value: &Value, faults: &mut Faults) -> Option<Arc<str>> {
+    let name = value.as_str().filter(|name| parameter_name(name));
+    if name.is_none() {
+        faults.add(value.span, "the name of a parameter is lower-case letters, digits and `_`");
+    }
+    name.map(Arc::from)
+}
+
+/// Whether it may name a parameter.
+pub(crate) fn parameter_name(name: &str) -> bool {
+    name.starts_with(|letter: char| letter.is_ascii_lowercase())
+        && name.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_')
 }
 
 fn list_argument(key: &str, value: &Value, faults: &mut Faults) -> Option<Argument> {
@@ -445,7 +474,7 @@ fn list_argument(key: &str, value: &Value, faults: &mut Faults) -> Option<Argume
 
 fn text_argument(key: &str, value: &Value, faults: &mut Faults) -> Option<Argument> {
     match argument(value, faults)? {
-        Argument::Path(path) => Some(Argument::Path(path)),
+        named @ (Argument::Path(_) | Argument::Parameter(_)) => Some(named),
         Argument::Fixed(_) => {
             let list = texts(key, value, faults)?;
             Some(Argument::Fixed(Fixed::new(Literal::List(list.into_iter().map(Literal::Text).collect()))))
@@ -509,7 +538,7 @@ fn paths(key: &str, value: &Value, faults: &mut Faults) -> Option<Vec<Path>> {
 }
 
 fn related(value: &Value, faults: &mut Faults) -> Option<Related> {
-    let map = keys(value, "related", &["types", "direction", "theirs", "ours", "through", "count"], faults)?;
+    let map = keys(value, "related", &["types", "direction", "theirs", "ours", "through", "count", "elsewhere"], faults)?;
     let types = match map.get("types") {
         Some(types) => names("types", types, faults)?,
         None => {
@@ -538,7 +567,12 @@ fn related(value: &Value, faults: &mut Faults) -> Option<Related> {
     let theirs = map.get("theirs").map_or(Some(Vec::new()), |value| paths("theirs", value, faults));
     let ours = map.get("ours").map_or(Some(Vec::new()), |value| paths("ours", value, faults));
     let through = map.get("through").map_or(Some(Vec::new()), |value| names("through", value, faults));
-    Some(Related { types, direction, theirs: theirs?, ours: ours?, through: through?, count, condition: Condition::Always(true) })
+    let elsewhere = word("elsewhere", &["nothing", "unknown"], faults)? == "unknown";
+    if elsewhere && (map.get("ours").is_none() || map.get("through").is_some() || direction == Direction::In) {
+        faults.add(value.span, "`elsewhere: unknown` needs `ours`, which names the others, and no `through`");
+    }
+    let condition = Condition::Always(true);
+    Some(Related { types, direction, theirs: theirs?, ours: ours?, through: through?, count, elsewhere, condition })
 }
 
 fn opens(value: &Value, faults: &mut Faults) -> Option<Opens> {

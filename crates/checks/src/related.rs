@@ -45,11 +45,18 @@ pub(crate) fn related<'w>(
                 outcome
             }
         };
-        outcomes.push(Ok(whole));
+        outcomes.push(Ok(if evaluator.chained.get() && whole.truth == Truth::True { named(whole, &subject.id) } else { whole }));
     }
     let none = outcomes.is_empty();
     let decisive = if ask.count == Quantifier::Every { Truth::False } else { Truth::True };
     let mut outcome = fold(outcomes.into_iter(), decisive)?;
+    if ask.elsewhere
+        && outcome.truth != decisive
+        && outcome.truth != Truth::Unknown
+        && let Some(because) = elsewhere(evaluator, ask, scope)?
+    {
+        return Ok(Outcome { truth: Truth::Unknown, because });
+    }
     let types = ask.types.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" or ");
     let verb = match ask.direction {
         Direction::In => "refers to it",
@@ -67,6 +74,7 @@ pub(crate) fn related<'w>(
         (false, Truth::False, Quantifier::Some | Quantifier::None) => {
             outcome.because = Because::said(format!("no {types} {verb}"), Span::NONE, None);
         }
+        (false, Truth::True, Quantifier::Some) if evaluator.chained.get() => {}
         (false, Truth::True, _) | (false, Truth::False, Quantifier::Every) => {
             let why = crate::message::known(&outcome.because);
             let text = if why.is_empty() { format!("a {types} {verb}") } else { format!("{types} {verb}, and {why}") };
@@ -80,6 +88,34 @@ pub(crate) fn related<'w>(
     outcome.because.related.sort_unstable();
     outcome.because.related.dedup();
     Ok(if ask.count == Quantifier::None { outcome.negate() } else { outcome })
+}
+
+/// What holds of a related subject, told with its name.
+fn named(mut outcome: Outcome, id: &str) -> Outcome {
+    let why = crate::message::known(&outcome.because);
+    let text = if why.is_empty() { format!("`{id}`") } else { format!("`{id}`, {why}") };
+    let at = std::mem::replace(&mut outcome.because.at, Span::NONE);
+    outcome.because.what = crate::truth::What::Said(text.into());
+    outcome.because.related.push(at);
+    outcome
+}
+
+/// Why it cannot be known, where `ours` names a subject that was not read.
+fn elsewhere<'w>(evaluator: &Evaluator<'w>, ask: &Related, scope: &Scope<'w>) -> Result<Option<Because>, Exhausted> {
+    let (world, us) = (evaluator.world, &scope.subject);
+    for value in values(evaluator, scope, &ask.ours)? {
+        evaluator.charge(0)?;
+        let mut here = false;
+        value.each_reference(&mut |reference| {
+            let found = world.resolve(us.subject.kind, &us.subject.root, &reference.subject);
+            here = here || found.iter().any(|index| world.subject(*index).is_some_and(|them| ask.types.contains(&them.type_name)));
+        });
+        if !here && !value.is_null() && value.as_str() != Some("") {
+            let names = ask.ours.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(" or ");
+            return Ok(Some(Because::said(format!("what {names} names, which was not read,"), value.span, Some(value))));
+        }
+    }
+    Ok(None)
 }
 
 fn unknown_relation(text: &str, value: &Value, head: Span) -> Because {

@@ -406,7 +406,7 @@ fn the_step_limit_is_an_error() {
     let program = program(document);
     let list = vec!["1"; 200].join(",");
     let world = World::new(vec![subject(SubjectKind::Terraform, "t", "t.x", value(&format!("{{a: [{list}], b: 1}}")))]);
-    let results = program.evaluate(SubjectIndex(0), &world, &EvalContext { max_steps: 10_000 });
+    let results = program.evaluate(SubjectIndex(0), &world, &EvalContext { max_steps: 10_000, ..EvalContext::default() });
     assert_eq!(results[0].status, Status::Error);
     assert_eq!(results[0].message, "the rule took more than 10000 steps on this subject");
     let results = program.evaluate(SubjectIndex(0), &world, &EvalContext::default());
@@ -452,4 +452,29 @@ fn a_map_known_in_parts() {
     check("{ path: m, length_gte: 5 }", "unknown");
     check("{ path: m.*, not_equals: 2, match: all }", "unknown");
     check("{ path: m.*, equals: 1, match: any }", "pass");
+}
+
+#[test]
+fn parameters_come_from_the_configuration() {
+    let given = |parameters: &[(&str, &[&str])]| EvalContext {
+        parameters: std::sync::Arc::new(
+            parameters.iter().map(|(name, list)| ((*name).into(), list.iter().map(|text| (*text).into()).collect())).collect(),
+        ),
+        ..EvalContext::default()
+    };
+    let ask = |check: &str, content: &str, parameters: &[(&str, &[&str])]| {
+        let program = program(rule("t", check));
+        let world = World::new(vec![subject(SubjectKind::Terraform, "t", "t.x", value(content))]);
+        program.evaluate(SubjectIndex(0), &world, &given(parameters)).first().map(|result| result.status)
+    };
+    let check = "when: { configured: places }\nfail_unless: { path: a, in: { parameter: places } }";
+    assert_eq!(ask(check, "{a: here}", &[]), None);
+    assert_eq!(ask(check, "{a: here}", &[("others", &["here"])]), None);
+    assert_eq!(ask(check, "{a: here}", &[("places", &["there", "here"])]), Some(Status::Pass));
+    assert_eq!(ask(check, "{a: here}", &[("places", &["there"])]), Some(Status::Fail));
+    assert_eq!(ask(check, "{a: '?'}", &[("places", &["there"])]), Some(Status::Unknown));
+    let begins = "fail_unless: { path: a, starts_with: { parameter: places }, ignore_case: true }";
+    assert_eq!(ask(begins, "{a: Europe-west3}", &[("places", &["europe-"])]), Some(Status::Pass));
+    assert_eq!(ask(begins, "{a: us-east1}", &[("places", &["europe-"])]), Some(Status::Fail));
+    assert_eq!(ask(begins, "{a: us-east1}", &[]), Some(Status::Fail));
 }

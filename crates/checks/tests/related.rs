@@ -200,3 +200,54 @@ fn other_roots_are_other_worlds() {
     let results = program(rule("aws_s3_bucket", ask)).evaluate(SubjectIndex(0), &world, &EvalContext::default());
     assert_eq!(results[0].status.as_str(), "fail");
 }
+
+const ROUTED: &str = "{ related: { types: [subnet], direction: out, ours: subnet_id, elsewhere: unknown },
+    is: { chain: [{ path: a, equals: 1 }, { related: { types: [route], direction: in, theirs: subnet_id }, is: { path: world, equals: true } }] } }";
+
+#[test]
+fn several_steps() {
+    let subnet = ("subnet.s", "{a: 1}");
+    let route = |world: &'static str| ("route.r", world);
+    let ours = "{subnet_id: '?ref:subnet.s.id'}";
+    check(ROUTED, ours, &[subnet, route("{subnet_id: '?ref:subnet.s.id', world: true}")], "pass");
+    check(ROUTED, ours, &[subnet, route("{subnet_id: '?ref:subnet.s.id', world: false}")], "fail");
+    check(ROUTED, ours, &[subnet, route("{subnet_id: '?ref:subnet.s.id', world: ?}")], "unknown");
+    check(ROUTED, ours, &[subnet, route("{subnet_id: '?ref:subnet.t.id', world: true}")], "fail");
+    check(ROUTED, ours, &[("subnet.s", "{a: 2}"), route("{subnet_id: '?ref:subnet.s.id', world: ?}")], "fail");
+    check(ROUTED, ours, &[subnet], "fail");
+}
+
+#[test]
+fn what_stands_elsewhere() {
+    let closed = ("subnet.s", "{a: 2}");
+    let is = "{ related: { types: [subnet], direction: out, ours: ids, elsewhere: unknown }, is: { path: a, equals: 1 } }";
+    check(is, "{}", &[closed], "fail");
+    check(is, "{ids: []}", &[closed], "fail");
+    check(is, "{ids: ['?ref:subnet.s.id']}", &[closed], "fail");
+    check(is, "{ids: ['?ref:subnet.s.id', subnet-12]}", &[closed], "unknown");
+    check(is, "{ids: ['?ref:subnet.s.id', '?ref:other.s.id']}", &[closed, ("other.s", "{}")], "unknown");
+    check(is, "{ids: ['?ref:subnet.s.id', '?ref:other.s.id']}", &[("subnet.s", "{a: 1}"), ("other.s", "{}")], "pass");
+    check(is, "{ids: '?'}", &[], "unknown");
+    check(is, "{ids: subnet-12}", &[], "unknown");
+    let none = "{ related: { types: [subnet], direction: out, ours: ids, elsewhere: unknown, count: none }, is: { path: a, equals: 1 } }";
+    check(none, "{ids: subnet-12}", &[closed], "unknown");
+    check(none, "{ids: '?ref:subnet.s.id'}", &[closed], "pass");
+    let every = "{ related: { types: [subnet], direction: out, ours: ids, elsewhere: unknown, count: every }, is: { path: a, equals: 2 } }";
+    check(every, "{ids: ['?ref:subnet.s.id', subnet-12]}", &[closed], "unknown");
+    check(every, "{ids: '?ref:subnet.s.id'}", &[closed], "pass");
+    check(every, "{ids: ['?ref:subnet.s.id', subnet-12]}", &[("subnet.s", "{a: 1}")], "fail");
+    // Without the word it is as if nothing stood elsewhere.
+    check("{ related: { types: [subnet], direction: out, ours: ids } }", "{ids: subnet-12}", &[], "fail");
+}
+
+#[test]
+fn a_chain_names_each_part() {
+    let rule = format!("fail_if: {{ chain: [{{ path: public, equals: true }}, {ROUTED}] }}");
+    let subjects = [
+        (BUCKET, "{public: true, subnet_id: '?ref:subnet.s.id'}"),
+        ("subnet.s", "{a: 1}"),
+        ("route.r", "{subnet_id: '?ref:subnet.s.id', world: true}"),
+    ];
+    let found = judge(&rule, &subjects);
+    assert_eq!(shown(found), "fail: `public` is `true`; `subnet.s`, `a` is `1`, `route.r`, `world` is `true`");
+}

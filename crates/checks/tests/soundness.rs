@@ -264,7 +264,7 @@ fn show(value: &Value) -> String {
         Data::Map(map) => {
             format!("{{{}}}", map.iter().map(|(key, entry)| format!("{key}: {}", show(&entry.value))).collect::<Vec<_>>().join(", "))
         }
-        Data::Unknown(unknown) => format!("?{}{}", if unknown.set { "!" } else { "" }, format!("{}~{}", unknown.prefix, unknown.suffix)),
+        Data::Unknown(unknown) => format!("?{}{}~{}", if unknown.set { "!" } else { "" }, unknown.prefix, unknown.suffix),
         Data::String(text) => format!("{text:?}"),
         Data::Number(number) => number.to_string(),
         Data::Bool(value) => value.to_string(),

@@ -1,12 +1,13 @@
 //! Which adapters stand behind the traits: the one list of sources, the rules, signatures, the clock.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use probity_attest::sshsig;
 use probity_catalog::{Catalog, Selection, builtin};
-use probity_core::{Clock, Diagnostic, Level, Source, Timestamp, Tree};
+use probity_core::{Clock, Diagnostic, Digest, Level, Program, RuleMeta, Source, Timestamp, Tree, TreeError, TreeFile};
 use probity_files::FolderTree;
 use probity_pipeline::{Compile, Compiled};
 use probity_value::{SourceMap, Span};
@@ -44,24 +45,80 @@ pub(crate) struct Rules {
     pub(crate) folders: Vec<PathBuf>,
 }
 
+/// Rules of all languages.
+pub(crate) struct Loaded {
+    /// Our own.
+    pub(crate) catalog: Catalog,
+    /// Programs of other tools' policies.
+    pub(crate) foreign: Vec<Box<dyn Program>>,
+    /// With any of these nothing must be used.
+    pub(crate) wrong: Vec<Diagnostic>,
+    /// Digest over all of it.
+    pub(crate) digest: Digest,
+}
+
+impl Loaded {
+    /// What every rule says of itself, sorted by id.
+    pub(crate) fn rules(&self) -> Vec<Arc<RuleMeta>> {
+        let mut rules: Vec<Arc<RuleMeta>> = self.catalog.rules().cloned().collect();
+        rules.extend(self.foreign.iter().flat_map(|program| program.rules()));
+        rules.sort_by(|a, b| a.id.cmp(&b.id));
+        rules
+    }
+}
+
+/// A folder of policies without the files that are policies of other tools.
+pub(crate) struct OwnRules<'a> {
+    tree: &'a dyn Tree,
+    files: Vec<TreeFile>,
+}
+
+impl<'a> OwnRules<'a> {
+    /// The files below a folder of a tree that are none of the others'.
+    pub(crate) fn of(tree: &'a dyn Tree, folder: &str, others: &probity_foreign::Loaded) -> OwnRules<'a> {
+        let theirs: BTreeSet<&str> = others.files.iter().map(|(path, _)| &**path).collect();
+        let files = tree.below(folder).iter().filter(|file| !theirs.contains(&*file.path)).cloned().collect();
+        OwnRules { tree, files }
+    }
+}
+
+impl Tree for OwnRules<'_> {
+    fn files(&self) -> &[TreeFile] {
+        &self.files
+    }
+
+    fn read(&self, path: &str) -> Result<Arc<[u8]>, TreeError> {
+        self.tree.read(path)
+    }
+
+    fn digests(&self) -> BTreeMap<Arc<str>, Digest> {
+        self.tree.digests()
+    }
+}
+
 impl Rules {
-    /// The catalog of everything; with any diagnostic it must not be used.
-    pub(crate) fn catalog(&self, within: &[Arc<str>], tree: Option<&dyn Tree>, texts: &SourceMap) -> (Catalog, Vec<Diagnostic>) {
+    /// The rules of everything; with any diagnostic they must not be used.
+    pub(crate) fn load(&self, within: &[Arc<str>], tree: Option<&dyn Tree>, texts: &SourceMap) -> Loaded {
         let mut catalog = builtin().clone();
         let mut wrong = Vec::new();
-        let mut add = |loaded: (Catalog, Vec<Diagnostic>)| {
-            wrong.extend(loaded.1.into_iter().filter(|one| one.level == Level::Error));
-            wrong.extend(catalog.merge(loaded.0));
+        let mut foreign: Vec<Box<dyn Program>> = Vec::new();
+        let mut files = Vec::new();
+        let mut add = |tree: &dyn Tree, folder: &str| {
+            let others = probity_foreign::load_folder(tree, folder, texts);
+            let (loaded, said) = Catalog::load_folder(&OwnRules::of(tree, folder, &others), folder, texts);
+            wrong.extend(said.into_iter().filter(|one| one.level == Level::Error));
+            wrong.extend(catalog.merge(loaded));
+            wrong.extend(others.diagnostics.into_iter().filter(|one| one.level == Level::Error));
+            foreign.extend(others.programs);
+            files.extend(others.files);
         };
+        let mut unopened = Vec::new();
         for folder in &self.folders {
             match FolderTree::open(folder, None, 1 << 20) {
-                Ok(tree) => add(Catalog::load_folder(&tree, "", texts)),
+                Ok(tree) => add(&tree, ""),
                 Err(error) => {
                     let why = with_causes(&error);
-                    add((
-                        Catalog::default(),
-                        vec![Diagnostic::new(Level::Error, "policies", folder.display().to_string(), Span::NONE, why)],
-                    ));
+                    unopened.push(Diagnostic::new(Level::Error, "policies", folder.display().to_string(), Span::NONE, why));
                 }
             }
         }
@@ -70,14 +127,46 @@ impl Rules {
                 let folder = folder.trim_start_matches("./").trim_end_matches('/');
                 if tree.below(folder).is_empty() {
                     let why = format!("`policies.folders` names `{folder}`, which has no files");
-                    add((Catalog::default(), vec![Diagnostic::new(Level::Error, "policies", folder, Span::NONE, why)]));
+                    unopened.push(Diagnostic::new(Level::Error, "policies", folder, Span::NONE, why));
                 } else {
-                    add(Catalog::load_folder(tree, folder, texts));
+                    add(tree, folder);
                 }
             }
         }
-        (catalog, wrong)
+        wrong.extend(unopened);
+        wrong.extend(twice(&catalog, &foreign));
+        let digest = digest(&catalog, &files);
+        Loaded { catalog, foreign, wrong, digest }
     }
+}
+
+/// Says which ids of other tools' policies are taken: nobody replaces a rule.
+fn twice(catalog: &Catalog, foreign: &[Box<dyn Program>]) -> Vec<Diagnostic> {
+    let mut seen: BTreeSet<Arc<str>> = catalog.rules().map(|rule| Arc::clone(&rule.id)).collect();
+    foreign
+        .iter()
+        .flat_map(|program| program.rules())
+        .filter(|rule| !seen.insert(Arc::clone(&rule.id)))
+        .map(|rule| {
+            Diagnostic::new(Level::Error, "rule-id-taken", "", Span::NONE, format!("there is a rule with the id `{}` already", rule.id))
+        })
+        .collect()
+}
+
+/// Digest over the compiled rules and, where there are any, the texts of other tools' policies.
+fn digest(catalog: &Catalog, files: &[(Arc<str>, Arc<str>)]) -> Digest {
+    let own = catalog.digest();
+    if files.is_empty() {
+        return own;
+    }
+    let mut bytes = own.0.to_vec();
+    for (path, text) in files {
+        for part in [path, text] {
+            bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
+            bytes.extend_from_slice(part.as_bytes());
+        }
+    }
+    probity_attest::sha256(&bytes)
 }
 
 impl Compile for Rules {
@@ -88,8 +177,10 @@ impl Compile for Rules {
             let catalog = builtin();
             return Compiled { programs: vec![Box::new(catalog.program(&all))], diagnostics: Vec::new(), digest: catalog.digest() };
         }
-        let (catalog, diagnostics) = self.catalog(folders, Some(tree), texts);
-        Compiled { programs: vec![Box::new(catalog.program(&all))], diagnostics, digest: catalog.digest() }
+        let loaded = self.load(folders, Some(tree), texts);
+        let mut programs: Vec<Box<dyn Program>> = vec![Box::new(loaded.catalog.program(&all))];
+        programs.extend(loaded.foreign);
+        Compiled { programs, diagnostics: loaded.wrong, digest: loaded.digest }
     }
 }
 

@@ -1,21 +1,24 @@
 //! The plug point of policy languages.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use probity_value::{Span, Value};
 
 use crate::{Edit, RuleMeta, Status, Subject, SubjectIndex, World};
 
-/// What an evaluation may use besides its subject and the world: limits. Nothing of the outside.
-#[derive(Clone, Copy, Debug)]
+/// What an evaluation may use besides its subject and the world: limits, and what the configuration says to rules.
+#[derive(Clone, Debug)]
 pub struct EvalContext {
     /// Steps one rule may take on one subject before it gives an `error`.
     pub max_steps: u64,
+    /// Values of the parameters rules take, by name. A rule asks for one by its name; what is not here is not configured.
+    pub parameters: Arc<BTreeMap<Arc<str>, Vec<Arc<str>>>>,
 }
 
 impl Default for EvalContext {
     fn default() -> EvalContext {
-        EvalContext { max_steps: 1_000_000 }
+        EvalContext { max_steps: 1_000_000, parameters: Arc::default() }
     }
 }
 

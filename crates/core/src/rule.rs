@@ -96,6 +96,8 @@ pub struct RuleMeta {
     pub waivable: bool,
     /// Whether it names an edit that mends what it finds, for subjects of one type at least.
     pub mends: bool,
+    /// Parameters of the configuration it takes.
+    pub parameters: Vec<Arc<str>>,
 }
 
 impl RuleMeta {

@@ -32,6 +32,7 @@ pub fn text(rule: &RuleMeta, style: Style) -> String {
     if rule.mends {
         row("mends", "`probity fix` makes an edit");
     }
+    row("parameters", &rule.parameters.join(", "));
     if !rule.waivable {
         row("waivable", "no: neither an exception nor a comment covers it");
     }
@@ -72,6 +73,9 @@ pub fn markdown(rule: &RuleMeta) -> String {
     put!(out, "- Stage: {}\n", escape::markdown(&stage(rule)));
     if rule.mends {
         out.push_str("- `probity fix` makes an edit\n");
+    }
+    if !rule.parameters.is_empty() {
+        put!(out, "- Takes from `policies.parameters`: {}\n", codes(&rule.parameters));
     }
     if !rule.waivable {
         out.push_str("- Cannot be waived by an exception or a comment\n");

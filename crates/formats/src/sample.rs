@@ -63,6 +63,7 @@ pub(crate) fn rule(id: &str, severity: Severity) -> RuleMeta {
         other_fixes: Vec::new(),
         waivable: true,
         mends: false,
+        parameters: Vec::new(),
     }
 }
 

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use probity_core::{Confidence, Diagnostic, ExceptionRef, Finding, Place, Report, RuleMeta, Severity, SkippedFile, Status};
+use probity_core::{Confidence, Diagnostic, ExceptionRef, Finding, Place, Report, RuleMeta, Severity, SkippedFile, Status, SubjectKind};
 use probity_value::SourceMap;
 use serde_json::{Map, Value, json};
 
@@ -218,7 +218,8 @@ fn result(finding: &Finding, rules: &BTreeMap<&str, (usize, &Arc<RuleMeta>)>, pr
 /// Where the value came from and the module calls on the way (section 3.27.22).
 fn related(finding: &Finding, prefix: &str) -> Vec<Value> {
     let origins = finding.origin.iter().map(|step| (&step.at, step.what.clone()));
-    let calls = finding.via.iter().map(|call| (call, "module call".to_owned()));
+    let what = if finding.subject.kind == SubjectKind::Kubernetes { "overlay" } else { "module call" };
+    let calls = finding.via.iter().map(|call| (call, what.to_owned()));
     let with_text = |(index, (place, text)): (usize, (&Place, String))| {
         let mut location = location(place, prefix);
         if let Value::Object(location) = &mut location {

@@ -18,6 +18,7 @@ pub mod gitlab_ci;
 pub mod helm;
 pub mod jenkins;
 pub mod kubernetes;
+pub mod kustomize;
 pub mod openapi;
 pub mod plan;
 pub mod serverless;
@@ -45,5 +46,6 @@ pub const SOURCES: &[&dyn Source] = &[
     &cloudformation::CloudFormationSource,
     &bicep::BicepSource,
     &arm::ArmSource,
+    &kustomize::KustomizeSource,
     &kubernetes::KubernetesSource,
 ];

@@ -35,6 +35,7 @@ fn engine_failed() -> Arc<RuleMeta> {
         other_fixes: Vec::new(),
         waivable: false,
         mends: false,
+        parameters: Vec::new(),
     })
 }
 

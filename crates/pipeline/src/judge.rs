@@ -18,6 +18,8 @@ use probity_verdict::config::{Config, RuleUse};
 use probity_verdict::decide::{DecideInput, decide};
 use probity_verdict::exception::{Author, Register, RegisterInput};
 use probity_verdict::fingerprint::{canonical, fingerprint, subject_digest};
+use probity_verdict::ignores::{self, Ignores};
+use probity_verdict::settings::{self, Settings};
 use probity_verdict::{SignatureCheck, floor, ids, own};
 
 use crate::locate::Fingerprint;
@@ -219,6 +221,28 @@ fn register_files(tree: &dyn Tree, config: &Config, texts: &SourceMap, wrong: &m
     (exceptions, judge_file(tree, &config.exceptions.baseline, texts, wrong))
 }
 
+/// The ignore files of other tools in a tree, Checkov's baseline among them where the configuration names it.
+fn ignore_files(tree: &dyn Tree, baseline: Option<&JudgeFile>, texts: &SourceMap, wrong: &mut Vec<Diagnostic>) -> Vec<JudgeFile> {
+    let mut out: Vec<JudgeFile> = ignores::FILES.iter().filter_map(|name| judge_file(tree, &Arc::from(*name), texts, wrong)).collect();
+    out.extend(baseline.filter(|file| ignores::is_checkov_baseline(&file.text)).cloned());
+    out
+}
+
+/// Configurations of other tools in a tree: the first that is there of each.
+fn setting_files(tree: &dyn Tree, texts: &SourceMap, wrong: &mut Vec<Diagnostic>) -> Vec<JudgeFile> {
+    let mut first = |names: &[&str]| names.iter().find_map(|name| judge_file(tree, &Arc::from(*name), texts, wrong));
+    [settings::CHECKOV, settings::TFSEC].into_iter().filter_map(&mut first).collect()
+}
+
+/// Reads one of them, by its name.
+fn settings_of(file: &JudgeFile) -> Settings {
+    if is_checkov(&file.path) { Settings::checkov(file) } else { Settings::tfsec(file) }
+}
+
+fn is_checkov(path: &str) -> bool {
+    settings::CHECKOV.contains(&path.rsplit('/').next().unwrap_or(path))
+}
+
 /// Policy files of a tree, as changes of them are reported.
 fn policy_files(tree: &dyn Tree, config: &Config, texts: &SourceMap, wrong: &mut Vec<Diagnostic>) -> Vec<JudgeFile> {
     let mut paths: BTreeSet<&Arc<str>> = BTreeSet::new();
@@ -226,6 +250,11 @@ fn policy_files(tree: &dyn Tree, config: &Config, texts: &SourceMap, wrong: &mut
         paths.extend(tree.below(folder.trim_start_matches("./")).iter().map(|file| &file.path));
     }
     paths.into_iter().filter_map(|path| judge_file(tree, path, texts, wrong)).collect()
+}
+
+/// What the configuration says to rules.
+pub(crate) fn parameters(config: &Config) -> EvalContext {
+    EvalContext { parameters: Arc::new(config.policies.parameters.clone()), ..EvalContext::default() }
 }
 
 /// A tree without the paths that the configuration leaves out.
@@ -237,11 +266,11 @@ struct Kept {
 fn kept(tree: &dyn Tree, config: &Config) -> Kept {
     let mut out = Kept { coverage: Vec::new(), paths: BTreeSet::new() };
     for file in tree.files() {
-        if config.ignores(&file.path) {
+        if let Some(key) = config.ignored_by(&file.path) {
             out.coverage.push(SkippedFile {
                 file: Arc::clone(&file.path),
                 source: "configuration",
-                why: "left out by `gate.ignore_paths`".to_owned(),
+                why: format!("left out by `{key}`"),
                 fails: false,
                 partly: false,
             });
@@ -250,6 +279,24 @@ fn kept(tree: &dyn Tree, config: &Config) -> Kept {
         }
     }
     out
+}
+
+/// The sources that read, and what is to be said of those that a taken-over configuration leaves out. An organisation floor leaves out
+/// no language.
+fn sources<'a>(
+    input: &JudgeInput<'a>,
+    taken_over: &[Settings],
+    files: &[JudgeFile],
+    floor: bool,
+) -> (Vec<&'a dyn Source>, Option<Diagnostic>) {
+    let by = |source: &&'a dyn Source| taken_over.iter().zip(files).find(|(one, _)| !floor && one.leaves_out(source.id()));
+    let (left_out, kept): (Vec<&dyn Source>, Vec<&dyn Source>) = input.sources.iter().copied().partition(|source| by(source).is_some());
+    let said = left_out.first().and_then(by).map(|(_, file)| {
+        let names = left_out.iter().map(|source| format!("`{}`", source.id())).collect::<Vec<_>>().join(", ");
+        let message = format!("`framework` or `skip-framework` leaves out the files of {names}");
+        Diagnostic::new(Level::Warning, "settings", Arc::clone(&file.path), Span::NONE, message)
+    });
+    (kept, said)
 }
 
 /// One revision, collected and evaluated.
@@ -264,6 +311,7 @@ struct Revision {
 struct Rules<'a> {
     config: &'a Config,
     programs: Vec<&'a dyn Program>,
+    sources: Vec<&'a dyn Source>,
     used: HashMap<Arc<str>, Arc<RuleMeta>>,
 }
 
@@ -283,10 +331,10 @@ fn revision(
     if &*options.workspace == "default" {
         options.workspace = Arc::clone(&rules.config.terraform.workspace);
     }
-    let mut collection = collect(tree, texts, input.sources, &options, &|path| kept.paths.contains(path));
+    let mut collection = collect(tree, texts, &rules.sources, &options, &|path| kept.paths.contains(path));
     collection.coverage.skipped.extend(kept.coverage);
     let asks = |status: Status| keep_all || !matches!(status, Status::Pass | Status::NotApplicable);
-    let mut evaluation = evaluate(&collection.world, &rules.programs, &EvalContext::default(), &|rule, status| {
+    let mut evaluation = evaluate(&collection.world, &rules.programs, &parameters(rules.config), &|rule, status| {
         rules.used.contains_key(&rule.id).then(|| asks(status))
     });
     for result in &mut evaluation.results {
@@ -333,7 +381,16 @@ pub fn judge(input: &JudgeInput<'_>, texts: &SourceMap) -> Result<Judged, JudgeE
         }
         None => judge_file(judging, &config_path, texts, &mut wrong),
     };
+    let setting_files = match (input.config, &config_file) {
+        (None, _) => setting_files(judging, texts, &mut wrong),
+        // A configuration of Checkov's from outside.
+        (Some(given), Some(file)) if is_checkov(&given.path) => vec![file.clone()],
+        (Some(_), _) => Vec::new(),
+    };
+    let taken_over: Vec<Settings> = setting_files.iter().map(settings_of).collect();
+    wrong.extend(taken_over.iter().flat_map(|one| &one.diagnostics).filter(|one| one.level == Level::Error).cloned());
     let mut config = match &config_file {
+        Some(file) if is_checkov(&file.path) => Config::default(),
         Some(file) => {
             let (config, diagnostics) = Config::parse(&file.text, &file.path, file.file);
             wrong.extend(diagnostics);
@@ -359,6 +416,13 @@ pub fn judge(input: &JudgeInput<'_>, texts: &SourceMap) -> Result<Judged, JudgeE
         return Err(JudgeError::Configuration(wrong));
     }
 
+    taken_over.iter().for_each(|one| one.apply_to_reading(&mut config));
+    // tfsec reads its custom checks from there by itself.
+    let tfsec: Arc<str> = ".tfsec".into();
+    let has_checks = judging.below(&tfsec).iter().any(|file| file.path.contains("_tfchecks."));
+    if input.config.is_none() && has_checks && !config.policies.folders.contains(&tfsec) {
+        config.policies.folders.push(tfsec);
+    }
     let compiled = input.compile.compile(&config.policies.folders, judging, texts);
     if !compiled.diagnostics.is_empty() {
         return Err(JudgeError::Configuration(compiled.diagnostics));
@@ -369,6 +433,7 @@ pub fn judge(input: &JudgeInput<'_>, texts: &SourceMap) -> Result<Judged, JudgeE
         return Err(JudgeError::NoRules);
     }
     all.extend(own::rules());
+    taken_over.iter().for_each(|one| one.apply_to_rules(&mut config, &all, floor.is_some()));
     let mut own_findings = Vec::new();
     if let Some(floor) = &floor {
         let (merged, attempts) = floor::merge(floor, &config, &all);
@@ -376,6 +441,12 @@ pub fn judge(input: &JudgeInput<'_>, texts: &SourceMap) -> Result<Judged, JudgeE
         config = merged;
     }
     let mut diagnostics = config.unknown_rules(&all, &config_path);
+    diagnostics.extend(taken_over.iter().flat_map(|one| one.diagnostics.iter().cloned()));
+    if floor.is_some() {
+        diagnostics.extend(taken_over.iter().zip(&setting_files).filter_map(|(one, file)| one.under_floor(&file.path)));
+    }
+    let (sources, left_out) = sources(input, &taken_over, &setting_files, floor.is_some());
+    diagnostics.extend(left_out);
 
     for id in input.only {
         if !all.iter().any(|rule| ids::answers_pattern(rule, id)) {
@@ -394,7 +465,7 @@ pub fn judge(input: &JudgeInput<'_>, texts: &SourceMap) -> Result<Judged, JudgeE
             (Some(_), false) => off.push((Arc::clone(rule), "not asked for by `--rule`".to_owned())),
         }
     }
-    let rules = Rules { config: &config, programs, used };
+    let rules = Rules { config: &config, programs, sources, used };
 
     let name = |rule: &str, subject: &str, root: &str, judged: Option<&Value>| {
         fingerprint(rule, subject, root, judged.map(canonical).as_deref(), input.digest)
@@ -450,7 +521,11 @@ pub fn judge(input: &JudgeInput<'_>, texts: &SourceMap) -> Result<Judged, JudgeE
             JudgedBaseline::new(baseline, &given)
         })
     };
-    let baseline = baseline_file.as_ref().and_then(&mut judge_baseline);
+    let ignore_files_now = ignore_files(judging, baseline_file.as_ref(), texts, &mut diagnostics);
+    let ignores = Ignores::read(&ignore_files_now, texts);
+    diagnostics.extend(ignores.diagnostics.iter().cloned());
+    let own_baseline = |file: &&JudgeFile| !ignores::is_checkov_baseline(&file.text);
+    let baseline = baseline_file.as_ref().filter(own_baseline).and_then(&mut judge_baseline);
     diagnostics.extend(wrong);
     diagnostics.extend(register.diagnostics.iter().cloned());
 
@@ -479,13 +554,17 @@ pub fn judge(input: &JudgeInput<'_>, texts: &SourceMap) -> Result<Judged, JudgeE
             config: if outside { None } else { config_file.clone() },
             policies: policy_files(base.tree, &config, texts, &mut unread),
             exceptions,
-            baseline: baseline_file.clone(),
+            baseline: baseline_file.clone().filter(|file| own_baseline(&file)),
+            settings: if outside { Vec::new() } else { setting_files.clone() },
+            ignores: ignore_files_now.clone(),
         };
         let after = Judge {
             config: head_config,
             policies: policy_files(input.tree, &config, texts, &mut unread),
             exceptions: head_exceptions,
-            baseline: head_baseline,
+            settings: if outside { Vec::new() } else { self::setting_files(input.tree, texts, &mut unread) },
+            ignores: ignore_files(input.tree, head_baseline.as_ref(), texts, &mut unread),
+            baseline: head_baseline.filter(|file| own_baseline(&file)),
         };
         diagnostics.extend(unread);
         own_findings.extend(base::changes(&before, &after, &input.digest));
@@ -540,6 +619,7 @@ pub fn judge(input: &JudgeInput<'_>, texts: &SourceMap) -> Result<Judged, JudgeE
             register: &register,
             proposed: proposed.as_ref(),
             baseline: baseline.as_ref(),
+            ignores: &ignores,
             suppressions: &collection.suppressions,
             sources: texts,
             subjects: &states,

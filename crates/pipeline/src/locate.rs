@@ -50,6 +50,7 @@ fn step_text(kind: StepKind, name: &str) -> String {
         StepKind::Attribute => format!("attribute `{name}`"),
         StepKind::Repeat => format!("repeated by `{name}`"),
         StepKind::Alias => format!("alias `{name}`"),
+        StepKind::Overlay => format!("set by `{name}`"),
     }
 }
 

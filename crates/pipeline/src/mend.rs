@@ -61,6 +61,8 @@ pub struct Mended {
 
 /// What tells findings apart: rule, kind, root and subject.
 type Key = (Arc<str>, SubjectKind, Arc<str>, Arc<str>);
+/// What of a key says who is to blame.
+type Part = fn(&Key) -> (SubjectKind, Arc<str>, Arc<str>);
 
 struct Candidate {
     mend: Mend,
@@ -115,10 +117,10 @@ struct Look {
     results: Vec<(Key, SubjectIndex)>,
 }
 
-fn look(input: &JudgeInput<'_>, tree: &dyn Tree, programs: &[&dyn Program], used: &BTreeSet<Arc<str>>) -> Look {
+fn look(input: &JudgeInput<'_>, tree: &dyn Tree, programs: &[&dyn Program], context: &EvalContext, used: &BTreeSet<Arc<str>>) -> Look {
     let texts = SourceMap::new();
     let collection = collect(tree, &texts, input.sources, &input.options, &|_| true);
-    let evaluation = evaluate(&collection.world, programs, &EvalContext::default(), &|rule, status| {
+    let evaluation = evaluate(&collection.world, programs, context, &|rule, status| {
         used.contains(&rule.id).then_some(matches!(status, Status::Fail | Status::Error))
     });
     let mut results = Vec::new();
@@ -157,7 +159,8 @@ pub fn mend(input: &JudgeInput<'_>, make: &MakeEdit<'_>, wanted: &dyn Fn(&Mend) 
         })
         .collect();
 
-    let before = look(input, input.tree, &programs, &used);
+    let context = crate::judge::parameters(&judged.config);
+    let before = look(input, input.tree, &programs, &context, &used);
     let mut out = Mended::default();
     let mut candidates: Vec<Candidate> = Vec::new();
     for (key, index) in &before.results {
@@ -201,11 +204,11 @@ pub fn mend(input: &JudgeInput<'_>, make: &MakeEdit<'_>, wanted: &dyn Fn(&Mend) 
         let refused = make_all(input.tree, &candidates, make, &mut out.files);
         let mut dropped: BTreeMap<usize, String> = refused;
         if dropped.is_empty() && !candidates.is_empty() {
-            let after = look(input, &Overlay { tree: input.tree, texts: &out.files }, &programs, &used);
+            let after = look(input, &Overlay { tree: input.tree, texts: &out.files }, &programs, &context, &used);
             let alone = |candidate: &Candidate| {
                 let mut files = BTreeMap::new();
                 make_all(input.tree, std::slice::from_ref(candidate), make, &mut files);
-                look(input, &Overlay { tree: input.tree, texts: &files }, &programs, &used)
+                look(input, &Overlay { tree: input.tree, texts: &files }, &programs, &context, &used)
             };
             dropped = against(&candidates, &before, &after, &alone);
         }
@@ -298,10 +301,10 @@ fn against(candidates: &[Candidate], before: &Look, after: &Look, alone: &dyn Fn
     }
     for new in after.failing.difference(&before.failing) {
         let why = format!("`{}` would come up for `{}`", new.0, new.3);
-        let same = |part: fn(&Key) -> (SubjectKind, Arc<str>, Arc<str>), key: &Key| part(key) == part(new);
+        let same = |part: Part, key: &Key| part(key) == part(new);
         let subject = |key: &Key| (key.1, Arc::clone(&key.2), Arc::clone(&key.3));
         let root = |key: &Key| (key.1, Arc::clone(&key.2), Arc::from(""));
-        let of = |part: fn(&Key) -> (SubjectKind, Arc<str>, Arc<str>)| -> Vec<usize> {
+        let of = |part: Part| -> Vec<usize> {
             let named = |candidate: &Candidate| candidate.keys.iter().any(|key| same(part, key));
             candidates.iter().enumerate().filter(|(_, candidate)| named(candidate)).map(|(position, _)| position).collect()
         };

@@ -218,7 +218,7 @@ mod tests {
         let text = long.text();
         for offset in [2_usize, 9_000, 8_194, 12_290, 40_001, text.len()] {
             let offset = text.floor_char_boundary(offset);
-            let column = u32::try_from(text[2..offset].chars().count() + 1).unwrap();
+            let column = u32::try_from(text.get(2..offset).unwrap().chars().count() + 1).unwrap();
             assert_eq!(long.line_column(u32::try_from(offset).unwrap()), LineColumn { line: 2, column }, "{offset}");
         }
         assert_eq!(file.line(2), Some("b = 2"));

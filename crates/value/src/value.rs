@@ -123,6 +123,8 @@ pub enum StepKind {
     Repeat,
     /// A YAML anchor or merge key; an `ARG` or `ENV`.
     Alias,
+    /// What an overlay makes of it: a patch or a field of a kustomization.
+    Overlay,
 }
 
 /// Another subject, and which attribute of it.

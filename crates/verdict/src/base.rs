@@ -27,6 +27,10 @@ pub struct Judge {
     pub exceptions: Vec<JudgeFile>,
     /// The baseline.
     pub baseline: Option<JudgeFile>,
+    /// Configurations of other tools that are taken over.
+    pub settings: Vec<JudgeFile>,
+    /// Ignore files of other tools.
+    pub ignores: Vec<JudgeFile>,
 }
 
 /// What the head would judge by otherwise than the base, as findings.
@@ -44,6 +48,20 @@ pub fn changes(base: &Judge, head: &Judge, digest: &dyn Fn(&[u8]) -> Digest) -> 
             judged,
             digest,
         ));
+    }
+    for (path, change) in differences(&base.settings, &head.settings) {
+        let (word, judged) = change.words();
+        let message = format!("the configuration `{path}` is {word}; the one of the base revision judges");
+        out.push(own::finding(own::CONFIG_CHANGED, path, own::whole_file(path), message, judged, digest));
+    }
+    for (path, change) in differences(&base.ignores, &head.ignores) {
+        let (word, judged) = change.words();
+        let (rule, effect) = match change {
+            Change::Removed => (own::EXCEPTION_REMOVED, "what it covers will count once this change is in"),
+            _ => (own::EXCEPTION_CHANGED, "only the one of the base revision counts"),
+        };
+        let message = format!("the ignore file `{path}` is {word}; {effect}");
+        out.push(own::finding(rule, path, own::whole_file(path), message, judged, digest));
     }
     for (path, change) in differences(&base.exceptions, &head.exceptions) {
         out.push(exception(path, &change, digest));
@@ -243,6 +261,24 @@ mod tests {
         let mut signed = base.clone();
         signed.exceptions[0].signature = Some("new".into());
         assert_eq!(says(&base, &signed).len(), 1);
+    }
+
+    #[test]
+    fn files_of_other_tools() {
+        let judge = |ignores: &[(&str, &str)], settings: &[(&str, &str)]| Judge {
+            ignores: ignores.iter().map(|(path, text)| file(path, text)).collect(),
+            settings: settings.iter().map(|(path, text)| file(path, text)).collect(),
+            ..Judge::default()
+        };
+        let base = judge(&[(".snyk", "1")], &[(".checkov.yaml", "1")]);
+        assert_eq!(
+            says(&base, &judge(&[(".trivyignore", "1")], &[(".checkov.yaml", "2")])),
+            [
+                "probity-config-changed: the configuration `.checkov.yaml` is changed; the one of the base revision judges",
+                "probity-exception-changed: the ignore file `.trivyignore` is new; only the one of the base revision counts",
+                "probity-exception-removed: the ignore file `.snyk` is taken out; what it covers will count once this change is in",
+            ]
+        );
     }
 
     #[test]

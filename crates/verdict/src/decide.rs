@@ -14,6 +14,7 @@ use crate::baseline::JudgedBaseline;
 use crate::changed::{BaseState, Changes, SubjectState};
 use crate::config::{Config, UnknownPolicy};
 use crate::exception::{Cover, Register};
+use crate::ignores::{self, Ignores};
 use crate::own;
 use crate::suppression::{SuppressionInput, Suppressions, asks};
 use crate::words::{count, names};
@@ -50,6 +51,8 @@ pub struct DecideInput<'a> {
     pub proposed: Option<&'a Register>,
     /// The baseline that counts.
     pub baseline: Option<&'a JudgedBaseline>,
+    /// Ignore files of other tools that count: those of the base revision.
+    pub ignores: &'a Ignores,
     /// Suppression comments of the head.
     pub suppressions: &'a [Suppression],
     /// The texts of the head.
@@ -84,6 +87,7 @@ pub fn decide(input: &DecideInput<'_>, findings: &mut Vec<Finding>) -> Verdict {
         base: input.base,
         now: input.now,
     });
+    let mut ignores = ignores::Cover::new(input.ignores, config, input.rules, input.now);
     findings.extend(required_scans(input));
     findings.extend(suppressions.added(input.digest));
     for finding in findings.iter_mut().filter(|finding| own::is_own(&finding.rule)) {
@@ -100,7 +104,7 @@ pub fn decide(input: &DecideInput<'_>, findings: &mut Vec<Finding>) -> Verdict {
         if let Some(changes) = &changes {
             finding.existed = Some(changes.existed(finding));
         }
-        mark(input, &mut suppressions, changes.as_ref(), finding, &mut refused, &mut untouched);
+        mark(input, &mut suppressions, &mut ignores, changes.as_ref(), finding, &mut refused, &mut untouched);
     }
 
     let skipped = failing_skips(input);
@@ -140,6 +144,7 @@ pub fn decide(input: &DecideInput<'_>, findings: &mut Vec<Finding>) -> Verdict {
         notes.extend(baseline.notes(findings, &earlier));
     }
     notes.extend(suppressions.notes());
+    notes.extend(ignores.notes());
     notes.extend(unknown_note(config, findings));
     if untouched > 0 {
         notes.push(format!("{} this change did not touch: not counted (`--changed-only`)", count(untouched, "finding")));
@@ -161,6 +166,7 @@ pub(crate) fn places(finding: &Finding) -> impl Iterator<Item = &str> {
 fn mark(
     input: &DecideInput<'_>,
     suppressions: &mut Suppressions<'_>,
+    ignores: &mut ignores::Cover<'_>,
     changes: Option<&Changes>,
     finding: &mut Finding,
     refused: &mut BTreeMap<(String, String), usize>,
@@ -187,11 +193,12 @@ fn mark(
     // All are asked, also when one covers: a comment is not stale because a baseline covers the same finding.
     let exception = refuse("exception", input.register.cover(finding, earlier, input.config, input.now));
     let comment = if askable && !own { suppressions.cover(finding) } else { None };
+    let ignored = if askable && !own { ignores.cover(finding) } else { None };
     let baseline = match input.baseline {
         Some(baseline) if askable => refuse("baseline", baseline.cover(finding, earlier, input.config)),
         _ => None,
     };
-    finding.exception = exception.or(comment).or(baseline).or_else(|| arrival(input, finding));
+    finding.exception = exception.or(comment).or(ignored).or(baseline).or_else(|| arrival(input, finding));
     if finding.exception.is_some() {
         finding.counts = false;
     } else if input.changed_only

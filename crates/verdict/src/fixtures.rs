@@ -34,6 +34,7 @@ pub(crate) fn rule(id: &str, severity: Severity) -> Arc<RuleMeta> {
         other_fixes: Vec::new(),
         waivable: true,
         mends: false,
+        parameters: Vec::new(),
     })
 }
 

@@ -143,6 +143,10 @@ fn gate(floor: &Config, config: &mut Config, attempts: &mut Attempts<'_>) {
         }
         agreed
     });
+    for pattern in std::mem::take(&mut theirs.skip_paths) {
+        let message = format!("what matches `{pattern}` is judged all the same: the organisation floor does not leave it out");
+        attempts.add("skip-path", message);
+    }
 }
 
 /// Path entries stay as they are: the floor's settings are put under them when they are looked up.
@@ -198,6 +202,12 @@ fn policies(floor: &Config, config: &mut Config, rules: &[Arc<RuleMeta>], attemp
             attempts.refused(&format!("policies.severity.{id}"), asked, held);
             config.policies.severity.insert(id, held);
         }
+    }
+    for (name, held) in &floor.policies.parameters {
+        if let Some(asked) = config.policies.parameters.get(name).filter(|asked| *asked != held) {
+            attempts.refused(&format!("policies.parameters.{name}"), asked.join(", "), held.join(", "));
+        }
+        config.policies.parameters.insert(Arc::clone(name), held.clone());
     }
     if floor.policies.preview && !config.policies.preview {
         if attempts.written("policies.preview") {
@@ -367,6 +377,12 @@ mod tests {
         check("paths: [{ path: a, red_at: critical }]", "paths: [{ path: a, red_at: critical }]", "");
         check("", "policies: { disable: [aws-a] }", "`policies.disable`: `aws-a` stays on: the organisation floor does not disable it");
         check("policies: { disable: [AWS-A] }", "policies: { disable: [aws-a] }", "");
+        check(
+            "policies: { parameters: { data_regions: [eu-] } }",
+            "policies: { parameters: { data_regions: [us-] } }",
+            "`policies.parameters.data_regions`: `us-` is refused, the organisation floor holds at `eu-`",
+        );
+        check("", "policies: { parameters: { data_regions: [us-] } }", "");
         check(
             "",
             "policies: { severity: { aws-a: low } }",

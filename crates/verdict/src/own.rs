@@ -105,6 +105,7 @@ pub fn rules() -> Vec<Arc<RuleMeta>> {
                 other_fixes: Vec::new(),
                 waivable: true,
                 mends: false,
+                parameters: Vec::new(),
             })
         })
         .collect()
@@ -153,6 +154,7 @@ fn unknown_rule(id: &str) -> Arc<RuleMeta> {
         other_fixes: Vec::new(),
         waivable: true,
         mends: false,
+        parameters: Vec::new(),
     })
 }
 

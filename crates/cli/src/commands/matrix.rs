@@ -16,9 +16,10 @@ use crate::{Wrong, output};
 
 pub(crate) fn run(framework: Option<&str>, names: bool, folders: Vec<PathBuf>, format: MatrixFormat) -> Result<u8> {
     let texts = SourceMap::new();
-    let (catalog, wrong) = Rules { folders }.catalog(&[], None, &texts);
-    if !wrong.is_empty() {
-        output::diagnostics(&wrong, &texts);
+    let loaded = Rules { folders }.load(&[], None, &texts);
+    let catalog = &loaded.catalog;
+    if !loaded.wrong.is_empty() {
+        output::diagnostics(&loaded.wrong, &texts);
         return Err(Wrong::hint("the policies have problems", Some("`probity policies lint DIR` says more")).into());
     }
     let Some(wanted) = framework else {
@@ -28,10 +29,10 @@ pub(crate) fn run(framework: Option<&str>, names: bool, folders: Vec<PathBuf>, f
         return Ok(0);
     };
     let Some(found) = catalog.frameworks().iter().find(|known| known.id.eq_ignore_ascii_case(wanted)) else {
-        let hint = nearest(&catalog, wanted).map(|id| format!("did you mean `{id}`?"));
+        let hint = nearest(catalog, wanted).map(|id| format!("did you mean `{id}`?"));
         return Err(Wrong::hint(format!("no framework is called `{wanted}`"), hint.as_deref()).into());
     };
-    let mut rules: Vec<Arc<RuleMeta>> = catalog.rules().cloned().collect();
+    let mut rules = loaded.rules();
     rules.extend(own::rules());
     print(found, &rules, names, format)
 }

@@ -14,19 +14,19 @@ use probity_pipeline::collect;
 use probity_value::SourceMap;
 use probity_verdict::{ids, own};
 
-use crate::adapters::{Rules, SOURCES};
+use crate::adapters::{OwnRules, Rules, SOURCES};
 use crate::arguments::{CompareFormat, ExplainArguments, ExplainFormat, When};
 use crate::{Wrong, output};
 
 /// All rules: built in, of the folders, and Probity's own.
 pub(crate) fn all(folders: Vec<PathBuf>) -> Result<Vec<Arc<RuleMeta>>> {
     let texts = SourceMap::new();
-    let (catalog, wrong) = Rules { folders }.catalog(&[], None, &texts);
-    if !wrong.is_empty() {
-        output::diagnostics(&wrong, &texts);
+    let loaded = Rules { folders }.load(&[], None, &texts);
+    if !loaded.wrong.is_empty() {
+        output::diagnostics(&loaded.wrong, &texts);
         return Err(Wrong::hint("the policies have problems", Some("`probity policies lint DIR` says more")).into());
     }
-    let mut rules: Vec<Arc<RuleMeta>> = catalog.rules().cloned().collect();
+    let mut rules = loaded.rules();
     rules.extend(own::rules());
     rules.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(rules)
@@ -99,8 +99,10 @@ fn world(source: TestSource, text: &str) -> Option<(World, Vec<Diagnostic>)> {
 pub(crate) fn lint(path: &Path) -> Result<u8> {
     let tree = FolderTree::open(path, None, 1 << 20).map_err(Wrong::new)?;
     let texts = SourceMap::new();
-    let linted = lint_folder(&tree, "", "", &texts);
+    let others = probity_foreign::load_folder(&tree, "", &texts);
+    let linted = lint_folder(&OwnRules::of(&tree, "", &others), "", "", &texts);
     let mut wrong = linted.diagnostics;
+    wrong.extend(others.diagnostics);
     if !linted.frameworks.is_empty() {
         wrong.extend(unknown_controls(&linted.rules, &linted.frameworks));
         wrong.extend(unknown_pairs(&linted.rules, &linted.frameworks));
@@ -111,10 +113,12 @@ pub(crate) fn lint(path: &Path) -> Result<u8> {
     output::diagnostics(&wrong, &texts);
     let errors = wrong.iter().filter(|one| one.level == Level::Error).count();
     let tests: usize = linted.rules.iter().map(|rule| rule.document.tests.len()).sum();
-    if linted.rules.is_empty() && wrong.is_empty() {
+    let foreign: usize = others.programs.iter().map(|program| program.rules().len()).sum();
+    if linted.rules.is_empty() && foreign == 0 && wrong.is_empty() {
         output::talk("nothing to look at: there are no rule files");
         return Ok(4);
     }
-    output::data(&format!("{} rules, {tests} tests, {errors} errors\n", linted.rules.len()))?;
+    let theirs = if foreign == 0 { String::new() } else { format!("{foreign} rules of other tools, ") };
+    output::data(&format!("{} rules, {theirs}{tests} tests, {errors} errors\n", linted.rules.len()))?;
     Ok(if errors == 0 { 0 } else { 2 })
 }

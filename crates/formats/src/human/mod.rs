@@ -4,7 +4,7 @@ mod excerpt;
 mod paint;
 mod summary;
 
-use probity_core::{Diagnostic, Finding, Level, Place, Report, Severity, Status};
+use probity_core::{Diagnostic, Finding, Level, Place, Report, Severity, Status, SubjectKind};
 use probity_value::SourceMap;
 
 use crate::{escape, mask, order};
@@ -197,7 +197,8 @@ fn full(group: &[&Finding], sources: &SourceMap, style: Style, out: &mut String)
         note("from", &format!("{}, {}", step.what, position(&step.at)), style, out);
     }
     for call in &finding.via {
-        note("via", &format!("module call, {}", position(call)), style, out);
+        let what = if finding.subject.kind == SubjectKind::Kubernetes { "overlay" } else { "module call" };
+        note("via", &format!("{what}, {}", position(call)), style, out);
     }
     if group.len() > 1 {
         note("also", &order::others(group, MOST_INSTANCES), style, out);

@@ -85,6 +85,7 @@ fn rule(result: &ExternalFinding, run: &ExternalRun, slug: &str) -> RuleMeta {
         other_fixes: Vec::new(),
         waivable: true,
         mends: false,
+        parameters: Vec::new(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Kubernetes manifests: YAML and JSON files that hold objects, to subjects.
 //!
-//! What does not live here: Helm templates (the `helm` module), Kustomize overlays (their plain files are manifests like others), and
+//! What does not live here: Helm templates (the `helm` module), Kustomize overlays and what they use (the `kustomize` module), and
 //! what the objects mean.
 
 mod object;
@@ -8,10 +8,11 @@ pub(crate) mod suppression;
 
 use std::sync::Arc;
 
-pub(crate) use object::Ids;
 use probity_core::{Collected, Diagnostic, Level, ReadFile, Scope, SkippedFile, Source, Suppression, TreeError};
 use probity_value::{FileId, Problem, Span, yaml};
 use rayon::prelude::*;
+
+pub(crate) use object::{Ids, Object, from_first_key};
 
 /// Claims `.yaml`, `.yml` and `.json` files with at least one document that has `apiVersion` and `kind`.
 #[derive(Clone, Copy, Debug, Default)]

@@ -114,7 +114,7 @@ fn filled(item: &Value, kind: Option<&str>, version: &Value) -> Option<Value> {
 }
 
 /// A map's span from its first key (not from a bracket or an anchor before it).
-fn from_first_key(value: &Value) -> Span {
+pub(crate) fn from_first_key(value: &Value) -> Span {
     let first = value.as_map().and_then(|map| map.iter().map(|(_, entry)| entry.key).filter(|key| key.file == value.span.file).min());
     match first {
         Some(key) if key.start >= value.span.start && key.start <= value.span.end => Span { start: key.start, ..value.span },

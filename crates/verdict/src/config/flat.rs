@@ -55,6 +55,9 @@ impl Config {
         for (id, severity) in &self.policies.severity {
             put(format!("policies.severity.{id}"), severity.to_string());
         }
+        for (name, values) in &self.policies.parameters {
+            put(format!("policies.parameters.{name}"), values.join(", "));
+        }
         put("policies.preview".into(), self.policies.preview.to_string());
         let exceptions = &self.exceptions;
         put("exceptions.folder".into(), exceptions.folder.to_string());

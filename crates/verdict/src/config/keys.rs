@@ -38,6 +38,8 @@ pub const KEYS: &[Key] = &[
     key("policies.disable", "list of rule ids", "none"),
     key("policies.severity", "map", "none"),
     key("policies.severity.<rule>", "severity", "the rule's own"),
+    key("policies.parameters", "map", "none"),
+    key("policies.parameters.<name>", "list of texts", "none"),
     key("policies.preview", "true or false", "false"),
     key("exceptions", "map", "all defaults"),
     key("exceptions.folder", "folder", ".probity/exceptions"),

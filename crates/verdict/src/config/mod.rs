@@ -17,6 +17,7 @@ use probity_core::{Severity, UnknownWord};
 use probity_value::Span;
 
 use crate::pattern::PathPattern;
+use crate::settings::SkipPath;
 
 pub use keys::{KEYS, Key};
 pub use rules::{RuleUse, Version};
@@ -63,6 +64,8 @@ pub struct Gate {
     pub rules_version: Option<Version>,
     /// Files that are not judged; they are reported as not looked at.
     pub ignore_paths: Vec<PathPattern>,
+    /// Files that a taken-over configuration of Checkov leaves out.
+    pub skip_paths: Vec<SkipPath>,
 }
 
 /// Thresholds of some paths. Where several match, the strictest of each setting holds.
@@ -176,6 +179,8 @@ pub struct Policies {
     pub disable: BTreeSet<Arc<str>>,
     /// Other severities for some rules.
     pub severity: BTreeMap<Arc<str>, Severity>,
+    /// Values of the parameters rules take, by name.
+    pub parameters: BTreeMap<Arc<str>, Vec<Arc<str>>>,
     /// Whether preview rules take part.
     pub preview: bool,
 }
@@ -322,6 +327,7 @@ impl Default for Gate {
             suppressions: SuppressionPolicy::Allow,
             rules_version: None,
             ignore_paths: Vec::new(),
+            skip_paths: Vec::new(),
         }
     }
 }
@@ -407,10 +413,19 @@ impl Config {
         paths.into_iter().map(|path| self.settings_for(path)).reduce(Settings::stricter).unwrap_or_else(|| self.settings_for(""))
     }
 
-    /// Whether a file is left out of judging by `gate.ignore_paths`.
+    /// Whether a file is left out of judging.
     #[must_use]
     pub fn ignores(&self, path: &str) -> bool {
-        self.gate.ignore_paths.iter().any(|pattern| pattern.matches(path))
+        self.ignored_by(path).is_some()
+    }
+
+    /// The key that leaves a file out of judging: `gate.ignore_paths`, or `skip-path` of a configuration that was taken over.
+    #[must_use]
+    pub fn ignored_by(&self, path: &str) -> Option<&'static str> {
+        if self.gate.ignore_paths.iter().any(|pattern| pattern.matches(path)) {
+            return Some("gate.ignore_paths");
+        }
+        self.gate.skip_paths.iter().any(|pattern| pattern.matches(path)).then_some("skip-path")
     }
 
     /// Whether exceptions must be signed to count.

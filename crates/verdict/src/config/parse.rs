@@ -249,6 +249,17 @@ fn policies(reader: &mut Reader, map: &Map, config: &mut Config) {
             }
         }
     }
+    if let Some(parameters) = reader.section(map, "policies", "parameters") {
+        for (name, entry) in parameters.iter() {
+            let what = join("policies.parameters", name);
+            reader.written.insert(what.clone(), entry.key);
+            let texts = reader.texts(parameters, "policies.parameters", name);
+            if texts.is_empty() {
+                reader.wrong(entry.value.span, format!("`{what}` has no values; leave it out, or name some"));
+            }
+            policies.parameters.insert(Arc::clone(name), texts);
+        }
+    }
     if let Some(preview) = reader.bool(map, "policies", "preview") {
         policies.preview = preview;
     }
@@ -387,7 +398,7 @@ mod tests {
 gate: {{ red_at: medium, yellow_at: low, unknown: red, suppressions: {{ forbid_at: high }}, rules_version: '0.1.0', ignore_paths: ['vendor/**', old] }}
 paths:
   - {{ path: 'environments/prod/**', red_at: low, yellow_at: info, unknown: yellow, suppressions: forbid }}
-policies: {{ folders: [policies/], disable: [CKV_AWS_1], severity: {{ aws-x: low }}, preview: true }}
+policies: {{ folders: [policies/], disable: [CKV_AWS_1], severity: {{ aws-x: low }}, parameters: {{ data_regions: [eu-, europe-] }}, preview: true }}
 exceptions:
   folder: ./waivers
   baseline: waivers/baseline.json
@@ -411,6 +422,7 @@ terraform: {{ variable_files: [prod.tfvars], workspace: prod }}
         assert_eq!(config.policies.folders, [Arc::from("policies")]);
         assert!(config.policies.preview && config.policies.disable.contains("CKV_AWS_1"));
         assert_eq!(config.policies.severity.get("aws-x"), Some(&Severity::Low));
+        assert_eq!(config.policies.parameters.get("data_regions").map(|given| given.join(" ")), Some("eu- europe-".to_owned()));
         assert_eq!((&*config.exceptions.folder, &*config.exceptions.baseline), ("waivers", "waivers/baseline.json"));
         assert_eq!(config.exceptions.max_days.of(Severity::Critical), 1);
         assert_eq!(config.exceptions.max_days.of(Severity::Info), 5);
@@ -421,7 +433,8 @@ terraform: {{ variable_files: [prod.tfvars], workspace: prod }}
         assert_eq!(&*config.scans[0].file, "reports/codeql.sarif");
         assert_eq!(&*config.terraform.workspace, "prod");
         for key in super::super::KEYS {
-            let named = key.path.replace("[]", "[0]").replace("<rule>", "aws-x").replace("<scan>", "dast");
+            let named =
+                key.path.replace("[]", "[0]").replace("<rule>", "aws-x").replace("<scan>", "dast").replace("<name>", "data_regions");
             // The one key that excludes another of the same place.
             if named != "paths[0].suppressions.forbid_at" {
                 assert!(config.written.has(&named), "{named}");
@@ -502,6 +515,8 @@ terraform: {{ variable_files: [prod.tfvars], workspace: prod }}
         assert!(!wrong("gate: { red_at: high }\ngate: { red_at: low }").is_empty());
         assert!(!wrong("version: 1\n---\nversion: 1\n").is_empty());
         assert!(!wrong("policies: { disable: [a], severity: { a: low } }").is_empty());
+        assert!(!wrong("policies: { parameters: { a: [] } }").is_empty());
+        assert!(!wrong("policies: { parameters: { a: eu- } }").is_empty());
         assert!(!wrong("scans: [{ name: a, file: b }, { name: a, file: b }]").is_empty());
     }
 

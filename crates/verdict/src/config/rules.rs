@@ -123,6 +123,19 @@ impl Config {
             ("exceptions.never", self.exceptions.never.iter().collect()),
         ];
         let mut out = Vec::new();
+        for name in self.policies.parameters.keys() {
+            if rules.iter().any(|rule| rule.parameters.contains(name)) {
+                continue;
+            }
+            let key = format!("policies.parameters.{name}");
+            let message = format!("no rule here takes a parameter `{name}`");
+            let diagnostic = Diagnostic::new(Level::Warning, "configuration", Arc::clone(file), self.written.span(&key), message);
+            let taken = rules.iter().flat_map(|rule| &rule.parameters).map(|name| &**name);
+            out.push(match ids::nearest_word(name, taken) {
+                Some(near) => diagnostic.hint(format!("did you mean `{near}`?")),
+                None => diagnostic,
+            });
+        }
         for (key, named) in lists {
             for id in named {
                 if ids::find(rules, id).next().is_some() {

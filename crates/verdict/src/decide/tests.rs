@@ -90,6 +90,7 @@ impl Run {
             register: &register,
             proposed: proposed.as_ref(),
             baseline: None,
+            ignores: &crate::ignores::Ignores::default(),
             suppressions: &self.suppressions,
             sources: &self.sources,
             subjects: &self.subjects,
