@@ -53,6 +53,42 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
+/// Replaces a word where it stands between one of the openings and one of the endings.
+fn replace_between(content: &str, word: &str, openings: &[&str], endings: &[&str], new: &str) -> String {
+    let mut out = content.to_owned();
+    for opening in openings {
+        for ending in endings {
+            out = out.replace(&format!("{opening}{word}{ending}"), &format!("{opening}{new}{ending}"));
+        }
+    }
+    out
+}
+
+/// Gives what an example declares a name of its own: Checkov joins resources by name over all files of a folder, and most examples use the
+/// same few names.
+fn apart(framework: &str, content: &str, number: usize) -> String {
+    match framework {
+        "kubernetes" => replace_between(content, "example", &["name: "], &["\n", " }", ","], &format!("example-{number}")),
+        "arm" => ["example", "srv", "ws"].iter().fold(content.to_owned(), |content, word| {
+            let content = replace_between(&content, word, &["\""], &["\"", "/"], &format!("{word}{number}"));
+            replace_between(&content, word, &["'"], &["'", "/"], &format!("{word}{number}"))
+        }),
+        "bicep" => {
+            let declared: BTreeSet<&str> = content
+                .lines()
+                .filter_map(|line| line.trim_start().strip_prefix("resource ")?.split_once(" '").map(|(name, _)| name))
+                .collect();
+            declared.into_iter().fold(content.to_owned(), |content, name| {
+                let new = format!("{name}{number}");
+                let content = replace_between(&content, name, &["resource "], &[" '"], &new);
+                let content = replace_between(&content, name, &["parent: "], &["\n"], &new);
+                replace_between(&content, name, &[": ", "{", "("], &[".id", ".name"], &new)
+            })
+        }
+        _ => content.to_owned(),
+    }
+}
+
 /// Writes the examples of all rules that carry one of the ids, and says where.
 fn write_examples(program: &Path, top: &Path, wanted: &dyn Fn(&str, &str) -> bool) -> Result<BTreeMap<&'static str, Vec<Example>>> {
     let output = Command::new(program).args(["policies", "list", "--format", "json", "--examples"]).output()?;
@@ -74,7 +110,7 @@ fn write_examples(program: &Path, top: &Path, wanted: &dyn Fn(&str, &str) -> boo
             let folder = format!("{}/{}-{number}", list.len() / BATCH, text(&rule["id"]));
             let path = top.join(framework).join(&folder).join(file);
             std::fs::create_dir_all(path.parent().unwrap_or(top))?;
-            let mut written = text(&example["text"]).to_owned();
+            let mut written = apart(framework, text(&example["text"]), list.len());
             // Checkov takes no file for a template that does not name the schema.
             if *framework == "arm" && !written.contains("$schema") {
                 let schema = "{\"$schema\": \"https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#\",";
@@ -235,4 +271,34 @@ fn report(tallies: &BTreeMap<(&str, &str), Tally>, write: bool) -> Result<()> {
         bail!("no example was judged");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::apart;
+
+    #[test]
+    fn examples_share_no_names() {
+        let cases = [
+            (
+                "kubernetes",
+                "metadata: { name: example }\nimage: registry.example.com",
+                "metadata: { name: example-7 }\nimage: registry.example.com",
+            ),
+            (
+                "arm",
+                r#"{"name": "srv/default", "dependsOn": ["[resourceId('a', 'srv')]"]}"#,
+                r#"{"name": "srv7/default", "dependsOn": ["[resourceId('a', 'srv7')]"]}"#,
+            ),
+            (
+                "bicep",
+                "resource servers 'Microsoft.Sql/servers@1' = {\n}\nresource a 'b@1' = {\n  parent: servers\n  x: servers.id\n}\n",
+                "resource servers7 'Microsoft.Sql/servers@1' = {\n}\nresource a7 'b@1' = {\n  parent: servers7\n  x: servers7.id\n}\n",
+            ),
+            ("terraform", "resource \"a\" \"example\" {}", "resource \"a\" \"example\" {}"),
+        ];
+        for (framework, content, wanted) in cases {
+            assert_eq!(apart(framework, content, 7), wanted);
+        }
+    }
 }
