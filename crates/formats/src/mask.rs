@@ -184,7 +184,9 @@ fn told_values(message: &str) -> Option<String> {
     // Every second part stands in backticks; one without a partner is no such part.
     for index in (1..parts.len().saturating_sub(3)).step_by(2) {
         let [name, between, value, _] = parts.get(index..index + 4)? else { break };
-        if !between.starts_with(" is ") && !between.starts_with(" has ") {
+        // What follows "is not set and" is another name, not a value.
+        let tells = between.starts_with(" is ") || between.starts_with(" has ");
+        if !tells || between.starts_with(" is not set") || between.starts_with(" is set") {
             continue;
         }
         let plain = matches!(&**value, "true" | "false" | "null" | "" | HIDDEN) || value.parse::<f64>().is_ok();
@@ -541,6 +543,9 @@ mod tests {
     fn messages_hide_values_of_credentials() {
         let check = |message: &str, expected: &str| assert_eq!(text(message), expected);
         check("`password` is `hunter2`", "`password` is `••••`");
+        check("`secret_key` is not set and `password` is `hunter2`", "`secret_key` is not set and `password` is `••••`");
+        check("`user` is `root` and `password` is `hunter2`", "`user` is `root` and `password` is `••••`");
+        check("`private_key` is not set and `key_usage` is `SIGN`", "`private_key` is not set and `key_usage` is `SIGN`");
         check("`env[0].DB_PASSWORD` is `a b` and `name` is `x`", "`env[0].DB_PASSWORD` is `••••` and `name` is `x`");
         check("`manage_master_user_password` is `false`", "`manage_master_user_password` is `false`");
         check("`minimum_password_length` is `8`", "`minimum_password_length` is `8`");
