@@ -123,6 +123,10 @@ pub fn gate(corpus: &Path) -> Result<()> {
         seconds(one_line)
     );
     print!("{text}");
-    std::fs::write(shell::root().join(PLACE), text)?;
+    let place = shell::root().join(PLACE);
+    // What people wrote behind the table stays.
+    let before = std::fs::read_to_string(&place).unwrap_or_default();
+    let kept = before.find("\n## ").and_then(|at| before.get(at..)).unwrap_or_default();
+    std::fs::write(place, text + kept)?;
     Ok(())
 }
