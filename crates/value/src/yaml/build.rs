@@ -12,6 +12,9 @@ use super::piece::Piece;
 use super::{Document, ParseOptions, scalar};
 use crate::{Data, Map, Origin, OriginStep, Problem, Span, StepKind, Value, json};
 
+/// Bytes of JSON text that a list or map as a key may have.
+const MAX_KEY: usize = 4096;
+
 /// Reads the documents of one piece. `budget` is how many nodes the stream may still have; none is left after it was met.
 pub(super) fn read(
     piece: &Piece<'_>,
@@ -375,7 +378,14 @@ impl Builder<'_> {
         if let Some(text) = value.as_str() {
             return Arc::from(text);
         }
-        let text: Arc<str> = json::write(value).unwrap_or_default().into();
+        let mut text = json::write(value).unwrap_or_default();
+        // Each map around a key that is a map writes its quotes anew, twice as long: nested deeply they would never end.
+        if text.len() > MAX_KEY {
+            let message = format!("a list or map as a key has more than {MAX_KEY} bytes as JSON text");
+            self.problems.push(Problem::fatal("yaml-budget", span, message));
+            text = "?".to_owned();
+        }
+        let text: Arc<str> = text.into();
         if value.as_list().is_some() || value.as_map().is_some() {
             self.problems.push(Problem::warning("yaml-complex-key", span, "a list or map as a key is read as its JSON text"));
         }

@@ -313,3 +313,14 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn maps_nested_as_keys_end() {
+    for depth in [30, 80, 120] {
+        let text = format!("- {}a{}\n", "{".repeat(depth), "}".repeat(depth));
+        let (_, problems) = parse(&text, FileId(0));
+        assert!(problems.iter().any(|problem| problem.fatal && problem.code.starts_with("yaml-")), "{depth}");
+    }
+    let (documents, problems) = parse("{{a: 1}: 2}", FileId(0));
+    assert_eq!((documents.len(), problems.iter().filter(|problem| problem.fatal).count()), (1, 0));
+}
