@@ -9,7 +9,10 @@ mod edit;
 mod engine;
 mod exception;
 mod finding;
+mod lookup;
+mod policy;
 mod report;
+mod request;
 mod rule;
 mod source;
 mod subject;
@@ -23,7 +26,12 @@ pub use edit::{Edit, EditKey, EditStep, Replacement};
 pub use engine::{EvalContext, Program, RuleResult};
 pub use exception::{Exception, ExceptionKind, ExceptionRef};
 pub use finding::{Finding, OriginPlace, Place, SubjectRef};
+pub use lookup::{Lookup, LookupError, NoLookup, Question};
+pub use policy::{
+    Effect, Interest, Inventory, Limits, Outcome, PathStep, Phase, Policy, PolicyContext, PolicyDocument, PolicyRule, SkipReason, span_at,
+};
 pub use report::{Colour, Counts, EvidenceRef, Permit, Report, ToolInfo, Verdict};
+pub use request::{GroupVersionKind, GroupVersionResource, Operation, Request, UserInfo};
 pub use rule::{Confidence, RuleMeta, Severity, Stage, StageKind, Status, UnknownWord};
 pub use source::{CollectOptions, Collected, Coverage, ReadFile, Scope, SkippedFile, Source, Tree, TreeError, TreeFile};
 pub use subject::{Subject, SubjectKind, UnknownSubjectKind};

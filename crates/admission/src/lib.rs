@@ -1,0 +1,2 @@
+//! ValidatingAdmissionPolicy and MutatingAdmissionPolicy of Kubernetes.
+#![warn(clippy::indexing_slicing, clippy::string_slice)]

@@ -1,0 +1,2 @@
+//! Constraint templates and constraints of Gatekeeper.
+#![warn(clippy::indexing_slicing, clippy::string_slice)]

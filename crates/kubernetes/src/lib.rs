@@ -1,0 +1,2 @@
+//! Knowledge of Kubernetes that several policy languages need: kinds and resources, the types of the built-in kinds, quantities, selectors, patches and merges.
+#![warn(clippy::indexing_slicing, clippy::string_slice)]
