@@ -8,6 +8,7 @@ mod digest;
 mod edit;
 mod engine;
 mod exception;
+mod expectation;
 mod finding;
 mod lookup;
 mod policy;
@@ -25,6 +26,7 @@ pub use digest::{Digest, ParseDigestError};
 pub use edit::{Edit, EditKey, EditStep, Replacement};
 pub use engine::{EvalContext, Program, RuleResult};
 pub use exception::{Exception, ExceptionKind, ExceptionRef};
+pub use expectation::Expectation;
 pub use finding::{Finding, OriginPlace, Place, SubjectRef};
 pub use lookup::{Lookup, LookupError, NoLookup, Question};
 pub use policy::{
