@@ -450,7 +450,7 @@ impl Float {
 
     /// The sum.
     #[must_use]
-    pub fn add(self, other: Float) -> Float {
+    pub fn plus(self, other: Float) -> Float {
         if self.is_zero() && other.is_zero() {
             return Float::zero(self.negative && other.negative);
         }
@@ -478,13 +478,13 @@ impl Float {
 
     /// The difference.
     #[must_use]
-    pub fn subtract(self, other: Float) -> Float {
-        self.add(other.negate())
+    pub fn minus(self, other: Float) -> Float {
+        self.plus(other.negate())
     }
 
     /// The product.
     #[must_use]
-    pub fn multiply(self, other: Float) -> Float {
+    pub fn times(self, other: Float) -> Float {
         let negative = self.negative != other.negative;
         if self.is_zero() || other.is_zero() {
             return Float::zero(negative);
@@ -494,7 +494,7 @@ impl Float {
 
     /// The quotient; `None` by zero.
     #[must_use]
-    pub fn divide(self, other: Float) -> Option<Float> {
+    pub fn over(self, other: Float) -> Option<Float> {
         if other.is_zero() {
             return None;
         }
@@ -662,7 +662,7 @@ mod tests {
     }
 
     fn added(a: &str, b: &str) -> String {
-        number(a).to_float().unwrap().add(number(b).to_float().unwrap()).to_number().unwrap().to_string()
+        number(a).to_float().unwrap().plus(number(b).to_float().unwrap()).to_number().unwrap().to_string()
     }
 
     #[test]
@@ -707,12 +707,12 @@ mod tests {
         check("-36893488147419103233", "0", "-36893488147419103230");
         check("1", "1e-300", "1");
         let ten = number("10").to_float().unwrap();
-        let quotient = |text: &str| ten.divide(number(text).to_float().unwrap()).unwrap().to_number().unwrap().to_string();
+        let quotient = |text: &str| ten.over(number(text).to_float().unwrap()).unwrap().to_number().unwrap().to_string();
         assert_eq!(quotient("3"), "3.3333333333333333333");
         assert_eq!(quotient("4"), "2.5");
         assert_eq!(quotient("5"), "2");
         assert_eq!(
-            Number::Int(0).to_float().unwrap().divide(number("-5").to_float().unwrap()).unwrap().to_number().unwrap().to_string(),
+            Number::Int(0).to_float().unwrap().over(number("-5").to_float().unwrap()).unwrap().to_number().unwrap().to_string(),
             "-0"
         );
         assert!(number("1e999999999").to_float().is_err());
