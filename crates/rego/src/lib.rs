@@ -1,6 +1,8 @@
 //! Rego, the policy language of Open Policy Agent, and policies of Conftest.
 #![warn(clippy::indexing_slicing, clippy::string_slice)]
 
+pub mod builtins;
+pub mod json;
 pub mod number;
 pub mod term;
 
