@@ -661,17 +661,18 @@ impl Emitter<'_, '_> {
                     self.builder.depend_walk(node, &[]);
                     return Value::Node(node);
                 }
+                // Rules with keys that are not constant may have a part in everything below.
+                Some(_) if group.is_some() => return self.walk(node, rest, block),
                 Some(Node::Const(Term::String(name))) => match here.child(name) {
                     Some(child) => {
                         node = child;
                         at += 1;
                     }
-                    None if group.is_none() => {
+                    None => {
                         let mut path = self.builder.path_of(node);
                         path.push(Arc::clone(name));
                         return self.path(Value::Base(path), rest.get(1..).unwrap_or_default(), block);
                     }
-                    None => return self.walk(node, rest, block),
                 },
                 Some(_) => return self.walk(node, rest, block),
             }

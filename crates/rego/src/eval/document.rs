@@ -267,9 +267,8 @@ impl<'p> Machine<'p> {
             match key.as_str().and_then(|name| here.child(name)) {
                 Some(child) => node = child,
                 None => {
-                    let base = self.base_at(&program.tree.path_of(node)).and_then(|base| base.get(&key));
-                    return match base {
-                        Some(base) => self.into(&base, rest.get(1..).unwrap_or_default()),
+                    return match self.base_at(&program.tree.path_of(node)) {
+                        Some(base) => self.into_base(base, rest),
                         None => Ok(None),
                     };
                 }
