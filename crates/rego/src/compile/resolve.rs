@@ -263,6 +263,24 @@ impl<'a, 'b> Resolver<'a, 'b> {
         None
     }
 
+    /// The document of a rule that is called without arguments.
+    fn rule_value(&self, callee: &Callee) -> Option<Node> {
+        let first = callee.name.first()?;
+        if callee.operator || self.is_declared(first) {
+            return None;
+        }
+        let mut path = self.global(first)?;
+        path.extend(callee.name.iter().skip(1).cloned());
+        let (root, rest) = path.split_first()?;
+        if &**root != "data" || self.builder.node_at(rest).is_none_or(|node| self.builder.node(node).group.is_none()) {
+            return None;
+        }
+        if self.builder.function_at(rest).is_some() {
+            return None;
+        }
+        Some(Node::Ref(Box::new(Node::Data), rest.iter().map(|part| Node::Const(Term::String(Arc::clone(part)))).collect()))
+    }
+
     /// An expression; parts that iterate become goals before it where `out` takes them.
     pub(super) fn node(&mut self, expr: &Expr, out: &mut Vec<Goal>) -> Node {
         match &expr.kind {
@@ -285,6 +303,9 @@ impl<'a, 'b> Resolver<'a, 'b> {
                     steps.push(self.hoisted(node, step.span, out));
                 }
                 Node::Ref(Box::new(head), steps)
+            }
+            ExprKind::Call(callee, args) if args.is_empty() && self.rule_value(callee).is_some() => {
+                self.rule_value(callee).unwrap_or(Node::Const(Term::Null))
             }
             ExprKind::Call(callee, args) => {
                 let args: Vec<Node> = args
@@ -478,7 +499,7 @@ impl<'a, 'b> Resolver<'a, 'b> {
                             _ => self.statement(expr, out),
                         }
                     }
-                    ExprKind::Ref(..) => GoalKind::Test(self.negated_ref(expr, out)),
+                    ExprKind::Ref(..) | ExprKind::Var(_) => GoalKind::Test(self.negated_ref(expr, out)),
                     ExprKind::Call(..) => self.negated_call(expr, out),
                     _ => {
                         let node = self.node(expr, out);

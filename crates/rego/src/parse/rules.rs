@@ -139,17 +139,16 @@ impl Parser<'_> {
             }
             body = Some(self.braced_body()?);
         }
-        if body.is_none() && !head.explicit && !set {
+        // In v0 a function or a longer reference alone holds.
+        let bare = !self.v1 && (head.args.is_some() || !head.path.is_empty());
+        if body.is_none() && !head.explicit && !set && !bare {
             let fault = if self.v1 && head.path.is_empty() && head.args.is_none() {
                 let message = format!("`{}` needs a value or a body to be a rule", head.name);
                 Fault::new(start, self.last_end, message)
             } else if head.path.is_empty() || head.args.is_some() {
                 self.unexpected("a value or a body of the rule")
-            } else if self.v1 {
-                Fault::new(start, self.last_end, "`contains` keyword is required for partial set rules")
             } else {
-                // `p.q.r` alone holds.
-                Fault::new(start, self.last_end, "a rule needs a value or a body")
+                Fault::new(start, self.last_end, "`contains` keyword is required for partial set rules")
             };
             return Err(self.better(fault));
         }
@@ -282,7 +281,8 @@ impl Parser<'_> {
         }
         let mut args = None;
         if self.adjacent() && self.at("(") {
-            args = Some(self.arguments()?);
+            // A function without arguments is a value.
+            args = Some(self.arguments()?).filter(|args| !args.is_empty());
         }
         let span = self.lexer.span(start, self.last_end);
         let mut kind = HeadKind::Value(Expr { span, kind: ExprKind::Scalar(Term::Bool(true)) });
