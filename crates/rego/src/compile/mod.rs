@@ -336,6 +336,7 @@ pub(crate) fn prepare(program: &Compiled, text: &str) -> Result<PreparedQuery, D
     let kept: Vec<Node> = nodes.into_iter().flatten().collect();
     let names = resolver.top_names();
     resolver.close();
+    resolver.refuse_unused();
     let all_names = std::mem::take(&mut resolver.names);
     let mut emitter =
         emit::Emitter { builder: &mut builder, bound: vec![false; all_names.len()], names: all_names, unsafe_vars: BTreeSet::new() };
