@@ -57,6 +57,8 @@ pub(crate) struct Machine<'p> {
     world: World,
     stack: Vec<Term>,
     base: usize,
+    /// Arguments of the calls under way.
+    args: Vec<Term>,
     builtins: Context<'p>,
     strict: bool,
     interrupted: &'p (dyn Fn() -> bool + Sync),
@@ -104,6 +106,7 @@ pub(crate) fn run(
         },
         stack: vec![Term::Null; query.slots as usize],
         base: 0,
+        args: Vec::new(),
         builtins: context,
         strict: options.strict_builtin_errors,
         interrupted: options.interrupted,
