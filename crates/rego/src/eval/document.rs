@@ -369,6 +369,7 @@ impl<'p> Machine<'p> {
                     if !any && !self.fits(key, item)? {
                         continue;
                     }
+                    self.note(item.span());
                     if then(self, item.clone())? == Flow::Enough {
                         return Ok(Flow::Enough);
                     }

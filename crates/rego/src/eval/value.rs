@@ -201,7 +201,10 @@ impl<'p> Machine<'p> {
     /// The way into a value.
     fn path(&mut self, from: &'p Value, keys: &'p [Value]) -> Step<Option<Term>> {
         if let Some((found, span)) = self.quick_path(from, keys) {
-            self.note(span);
+            match found {
+                Some(_) => self.note(span),
+                None => self.miss(span),
+            }
             return Ok(found);
         }
         let base = match from {
@@ -253,7 +256,7 @@ impl<'p> Machine<'p> {
                 (next, _) => next,
             };
             let Some(next) = next else {
-                self.note(at.span());
+                self.miss(at.span());
                 return Ok(None);
             };
             at = next;
@@ -282,7 +285,7 @@ impl<'p> Machine<'p> {
                     span = at.span().or(span);
                 }
                 None => {
-                    self.note(span);
+                    self.miss(span);
                     return Ok(None);
                 }
             }
