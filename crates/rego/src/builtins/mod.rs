@@ -23,6 +23,7 @@ mod outside;
 mod patches;
 mod random;
 mod regexes;
+mod schema;
 mod semver;
 mod sets;
 mod sprintf;
@@ -34,6 +35,7 @@ mod units;
 mod urls;
 mod uuid;
 mod x509;
+mod yaml;
 
 use std::fmt;
 

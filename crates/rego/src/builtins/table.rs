@@ -5,7 +5,7 @@
 use crate::builtins::types::Type;
 use crate::builtins::{
     Builtin, Function, aggregates, arithmetic, arrays, aws, bits, compare, encoding, globs, graph, hashes, jwt, kinds, net, objects,
-    outside, patches, random, regexes, semver, sets, sprintf, strings, times, units, urls, uuid, x509,
+    outside, patches, random, regexes, schema, semver, sets, sprintf, strings, times, units, urls, uuid, x509, yaml,
 };
 
 const ANY: Type = Type::Any;
@@ -266,6 +266,21 @@ pub static BUILTINS: &[Builtin] = &[
         encoding::json_marshal_with_options,
     ),
     plain(
+        "json.match_schema",
+        &[
+            ("document", Type::Union(&[STRING, Type::Object(&[], Some((&ANY, &ANY)))])),
+            ("schema", Type::Union(&[STRING, Type::Object(&[], Some((&ANY, &ANY)))])),
+        ],
+        (
+            "output",
+            Type::Tuple(&[
+                BOOLEAN,
+                Type::Array(&Type::Object(&[("desc", STRING), ("error", STRING), ("field", STRING), ("type", STRING)], None)),
+            ]),
+        ),
+        schema::matches,
+    ),
+    plain(
         "json.patch",
         &[("target", ANY), ("patches", Type::Array(&Type::Object(&[("op", STRING), ("path", ANY)], Some((&ANY, &ANY)))))],
         ("output", ANY),
@@ -287,6 +302,12 @@ pub static BUILTINS: &[Builtin] = &[
         patches::remove,
     ),
     plain("json.unmarshal", &[("x", STRING)], ("y", ANY), encoding::json_unmarshal),
+    plain(
+        "json.verify_schema",
+        &[("schema", Type::Union(&[STRING, Type::Object(&[], Some((&ANY, &ANY)))]))],
+        ("output", Type::Tuple(&[BOOLEAN, Type::Union(&[NULL, STRING])])),
+        schema::verify,
+    ),
     plain("lower", &[("x", STRING)], ("y", STRING), strings::lower),
     Builtin { infix: "<", ..plain("lt", &[("x", ANY), ("y", ANY)], ("result", BOOLEAN), compare::lt) },
     Builtin { infix: "<=", ..plain("lte", &[("x", ANY), ("y", ANY)], ("result", BOOLEAN), compare::lte) },
@@ -533,4 +554,7 @@ pub static BUILTINS: &[Builtin] = &[
     plain("uuid.parse", &[("uuid", STRING)], ("result", Type::Object(&[], Some((&STRING, &ANY)))), uuid::parse),
     Builtin { nondeterministic: true, ..plain("uuid.rfc4122", &[("k", STRING)], ("output", STRING), uuid::rfc4122) },
     Builtin { relation: true, ..plain("walk", &[("x", ANY)], ("output", Type::Tuple(&[Type::Array(&ANY), ANY])), graph::walk_all) },
+    plain("yaml.is_valid", &[("x", STRING)], ("result", BOOLEAN), yaml::is_valid),
+    plain("yaml.marshal", &[("x", ANY)], ("y", STRING), yaml::marshal),
+    plain("yaml.unmarshal", &[("x", STRING)], ("y", ANY), yaml::unmarshal),
 ];
