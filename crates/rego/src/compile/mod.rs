@@ -33,6 +33,8 @@ pub(crate) struct Compiled {
     pub(crate) coverable: Vec<Span>,
     pub(crate) caches: Caches,
     pub(crate) keep_prints: bool,
+    /// Kinds of values that the rules of each group make.
+    kinds: Vec<u8>,
 }
 
 /// A query, ready to be asked.
@@ -174,13 +176,14 @@ pub(crate) fn program(modules: Vec<ast::Module>, base: Term, keep_prints: bool) 
         dependencies.push(std::mem::take(&mut builder.dependencies));
     }
     let Builder { mut problems, coverable, .. } = builder;
-    recursion(&groups, &dependencies, &modules, &members, &mut problems);
+    let order = recursion(&groups, &dependencies, &modules, &members, &mut problems);
+    let mut kinds = Vec::new();
     if problems.is_empty() {
         let file = |span: Span| {
             let module = modules.iter().find(|module| module.package_span.file == span.file);
             module.map_or_else(|| "".into(), |module| Arc::clone(&module.file))
         };
-        problems = types::Checker::new(&groups, &coverable).all(file);
+        (problems, kinds) = types::Checker::new(&groups, &coverable).all(&order, file);
     }
     if !problems.is_empty() {
         problems.sort_by_key(|problem| problem.span);
@@ -189,7 +192,7 @@ pub(crate) fn program(modules: Vec<ast::Module>, base: Term, keep_prints: bool) 
     }
     let infos = infos(&modules, &tree, &notes);
     let packages = modules.iter().map(|module| module.package.clone().into()).collect();
-    Ok(Compiled { base, tree, groups, packages, infos, coverable, caches: Caches::default(), keep_prints })
+    Ok(Compiled { base, tree, groups, packages, infos, coverable, caches: Caches::default(), keep_prints, kinds })
 }
 
 /// `data.a["b c"]`.
@@ -236,14 +239,15 @@ fn scopes(modules: &[ast::Module], problems: &mut Vec<Diagnostic>) -> Vec<Module
         .collect()
 }
 
-/// Finds rules that need themselves.
+/// Finds rules that need themselves. Gives the groups in an order in which each comes after those it needs.
 fn recursion(
     groups: &[Group],
     dependencies: &[BTreeSet<GroupId>],
     modules: &[ast::Module],
     members: &[Vec<(usize, usize)>],
     problems: &mut Vec<Diagnostic>,
-) {
+) -> Vec<GroupId> {
+    let mut order = Vec::with_capacity(groups.len());
     #[derive(Clone, Copy, PartialEq)]
     enum State {
         New,
@@ -265,6 +269,7 @@ fn recursion(
                 if let Some(state) = states.get_mut(group) {
                     *state = State::Done;
                 }
+                order.push(GroupId::try_from(group).unwrap_or(GroupId::MAX));
                 way.pop();
                 continue;
             };
@@ -293,6 +298,7 @@ fn recursion(
             }
         }
     }
+    order
 }
 
 fn infos(modules: &[ast::Module], tree: &Tree, notes: &annotations::Notes) -> Vec<RuleInfo> {
@@ -361,7 +367,7 @@ pub(crate) fn prepare(program: &Compiled, text: &str) -> Result<PreparedQuery, D
     if let Some((name, span)) = unsafe_vars.into_iter().next() {
         return Err(Diagnostic::new(Level::Error, "rego-unsafe-var", "query", span, format!("var `{name}` is unsafe")));
     }
-    if let Some(message) = types::Checker::new(&program.groups, &[]).query(&block, slots) {
+    if let Some(message) = types::Checker::new(&program.groups, &[]).query(&program.kinds, &block, slots) {
         return Err(Diagnostic::new(Level::Error, "rego-type", "query", Span::NONE, message));
     }
     let bindings = names.into_iter().filter(|(name, _)| !name.is_empty() && &**name != "_").collect();

@@ -76,19 +76,22 @@ impl<'a> Checker<'a> {
         Checker { groups, coverable, known: vec![None; groups.len()], found: Vec::new(), at: Span::NONE }
     }
 
-    /// Looks through all rules; `file` gives the name of the file of a span.
-    pub(super) fn all(mut self, file: impl Fn(Span) -> Arc<str>) -> Vec<Diagnostic> {
-        for group in 0..self.groups.len() {
-            self.group(GroupId::try_from(group).unwrap_or(GroupId::MAX));
+    /// Looks through all rules, in an order in which what a rule needs comes first; `file` gives the name of the file of a span.
+    pub(super) fn all(mut self, order: &[GroupId], file: impl Fn(Span) -> Arc<str>) -> (Vec<Diagnostic>, Vec<u8>) {
+        for group in order {
+            self.group(*group);
         }
         self.found.sort_by_key(|(span, _)| *span);
         self.found.dedup();
-        self.found.into_iter().map(|(span, message)| Diagnostic::new(Level::Error, "rego-type", file(span), span, message)).collect()
+        let kinds = self.known.iter().map(|kinds| kinds.unwrap_or(ANY)).collect();
+        let say = |(span, message)| Diagnostic::new(Level::Error, "rego-type", file(span), span, message);
+        (self.found.into_iter().map(say).collect(), kinds)
     }
 
     /// Looks through a query.
-    pub(super) fn query(mut self, body: &'a [Op], slots: u32) -> Option<String> {
+    pub(super) fn query(mut self, kinds: &[u8], body: &'a [Op], slots: u32) -> Option<String> {
         // Rules were looked through when the program was made.
+        self.known = kinds.iter().map(|kinds| Some(*kinds)).collect();
         let mut kinds = vec![ANY; slots as usize];
         self.block(body, &mut kinds);
         self.found.into_iter().next().map(|(_, message)| message)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use probity_value::Span;
 
-use super::{Flow, Found, Machine, Made, Step};
+use super::{Flow, Found, Machine, Made, RULE, Step};
 use crate::Term;
 use crate::compile::ir::{GroupId, GroupKind, NodeId, Op, Pattern, Slot, Step as WalkStep, Value};
 use crate::engine::ErrorCode;
@@ -91,7 +91,7 @@ impl<'p> Machine<'p> {
         if self.open.contains(&id) {
             return Err(self.error(ErrorCode::Internal, group.span, format!("rule `{}` is recursive", group.path)));
         }
-        self.enter(4)?;
+        self.enter(RULE)?;
         self.open.push(id);
         let trail = self.trail.len();
         let value = match group.kind {
@@ -145,7 +145,7 @@ impl<'p> Machine<'p> {
             GroupKind::Function(_) => None,
         };
         self.open.pop();
-        self.depth -= 4;
+        self.depth -= RULE;
         let places: Arc<[Span]> = self.trail.get(trail..).unwrap_or_default().into();
         if let Some(place) = self.world.made.get_mut(id as usize) {
             *place = Some(Made { value: value.clone(), places });
@@ -189,9 +189,9 @@ impl<'p> Machine<'p> {
             return self.rule(group);
         }
         let mut leaf = Leaf::Object(BTreeMap::new());
-        self.enter(4)?;
+        self.enter(RULE)?;
         self.gather(node, &mut leaf)?;
-        self.depth -= 4;
+        self.depth -= RULE;
         let made = leaf.finish();
         Ok(Some(match self.base_at(&path) {
             Some(base) => over(&base, made),

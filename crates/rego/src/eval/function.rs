@@ -2,7 +2,7 @@
 
 use probity_value::Span;
 
-use super::{Flow, Machine, Mock, Step};
+use super::{Flow, Machine, Mock, RULE, Step};
 use crate::Term;
 use crate::compile::ir::{Branch, Callable, GroupId, Rule, Value};
 use crate::engine::ErrorCode;
@@ -79,7 +79,7 @@ impl<'p> Machine<'p> {
         if !self.world.replaced.is_empty() && self.is_replaced(group.node) {
             return Ok(None);
         }
-        self.enter(4)?;
+        self.enter(RULE)?;
         let mut result: Option<Term> = None;
         for rule in &group.rules {
             self.single(rule, Some(start), &mut result, "functions must not produce multiple outputs for same inputs")?;
@@ -90,7 +90,7 @@ impl<'p> Machine<'p> {
         if let (None, Some(default)) = (&result, &group.default) {
             self.single(default, Some(start), &mut result, "functions must not produce multiple outputs for same inputs")?;
         }
-        self.depth -= 4;
+        self.depth -= RULE;
         Ok(result)
     }
 

@@ -16,6 +16,12 @@ use crate::engine::{ErrorCode, EvalError, EvalOptions, Evaluation, Print, Soluti
 
 pub(crate) type Step<T> = Result<T, Box<EvalError>>;
 
+/// How much of the depth a rule, a line with several solutions, a closure and a value of parts take: about what they take of the stack.
+pub(super) const RULE: u32 = 6;
+const LINE: u32 = 2;
+const CLOSURE: u32 = 3;
+const PARTS: u32 = 1;
+
 /// Whether more solutions are wanted.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Flow {
@@ -294,36 +300,36 @@ impl<'p> Machine<'p> {
                 }
                 OpKind::Print(parts, span) => self.print(parts, *span)?,
                 OpKind::Scan { source, key, value } => {
-                    self.enter(1)?;
+                    self.enter(LINE)?;
                     let flow = self.scan(source, key, *value, after, found);
-                    self.depth -= 1;
+                    self.depth -= LINE;
                     return flow;
                 }
                 OpKind::Walk { node, steps, value } => {
-                    self.enter(1)?;
+                    self.enter(LINE)?;
                     let flow = self.walk(*node, steps, *value, after, found);
-                    self.depth -= 1;
+                    self.depth -= LINE;
                     return flow;
                 }
                 OpKind::Each { call, value } => {
                     let Some(results) = self.value(call)? else { return Ok(Flow::More) };
                     let trail = self.trail.len();
-                    self.enter(1)?;
+                    self.enter(LINE)?;
                     for result in items(&results) {
                         self.trail.truncate(trail);
                         self.set_slot(*value, result);
                         if self.block(after, found)? == Flow::Enough {
-                            self.depth -= 1;
+                            self.depth -= LINE;
                             return Ok(Flow::Enough);
                         }
                     }
-                    self.depth -= 1;
+                    self.depth -= LINE;
                     return Ok(Flow::More);
                 }
                 OpKind::With { mods, body, outputs } => {
-                    self.enter(1)?;
+                    self.enter(LINE)?;
                     let flow = self.with(mods, body, outputs, after, found);
-                    self.depth -= 1;
+                    self.depth -= LINE;
                     return flow;
                 }
             }
@@ -343,7 +349,7 @@ impl<'p> Machine<'p> {
         } else {
             return Ok(false);
         }
-        self.enter(1)?;
+        self.enter(LINE)?;
         for (found_key, found_value) in pairs {
             if let Some(key) = key {
                 self.set_slot(key, found_key);
@@ -355,11 +361,11 @@ impl<'p> Machine<'p> {
                 Ok(Flow::Enough)
             })?;
             if !any {
-                self.depth -= 1;
+                self.depth -= LINE;
                 return Ok(false);
             }
         }
-        self.depth -= 1;
+        self.depth -= LINE;
         Ok(true)
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use probity_value::Span;
 
-use super::{Flow, Machine, Step};
+use super::{CLOSURE, Flow, Machine, PARTS, Step};
 use crate::compile::ir::{Comparison, Op, Part, Value};
 use crate::engine::ErrorCode;
 use crate::{Object, Term};
@@ -131,9 +131,27 @@ impl<'p> Machine<'p> {
             Value::Node(node) => self.node(*node),
             Value::Walk(node, keys) => self.known_walk(*node, keys),
             Value::Path(base, keys) => self.path(base, keys),
-            Value::Call(callable, args, span) => self.call(*callable, args, *span),
             Value::Compare(comparison, left, right) => Ok(self.compare(*comparison, left, right)?.map(Term::Bool)),
             Value::Member(key, item, domain) => self.member(key.as_deref(), item, domain),
+            other => self.composite(other),
+        }
+    }
+
+    /// A value that is made of parts or of solutions.
+    fn composite(&mut self, value: &'p Value) -> Step<Option<Term>> {
+        let weight = match value {
+            Value::Call(..) | Value::Array(_) | Value::Set(_) | Value::Object(_) => PARTS,
+            _ => CLOSURE,
+        };
+        self.enter(weight)?;
+        let made = self.made_of(value);
+        self.depth -= weight;
+        made
+    }
+
+    fn made_of(&mut self, value: &'p Value) -> Step<Option<Term>> {
+        match value {
+            Value::Call(callable, args, span) => self.call(*callable, args, *span),
             Value::Array(items) => match self.values(items)? {
                 Some(items) => Ok(Some(Term::array(items))),
                 None => Ok(None),
@@ -156,6 +174,8 @@ impl<'p> Machine<'p> {
             Value::SetOf(head, body) => Ok(Some(Term::set(self.collect_items(head, body)?))),
             Value::ObjectOf(key, value, body, span) => self.object_of(key, value, body, *span),
             Value::Template(parts, span) => self.template(parts, *span),
+            // Everything else was looked at before.
+            _ => Ok(None),
         }
     }
 
