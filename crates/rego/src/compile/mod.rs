@@ -342,11 +342,18 @@ pub(crate) fn prepare(program: &Compiled, text: &str) -> Result<PreparedQuery, D
     let mut resolver = Resolver::new(&mut builder, &scope);
     resolver.open(&[], &body);
     let mut goals = resolver.goals(&body);
-    // Lines that are expressions say their value, also where it is false.
+    // Lines that are expressions say their value; a query of one line says it also where it is false.
+    let single = goals.len() == 1;
     let mut nodes = Vec::new();
+    let mut tests = Vec::new();
     for goal in &mut goals {
-        nodes.push(keep_value(goal, &mut resolver));
+        let node = keep_value(goal, &mut resolver);
+        if let (Some(Node::Var(var)), false) = (&node, single) {
+            tests.push(Goal { span: goal.span, kind: GoalKind::Test(Node::Var(*var)), marked: false });
+        }
+        nodes.push(node);
     }
+    goals.extend(tests);
     let kept: Vec<Node> = nodes.into_iter().flatten().collect();
     let names = resolver.top_names();
     resolver.close();

@@ -518,6 +518,7 @@ impl<'p> Machine<'p> {
         let code = match error.code {
             Code::Type => ErrorCode::Type,
             Code::Builtin => ErrorCode::Builtin,
+            Code::Halt if (self.interrupted)() => return Err(self.error(ErrorCode::Cancelled, at, error.message)),
             Code::Halt => return Err(self.error(ErrorCode::Internal, at, error.message)),
         };
         if self.strict { Err(self.error(code, at, error.message)) } else { Ok(None) }

@@ -14,7 +14,7 @@ use crate::ast::{Literal, Module, Version};
 use lexer::{Fault, Lexer, Token, Word};
 
 /// Expressions may be nested this deep.
-const MAX_DEPTH: u32 = 200;
+const MAX_DEPTH: u32 = 160;
 
 type Step<T> = Result<T, Fault>;
 

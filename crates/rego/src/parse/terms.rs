@@ -7,6 +7,9 @@ use super::{Parser, Step};
 use crate::ast::{Callee, Expr, ExprKind, Literal, LiteralKind, TemplatePart, With};
 use crate::{Number, Term};
 
+/// Operators in a row, each around what stands before it.
+const MAX_OPERATORS: usize = 150;
+
 /// Words that are never plain names.
 const RESERVED: &[&str] = &["as", "default", "else", "false", "import", "not", "null", "package", "some", "true", "with"];
 
@@ -213,31 +216,42 @@ impl Parser<'_> {
         self.chain(0)
     }
 
-    /// Operators of one level, from left to right.
+    /// Operators that bind at least as tight as a level, from left to right.
     fn chain(&mut self, level: usize) -> Step<Expr> {
         let start = self.word.start;
         self.chain_from(level, start, None)
     }
 
     fn chain_from(&mut self, level: usize, start: usize, first: Option<Expr>) -> Step<Expr> {
-        const LEVELS: &[&[(&str, &str)]] = &[
-            &[("==", "equal"), ("!=", "neq"), ("<=", "lte"), (">=", "gte"), ("<", "lt"), (">", "gt")],
-            &[("|", "or")],
-            &[("&", "and")],
-            &[("+", "plus"), ("-", "minus")],
-            &[("*", "mul"), ("/", "div"), ("%", "rem")],
+        const OPERATORS: &[(&str, &str, usize)] = &[
+            ("==", "equal", 0),
+            ("!=", "neq", 0),
+            ("<=", "lte", 0),
+            (">=", "gte", 0),
+            ("<", "lt", 0),
+            (">", "gt", 0),
+            ("|", "or", 1),
+            ("&", "and", 2),
+            ("+", "plus", 3),
+            ("-", "minus", 3),
+            ("*", "mul", 4),
+            ("/", "div", 4),
+            ("%", "rem", 4),
         ];
-        let Some(operators) = LEVELS.get(level) else {
-            return match first {
-                Some(term) => Ok(term),
-                None => self.term(),
-            };
+        let mut left = match first {
+            Some(term) => term,
+            None => self.term()?,
         };
-        let mut left = self.chain_from(level + 1, start, first)?;
+        let mut operators = 0;
         while let Token::Mark(mark) = self.word.token {
-            let Some((_, name)) = operators.iter().find(|(text, _)| *text == mark) else { break };
+            operators += 1;
+            if operators > MAX_OPERATORS {
+                let fault = self.unexpected(&format!("at most {MAX_OPERATORS} operators in a row"));
+                return Err(super::lexer::Fault { fatal: true, ..fault });
+            }
+            let Some((_, name, binds)) = OPERATORS.iter().find(|(text, _, binds)| *text == mark && *binds >= level) else { break };
             let callee = self.operator(name)?;
-            let right = self.chain(level + 1)?;
+            let right = self.chain(binds + 1)?;
             left = self.expr(start, ExprKind::Call(callee, vec![left, right]));
         }
         Ok(left)
