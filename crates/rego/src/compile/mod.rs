@@ -221,7 +221,8 @@ fn scopes(modules: &[ast::Module], problems: &mut Vec<Diagnostic>) -> Vec<Module
         .iter()
         .map(|module| {
             let mut imports = HashMap::new();
-            for import in &module.imports {
+            let documents = |import: &&ast::Import| import.path.first().is_some_and(|root| matches!(&**root, "data" | "input"));
+            for import in module.imports.iter().filter(documents) {
                 let name = import.alias.clone().or_else(|| import.path.last().cloned()).unwrap_or_default();
                 if module.v1 && imports.contains_key(&name) {
                     let message = format!("import must not shadow another import of `{name}`");

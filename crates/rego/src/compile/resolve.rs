@@ -357,7 +357,7 @@ impl<'a, 'b> Resolver<'a, 'b> {
             ExprKind::ArrayOf(head, body) => self.closure(ClosureKind::Array, &[head], body, expr.span),
             ExprKind::SetOf(head, body) => self.closure(ClosureKind::Set, &[head], body, expr.span),
             ExprKind::ObjectOf(key, value, body) => self.closure(ClosureKind::Object, &[key, value], body, expr.span),
-            ExprKind::Template(parts) => {
+            ExprKind::Template(parts, _) => {
                 let parts = parts
                     .iter()
                     .map(|part| match part {

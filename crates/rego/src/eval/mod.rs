@@ -100,6 +100,7 @@ pub(crate) fn run(
 ) -> Result<Evaluation, EvalError> {
     let mut context = Context::new(options.now, options.lookup, options.interrupted, &options.limits, &program.caches);
     context.seed = options.seed;
+    context.parse_module = Some(crate::parse::description);
     if let Some(runtime) = options.runtime {
         context.runtime = runtime.clone();
     }

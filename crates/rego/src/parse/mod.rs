@@ -1,5 +1,6 @@
 //! Text to modules and queries.
 
+mod describe;
 mod lexer;
 mod rules;
 mod terms;
@@ -52,6 +53,14 @@ pub(crate) fn module(file: &Arc<str>, text: &str, id: FileId, version: Version) 
     };
     let mut parser = Parser::new(text, id, version).map_err(fail)?;
     parser.module(file).map_err(fail)
+}
+
+/// What `rego.parse_module` gives of a text.
+pub(crate) fn description(file: &str, text: &str) -> Result<Term, String> {
+    match module(&file.into(), text, FileId::NONE, Version::V1) {
+        Ok(module) => Ok(describe::module(&module)),
+        Err(problem) => Err(problem.message),
+    }
 }
 
 /// Reads a query: the lines of a body.

@@ -342,7 +342,7 @@ impl Parser<'_> {
             }
             match self.word.token {
                 Token::Mark("." | "[") => {
-                    if matches!(head.kind, ExprKind::Scalar(_) | ExprKind::Template(_)) && path.is_empty() {
+                    if matches!(head.kind, ExprKind::Scalar(_) | ExprKind::Template(..)) && path.is_empty() {
                         return Err(self.fault_at(start, "a literal has no parts to refer to"));
                     }
                     path.push(self.step()?);
@@ -494,7 +494,7 @@ impl Parser<'_> {
             }
             if !open {
                 self.resume(end)?;
-                return Ok(self.expr(start, ExprKind::Template(parts)));
+                return Ok(self.expr(start, ExprKind::Template(parts, raw)));
             }
             self.resume(end)?;
             let literal = self.literal()?;
