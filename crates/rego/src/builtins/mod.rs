@@ -13,6 +13,7 @@ mod compare;
 mod encoding;
 mod globs;
 mod graph;
+mod graphql;
 mod hashes;
 mod jwt;
 mod kinds;
