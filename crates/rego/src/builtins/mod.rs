@@ -30,6 +30,7 @@ mod sets;
 mod sprintf;
 mod strings;
 mod table;
+mod template;
 mod times;
 mod types;
 mod units;

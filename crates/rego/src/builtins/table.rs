@@ -5,7 +5,7 @@
 use crate::builtins::types::Type;
 use crate::builtins::{
     Builtin, Function, aggregates, arithmetic, arrays, aws, bits, compare, encoding, globs, graph, graphql, hashes, jwt, kinds, net,
-    objects, outside, patches, random, regexes, schema, semver, sets, sprintf, strings, times, units, urls, uuid, x509, yaml,
+    objects, outside, patches, random, regexes, schema, semver, sets, sprintf, strings, template, times, units, urls, uuid, x509, yaml,
 };
 
 const ANY: Type = Type::Any;
@@ -517,6 +517,12 @@ pub static BUILTINS: &[Builtin] = &[
         strings::any_suffix_match,
     ),
     plain("strings.count", &[("search", STRING), ("substring", STRING)], ("output", NUMBER), strings::count),
+    plain(
+        "strings.render_template",
+        &[("value", STRING), ("vars", Type::Object(&[], Some((&STRING, &ANY))))],
+        ("result", STRING),
+        template::render,
+    ),
     plain(
         "strings.replace_n",
         &[("patterns", Type::Object(&[], Some((&STRING, &STRING)))), ("value", STRING)],
