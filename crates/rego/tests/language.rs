@@ -166,6 +166,10 @@ fn wrong_programs_are_refused() {
     check("p if 1 + \"a\" == 2", "rego-type: plus: argument 2 has to be number, not string");
     check("p if \"a\" == 1", "rego-type: match error: string never equals number");
     check("p if { x := 1; x.foo }", "rego-type: undefined reference: number has no parts");
+    check("q := {\"a\": 1}\np := q.b", "rego-type: undefined reference: it leads to nothing that is ever there");
+    check("q := {}\np := q.b", "undefined");
+    check("p := any([true])", "rego-type: deprecated built-in function calls in expression: any");
+    check_v0("p = any([true])", "true");
     check("p if { input := 1; input == 1 }", "rego-compile: variables must not shadow `input` (use a different variable name)");
     check("p := \"abc", "rego-syntax: non-terminated string");
     check("p := 01", "rego-syntax: expected number without leading zeros");

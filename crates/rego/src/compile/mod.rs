@@ -55,6 +55,8 @@ pub(super) struct ModuleScope {
     pub(super) imports: HashMap<Arc<str>, Vec<Arc<str>>>,
     /// First names of all rules of the package.
     pub(super) rules: Arc<HashSet<Arc<str>>>,
+    /// Whether the rules of v1 hold in it.
+    pub(super) v1: bool,
 }
 
 /// What compiling bodies adds to.
@@ -234,6 +236,7 @@ fn scopes(modules: &[ast::Module], problems: &mut Vec<Diagnostic>) -> Vec<Module
                 file: Arc::clone(&module.file),
                 package: module.package.clone().into(),
                 imports,
+                v1: module.v1,
                 rules: names.get(module.package.as_slice()).cloned().unwrap_or_default(),
             }
         })
@@ -332,7 +335,7 @@ fn infos(modules: &[ast::Module], tree: &Tree, notes: &annotations::Notes) -> Ve
 /// Prepares a query against a program.
 pub(crate) fn prepare(program: &Compiled, text: &str) -> Result<PreparedQuery, Diagnostic> {
     let body = crate::parse::query(text, Version::V1)?;
-    let scope = ModuleScope { file: "query".into(), ..ModuleScope::default() };
+    let scope = ModuleScope { file: "query".into(), v1: true, ..ModuleScope::default() };
     let mut builder = Builder {
         tree: &program.tree,
         problems: Vec::new(),

@@ -165,7 +165,7 @@ impl<'a, 'b> Resolver<'a, 'b> {
         if &**name == "_" {
             return self.fresh("_");
         }
-        if matches!(&**name, "input" | "data") {
+        if self.module.v1 && matches!(&**name, "input" | "data") {
             self.fail("rego-compile", span, format!("variables must not shadow `{name}` (use a different variable name)"));
         }
         let (again, above) = match self.scopes.last() {
@@ -269,6 +269,9 @@ impl<'a, 'b> Resolver<'a, 'b> {
         }
         let name = joined();
         if let Some(builtin) = builtins::find(&name) {
+            if builtin.deprecated && self.module.v1 {
+                self.fail("rego-type", callee.span, format!("deprecated built-in function calls in expression: {name}"));
+            }
             return Some(Callable::Builtin(builtin));
         }
         self.fail("rego-type", callee.span, format!("undefined function `{name}`"));
@@ -685,9 +688,12 @@ impl<'a, 'b> Resolver<'a, 'b> {
     }
 
     /// A name for a slot; false where the name is taken.
-    pub(super) fn declare_slot(&mut self, name: &Arc<str>, slot: Var) -> bool {
+    pub(super) fn declare_slot(&mut self, name: &Arc<str>, span: Span, slot: Var) -> bool {
         if &**name == "_" {
             return true;
+        }
+        if matches!(&**name, "input" | "data") {
+            self.fail("rego-compile", span, format!("args must not shadow `{name}` (use a different variable name)"));
         }
         let Some(scope) = self.scopes.last_mut() else { return false };
         if scope.declared.contains_key(name) {
