@@ -46,7 +46,7 @@ use probity_core::{Limits, Lookup, Timestamp};
 use crate::term::Term;
 
 pub use caches::Caches;
-pub use graph::walk;
+pub use graph::{Visit, walk};
 pub use table::BUILTINS;
 pub use types::Type;
 

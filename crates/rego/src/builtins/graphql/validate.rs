@@ -23,6 +23,9 @@ struct Use {
     has_default: bool,
 }
 
+/// What a part of a query uses: variables, and fragments it spreads.
+type Part = (Vec<Use>, Vec<Arc<str>>);
+
 struct Walk<'a> {
     schema: &'a Schema,
     fragments: BTreeMap<Arc<str>, Node>,
@@ -58,7 +61,7 @@ pub(super) fn validate(schema: &Schema, query: &crate::term::Term) -> Checked {
         spreads: Vec::new(),
     };
     // What each fragment uses and spreads, found once.
-    let mut parts: HashMap<Arc<str>, (Vec<Use>, Vec<Arc<str>>)> = HashMap::new();
+    let mut parts: HashMap<Arc<str>, Part> = HashMap::new();
     let mut operation_parts = Vec::new();
     for operation in &operations {
         walk.operation(operation)?;
@@ -117,14 +120,12 @@ impl<'a> Walk<'a> {
             return Err(operation.wrong(format!("Schema does not support operation type \"{kind}\"")));
         };
         let selections = operation.list("SelectionSet");
-        if &*kind == "subscription" {
-            if self.top_fields(selections.clone()).len() > 1 {
-                let subject = match &*operation.name() {
-                    "" => "Anonymous Subscription".to_owned(),
-                    name => format!("Subscription \"{name}\""),
-                };
-                return Err(operation.wrong(format!("{subject} must select only one top level field.")));
-            }
+        if &*kind == "subscription" && self.top_fields(selections.clone()).len() > 1 {
+            let subject = match &*operation.name() {
+                "" => "Anonymous Subscription".to_owned(),
+                name => format!("Subscription \"{name}\""),
+            };
+            return Err(operation.wrong(format!("{subject} must select only one top level field.")));
         }
         let variables = operation.list("VariableDefinitions");
         if let Some(variable) = twice(&variables, |node| node.text("Variable")) {

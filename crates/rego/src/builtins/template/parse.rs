@@ -248,7 +248,7 @@ struct Parser {
 /// What ends a list of nodes.
 #[derive(Clone, PartialEq, Debug)]
 enum End {
-    End,
+    Closed,
     Else,
     ElseIf,
     ElseWith,
@@ -260,7 +260,7 @@ pub(super) fn parse(template: &str) -> Result<Set, String> {
     let mut parser = Parser { tokens: tokens(template)?, at: 0, defined: Vec::new(), variables: vec![Arc::from("$")], loops: 0, depth: 0 };
     match parser.nodes()? {
         (main, End::Whole) => Ok(Set { main, defined: parser.defined }),
-        (_, End::End) => Err("unexpected {{end}}".to_owned()),
+        (_, End::Closed) => Err("unexpected {{end}}".to_owned()),
         _ => Err("unexpected {{else}}".to_owned()),
     }
 }
@@ -311,7 +311,7 @@ impl Parser {
                     match &*word {
                         "end" => {
                             self.close()?;
-                            break End::End;
+                            break End::Closed;
                         }
                         "else" => {
                             self.space();
@@ -386,7 +386,7 @@ impl Parser {
         let (nodes, end) = self.nodes()?;
         self.variables = outer;
         self.loops = loops;
-        if end == End::End { Ok(nodes) } else { Err("unexpected EOF".to_owned()) }
+        if end == End::Closed { Ok(nodes) } else { Err("unexpected EOF".to_owned()) }
     }
 
     fn branch(&mut self, range: bool) -> Result<Branch, String> {
@@ -397,9 +397,9 @@ impl Parser {
         let (then, end) = self.nodes()?;
         self.loops -= usize::from(range);
         let otherwise = match end {
-            End::End => Vec::new(),
+            End::Closed => Vec::new(),
             End::Else => match self.nodes()? {
-                (nodes, End::End) => nodes,
+                (nodes, End::Closed) => nodes,
                 (_, End::Whole) => return Err("unexpected EOF".to_owned()),
                 _ => return Err("expected end; found {{else}}".to_owned()),
             },
