@@ -51,8 +51,8 @@ pub(super) fn reachable_paths(context: &mut Context<'_>, arguments: &[Term]) -> 
                 context.check_time()?;
             }
             context.spend((path.len() + 1).saturating_mul(std::mem::size_of::<Term>()))?;
-            // The start counts as passed, so that a path that comes back to it ends there.
-            if path.contains(&node) {
+            // A path that comes back to where it was ends there; but a first step may lead from the start to itself.
+            if path.len() > 1 && path.contains(&node) {
                 out.push(Term::array(path));
                 continue;
             }
@@ -130,6 +130,7 @@ mod tests {
             r#"[{"a": ["b", "c"], "b": ["d"], "c": ["a"], "d": []}, ["a"]]"#,
             r#"{["a", "b", "d"], ["a", "c"]}"#,
         );
+        check("graph.reachable_paths", r#"[{"a": ["a"]}, ["a"]]"#, r#"{["a", "a"]}"#);
         check("graph.reachable_paths", r#"[{"a": ["x"], "b": []}, {"$set": ["a", "b", "y"]}]"#, r#"{["a"], ["b"]}"#);
     }
 

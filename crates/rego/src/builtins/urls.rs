@@ -302,7 +302,7 @@ fn authority_host(authority: &str) -> Result<String, Failure> {
         }
     } else if let Some(at) = host.rfind(':') {
         let port = host.get(at..).unwrap_or_default();
-        if !is_port(port) || host.get(..at).is_some_and(|name| name.contains(':')) {
+        if !is_port(port) {
             return Err(bad_port(port));
         }
     }
