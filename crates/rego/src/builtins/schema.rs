@@ -1,5 +1,6 @@
 //! Documents checked against JSON schemas, told in the words of the library that OPA uses.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use jsonschema::error::{TypeKind, ValidationErrorKind};
@@ -253,7 +254,18 @@ fn told(error: &ValidationError<'_>, out: &mut Vec<Term>) {
         }
         ValidationErrorKind::MinItems { limit } => push("array_min_items", format!("Array must have at least {limit} items")),
         ValidationErrorKind::MaxItems { limit } => push("array_max_items", format!("Array must have at most {limit} items")),
-        ValidationErrorKind::UniqueItems => push("unique", "array items must be unique".to_owned()),
+        ValidationErrorKind::UniqueItems => {
+            let mut seen = HashMap::new();
+            for (at, item) in instance.as_array().into_iter().flatten().enumerate() {
+                if let Some(before) = seen.insert(item.to_string(), at) {
+                    push("unique", format!("array items[{before},{at}] must be unique"));
+                }
+            }
+            // Numbers may be equal and written otherwise.
+            if Some(seen.len()) == instance.as_array().map(Vec::len) {
+                push("unique", "array items must be unique".to_owned());
+            }
+        }
         ValidationErrorKind::Contains => push("contains", "At least one of the items must match".to_owned()),
         ValidationErrorKind::MinProperties { limit } => push("array_min_properties", format!("Must have at least {limit} properties")),
         ValidationErrorKind::MaxProperties { limit } => push("array_max_properties", format!("Must have at most {limit} properties")),
@@ -312,6 +324,11 @@ mod tests {
             r#"{"id": "foo"}"#,
             r#"{"properties": {"id": {"type": "integer"}}}"#,
             r#"[false, [{"desc": "Invalid type. Expected: integer, given: string", "error": "id: Invalid type. Expected: integer, given: string", "field": "id", "type": "invalid_type"}]]"#,
+        );
+        matched(
+            r#"{"a": [1, 2, 1]}"#,
+            r#"{"properties": {"a": {"uniqueItems": true}}}"#,
+            r#"[false, [{"desc": "array items[0,2] must be unique", "error": "a: array items[0,2] must be unique", "field": "a", "type": "unique"}]]"#,
         );
         matched(
             r#"{"a": {"b": [{}]}}"#,

@@ -383,6 +383,7 @@ mod tests {
         check("replace", r#"["abab", "a", "x"]"#, r#""xbxb""#);
         check("replace", r#"["abc", "", "-"]"#, r#""-a-b-c-""#);
         check("strings.replace_n", r#"[{"a": "b", "ab": "c"}, "abab"]"#, r#""bbbb""#);
+        check("strings.replace_n", r#"[{"": "-", "a": "x"}, "aba"]"#, r#""-x-b-x-""#);
         check("strings.replace_n", r#"[{"<": "&lt;", ">": "&gt;"}, "<b>"]"#, r#""&lt;b&gt;""#);
         check(
             "strings.replace_n",
