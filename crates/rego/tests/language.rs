@@ -142,7 +142,10 @@ fn with_replaces_input_data_and_functions() {
     check("p := x if x := count([1]) with count as 7", "7");
     check("f(x) := x\ng(x) := x + 100\nq := f(1)\np := x if x := q with f as g", "101");
     check("p := x if x := time.now_ns() with time.now_ns as 4", "4");
-    check("q.r := 1\np := x if x := q.r.s with data.t.q.r.s as 1", "rego-compile: with keyword cannot partially replace virtual document(s)");
+    check(
+        "q.r := 1\np := x if x := q.r.s with data.t.q.r.s as 1",
+        "rego-compile: with keyword cannot partially replace virtual document(s)",
+    );
 }
 
 #[test]
@@ -235,7 +238,8 @@ fn answers_know_the_places_they_depend_on() {
 
 #[test]
 fn prints_and_coverage_are_kept() {
-    let program = compiled("p if { print(\"x is\", input.x, input.missing); input.x == 3 }\nq if { input.x == 4\ninput.y }", Version::V1).unwrap();
+    let program =
+        compiled("p if { print(\"x is\", input.x, input.missing); input.x == 3 }\nq if { input.x == 4\ninput.y }", Version::V1).unwrap();
     let query = program.prepare("[data.t.p | true]; data.t.q").unwrap();
     let evaluation = program.evaluate(&query, Some(&input()), None, &EvalOptions { coverage: true, ..options() }).unwrap();
     let texts: Vec<&str> = evaluation.prints.iter().map(|print| print.text.as_str()).collect();

@@ -113,7 +113,16 @@ impl<'a> Parser<'a> {
         let word = lexer.next(0)?;
         let v1 = version == Version::V1;
         let keywords = if v1 { Keywords::ALL } else { Keywords::default() };
-        Ok(Parser { lexer, word, last_end: 0, keywords, v1, depth: 0, budget: text.len().saturating_mul(20).saturating_add(10_000), farthest: None })
+        Ok(Parser {
+            lexer,
+            word,
+            last_end: 0,
+            keywords,
+            v1,
+            depth: 0,
+            budget: text.len().saturating_mul(20).saturating_add(10_000),
+            farthest: None,
+        })
     }
 
     fn advance(&mut self) -> Step<()> {
