@@ -11,6 +11,8 @@ pub mod builtins;
 pub mod json;
 pub mod number;
 pub mod term;
+mod text;
+mod views;
 
 pub use engine::{
     Compiler, DataOverlay, ErrorCode, EvalError, EvalOptions, Evaluation, Print, Program, Query, RuleInfo, RuleKind, Solution, Version,

@@ -3,7 +3,6 @@
 //! Input and data stay the [`Value`]s they came as: a list or map of them is a term as it is, and its parts become terms when they are
 //! looked at. [`ArrayRef`] and [`ObjectRef`] are views that do not care which of the two they see.
 
-use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -12,6 +11,9 @@ use std::sync::Arc;
 use probity_value::{Data, Map, Span, Value};
 
 use crate::number::Number;
+use crate::text::has_kept_bytes;
+pub use crate::text::{bytes_of, is_printable, quote, shown_letter, shown_text, text_of_bytes};
+pub use crate::views::{ArrayRef, ObjectIter, ObjectRef};
 
 /// A value.
 #[derive(Clone)]
@@ -80,7 +82,7 @@ impl fmt::Display for Kind {
 /// An object: entries in the order of their keys, each key once.
 #[derive(Clone, Default)]
 pub struct Object {
-    entries: Vec<(Term, Term)>,
+    pub(crate) entries: Vec<(Term, Term)>,
 }
 
 /// A set: items in order, each once.
@@ -377,143 +379,6 @@ impl From<Number> for Term {
         Term::Number(number)
     }
 }
-
-/// A view of a list.
-#[derive(Clone, Copy)]
-pub enum ArrayRef<'a> {
-    /// Items that are terms.
-    Terms(&'a [Term]),
-    /// Items that are values of the input or the data.
-    Values(&'a [Value]),
-}
-
-impl<'a> ArrayRef<'a> {
-    /// Number of items.
-    #[must_use]
-    pub fn len(self) -> usize {
-        match self {
-            ArrayRef::Terms(items) => items.len(),
-            ArrayRef::Values(items) => items.len(),
-        }
-    }
-
-    /// Whether there is no item.
-    #[must_use]
-    pub fn is_empty(self) -> bool {
-        self.len() == 0
-    }
-
-    /// An item by its number.
-    #[must_use]
-    pub fn get(self, at: usize) -> Option<Term> {
-        match self {
-            ArrayRef::Terms(items) => items.get(at).cloned(),
-            ArrayRef::Values(items) => items.get(at).map(Term::from_value),
-        }
-    }
-
-    /// The items.
-    pub fn iter(self) -> impl DoubleEndedIterator<Item = Term> + ExactSizeIterator + 'a {
-        (0..self.len()).map(move |at| self.get(at).unwrap_or(Term::Null))
-    }
-
-    /// The items, gathered.
-    #[must_use]
-    pub fn to_vec(self) -> Vec<Term> {
-        self.iter().collect()
-    }
-}
-
-/// A view of an object.
-#[derive(Clone, Copy)]
-pub enum ObjectRef<'a> {
-    /// An object.
-    Entries(&'a Object),
-    /// A map of the input or the data.
-    Map(&'a Map),
-}
-
-impl<'a> ObjectRef<'a> {
-    /// Number of entries.
-    #[must_use]
-    pub fn len(self) -> usize {
-        match self {
-            ObjectRef::Entries(object) => object.len(),
-            ObjectRef::Map(map) => map.len(),
-        }
-    }
-
-    /// Whether there is no entry.
-    #[must_use]
-    pub fn is_empty(self) -> bool {
-        self.len() == 0
-    }
-
-    /// The value under a key.
-    #[must_use]
-    pub fn get(self, key: &Term) -> Option<Term> {
-        match self {
-            ObjectRef::Entries(object) => object.get(key).cloned(),
-            ObjectRef::Map(map) => map.get(key.as_str()?).map(Term::from_value),
-        }
-    }
-
-    /// The value under a key that is text.
-    #[must_use]
-    pub fn get_str(self, key: &str) -> Option<Term> {
-        match self {
-            ObjectRef::Entries(object) => object.get_str(key).cloned(),
-            ObjectRef::Map(map) => map.get(key).map(Term::from_value),
-        }
-    }
-
-    /// Keys and values, in the order of the keys.
-    #[must_use]
-    pub fn iter(self) -> ObjectIter<'a> {
-        match self {
-            ObjectRef::Entries(object) => ObjectIter::Entries(object.entries.iter()),
-            ObjectRef::Map(map) => {
-                let mut entries: Vec<(&'a Arc<str>, &'a Value)> = map.iter().map(|(key, entry)| (key, &entry.value)).collect();
-                entries.sort_unstable_by(|a, b| a.0.cmp(b.0));
-                ObjectIter::Map(entries.into_iter())
-            }
-        }
-    }
-
-    /// Keys in order.
-    pub fn keys(self) -> impl Iterator<Item = Term> + 'a {
-        self.iter().map(|(key, _)| key)
-    }
-}
-
-/// Keys and values of an object in the order of the keys.
-#[derive(Clone)]
-pub enum ObjectIter<'a> {
-    /// Of an object.
-    Entries(std::slice::Iter<'a, (Term, Term)>),
-    /// Of a map.
-    Map(std::vec::IntoIter<(&'a Arc<str>, &'a Value)>),
-}
-
-impl Iterator for ObjectIter<'_> {
-    type Item = (Term, Term);
-
-    fn next(&mut self) -> Option<(Term, Term)> {
-        match self {
-            ObjectIter::Entries(entries) => entries.next().cloned(),
-            ObjectIter::Map(entries) => entries.next().map(|(key, value)| (Term::String(Arc::clone(key)), Term::from_value(value))),
-        }
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        match self {
-            ObjectIter::Entries(entries) => entries.size_hint(),
-            ObjectIter::Map(entries) => entries.size_hint(),
-        }
-    }
-}
-
-impl ExactSizeIterator for ObjectIter<'_> {}
 
 impl Object {
     /// An object of entries in any order; of entries with the same key the last one stays.
@@ -881,108 +746,6 @@ impl fmt::Display for Term {
 impl fmt::Debug for Term {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
-    }
-}
-
-/// Where bytes that belong to no character are kept: the last characters of the last private plane.
-const BYTES: u32 = 0x10_ff00;
-
-/// Bytes as text. A byte that belongs to no character is kept as a character of a private plane, so that [`bytes_of`] gives it back.
-#[must_use]
-pub fn text_of_bytes(bytes: Vec<u8>) -> String {
-    let bytes = match String::from_utf8(bytes) {
-        Ok(text) => return text,
-        Err(error) => error.into_bytes(),
-    };
-    let mut out = String::with_capacity(bytes.len() + 16);
-    for chunk in bytes.utf8_chunks() {
-        out.push_str(chunk.valid());
-        out.extend(chunk.invalid().iter().filter_map(|byte| char::from_u32(BYTES + u32::from(*byte))));
-    }
-    out
-}
-
-/// The byte that a character stands for, if it does.
-fn kept_byte(letter: char) -> Option<u8> {
-    u32::from(letter).checked_sub(BYTES).and_then(|byte| u8::try_from(byte).ok()).filter(|byte| *byte >= 0x80)
-}
-
-/// The bytes of a text, those that were kept as characters too.
-#[must_use]
-pub fn bytes_of(text: &str) -> Cow<'_, [u8]> {
-    if !has_kept_bytes(text) {
-        return Cow::Borrowed(text.as_bytes());
-    }
-    let mut out = Vec::with_capacity(text.len());
-    for letter in text.chars() {
-        match kept_byte(letter) {
-            Some(byte) => out.push(byte),
-            None => out.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes()),
-        }
-    }
-    Cow::Owned(out)
-}
-
-/// Whether a text may have bytes that were kept as characters: all of those begin with the same byte.
-fn has_kept_bytes(text: &str) -> bool {
-    text.as_bytes().contains(&0xf4)
-}
-
-/// A character as it is shown: one that stands for a byte as U+FFFD.
-#[must_use]
-pub fn shown_letter(letter: char) -> char {
-    if kept_byte(letter).is_some() { char::REPLACEMENT_CHARACTER } else { letter }
-}
-
-/// A text as it is shown.
-fn shown_text(text: &str) -> Cow<'_, str> {
-    if has_kept_bytes(text) { Cow::Owned(text.chars().map(shown_letter).collect()) } else { Cow::Borrowed(text) }
-}
-
-/// Text in quotes as Go's `strconv.Quote` writes it.
-#[must_use]
-pub fn quote(text: &str) -> String {
-    use fmt::Write as _;
-    let mut out = String::with_capacity(text.len() + 2);
-    out.push('"');
-    for letter in text.chars().map(shown_letter) {
-        match letter {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\u{7}' => out.push_str("\\a"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{c}' => out.push_str("\\f"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\u{b}' => out.push_str("\\v"),
-            letter if is_printable(letter) => out.push(letter),
-            letter => {
-                let code = u32::from(letter);
-                // Writing to text does not fail.
-                let _ = match code {
-                    0..=0x1f | 0x7f => write!(out, "\\x{code:02x}"),
-                    ..=0xffff => write!(out, "\\u{code:04x}"),
-                    _ => write!(out, "\\U{code:08x}"),
-                };
-            }
-        }
-    }
-    out.push('"');
-    out
-}
-
-/// Whether Go takes a character for printable: letters, marks, numbers, punctuation, symbols and the space.
-#[must_use]
-pub fn is_printable(letter: char) -> bool {
-    match letter {
-        ' '..='~' => true,
-        '\0'..='\u{a0}' | '\u{ad}' | '\u{1680}' | '\u{180e}' | '\u{2000}'..='\u{200f}' | '\u{2028}'..='\u{202f}' => false,
-        '\u{205f}'..='\u{206f}' | '\u{3000}' | '\u{e000}'..='\u{f8ff}' | '\u{feff}' | '\u{fff0}'..='\u{fffb}' | '\u{600}'..='\u{605}' => {
-            false
-        }
-        '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{8e2}' | '\u{e0000}'..='\u{e00ff}' | '\u{f0000}'.. => false,
-        letter => u32::from(letter) & 0xfffe != 0xfffe,
     }
 }
 

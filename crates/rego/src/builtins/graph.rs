@@ -72,12 +72,15 @@ pub(super) fn reachable_paths(context: &mut Context<'_>, arguments: &[Term]) -> 
     Ok(Term::set(out))
 }
 
+/// What is told the path and the value of everything in a term.
+pub type Visit<'a, E> = dyn FnMut(&[Term], &Term) -> Result<(), E> + 'a;
+
 /// Calls `visit` with the path and the value of everything in a term, itself first, in the order of the keys.
 ///
 /// # Errors
 /// The first error of `visit`.
-pub fn walk<E>(term: &Term, visit: &mut dyn FnMut(&[Term], &Term) -> Result<(), E>) -> Result<(), E> {
-    fn step<E>(path: &mut Vec<Term>, term: &Term, visit: &mut dyn FnMut(&[Term], &Term) -> Result<(), E>) -> Result<(), E> {
+pub fn walk<E>(term: &Term, visit: &mut Visit<'_, E>) -> Result<(), E> {
+    fn step<E>(path: &mut Vec<Term>, term: &Term, visit: &mut Visit<'_, E>) -> Result<(), E> {
         visit(path, term)?;
         if let Some(array) = term.as_array() {
             for (at, item) in array.iter().enumerate() {

@@ -13,6 +13,7 @@ mod compare;
 mod encoding;
 mod globs;
 mod graph;
+mod graphql;
 mod hashes;
 mod jwt;
 mod kinds;
@@ -29,6 +30,7 @@ mod sets;
 mod sprintf;
 mod strings;
 mod table;
+mod template;
 mod times;
 mod types;
 mod units;
@@ -44,7 +46,7 @@ use probity_core::{Limits, Lookup, Timestamp};
 use crate::term::Term;
 
 pub use caches::Caches;
-pub use graph::walk;
+pub use graph::{Visit, walk};
 pub use table::BUILTINS;
 pub use types::Type;
 

@@ -42,8 +42,8 @@ fn converted(term: &Term) -> Value {
     }
 }
 
-/// All types, in order.
-const TYPES: [&str; 7] = ["array", "boolean", "integer", "null", "number", "object", "string"];
+/// In the order the other library names them.
+const TYPES: [&str; 7] = ["array", "boolean", "integer", "number", "null", "object", "string"];
 
 /// Keywords whose value is a schema.
 const SCHEMAS: [&str; 8] = ["additionalItems", "additionalProperties", "contains", "else", "if", "not", "propertyNames", "then"];
@@ -289,7 +289,7 @@ mod tests {
             |schema: &str, reason: &str| check("json.verify_schema", &format!("[{schema}]"), &format!("[false, \"jsonschema: {reason}\"]"));
         wrong(
             r#"{"type": "x"}"#,
-            "has a primitive type that is NOT VALID -- given: /x/ Expected valid values are:[array boolean integer null number object string]",
+            "has a primitive type that is NOT VALID -- given: /x/ Expected valid values are:[array boolean integer number null object string]",
         );
         wrong(r#"{"type": 5}"#, "Invalid type. Expected: type, given: string/Array Of Strings");
         wrong(r#"{"properties": 5}"#, "Properties must be of type object");

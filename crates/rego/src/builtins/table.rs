@@ -4,8 +4,8 @@
 
 use crate::builtins::types::Type;
 use crate::builtins::{
-    Builtin, Function, aggregates, arithmetic, arrays, aws, bits, compare, encoding, globs, graph, hashes, jwt, kinds, net, objects,
-    outside, patches, random, regexes, schema, semver, sets, sprintf, strings, times, units, urls, uuid, x509, yaml,
+    Builtin, Function, aggregates, arithmetic, arrays, aws, bits, compare, encoding, globs, graph, graphql, hashes, jwt, kinds, net,
+    objects, outside, patches, random, regexes, schema, semver, sets, sprintf, strings, template, times, units, urls, uuid, x509, yaml,
 };
 
 const ANY: Type = Type::Any;
@@ -163,6 +163,41 @@ pub static BUILTINS: &[Builtin] = &[
         ],
         ("output", Type::Set(&Type::Array(&ANY))),
         graph::reachable_paths,
+    ),
+    plain(
+        "graphql.is_valid",
+        &[
+            ("query", Type::Union(&[STRING, Type::Object(&[], Some((&ANY, &ANY)))])),
+            ("schema", Type::Union(&[STRING, Type::Object(&[], Some((&ANY, &ANY)))])),
+        ],
+        ("output", BOOLEAN),
+        graphql::is_valid,
+    ),
+    plain(
+        "graphql.parse",
+        &[
+            ("query", Type::Union(&[STRING, Type::Object(&[], Some((&ANY, &ANY)))])),
+            ("schema", Type::Union(&[STRING, Type::Object(&[], Some((&ANY, &ANY)))])),
+        ],
+        ("output", Type::Tuple(&[Type::Object(&[], Some((&ANY, &ANY))), Type::Object(&[], Some((&ANY, &ANY)))])),
+        graphql::parse,
+    ),
+    plain(
+        "graphql.parse_and_verify",
+        &[
+            ("query", Type::Union(&[STRING, Type::Object(&[], Some((&ANY, &ANY)))])),
+            ("schema", Type::Union(&[STRING, Type::Object(&[], Some((&ANY, &ANY)))])),
+        ],
+        ("output", Type::Tuple(&[BOOLEAN, Type::Object(&[], Some((&ANY, &ANY))), Type::Object(&[], Some((&ANY, &ANY)))])),
+        graphql::parse_and_verify,
+    ),
+    plain("graphql.parse_query", &[("query", STRING)], ("output", Type::Object(&[], Some((&ANY, &ANY)))), graphql::parse_query),
+    plain("graphql.parse_schema", &[("schema", STRING)], ("output", Type::Object(&[], Some((&ANY, &ANY)))), graphql::parse_schema),
+    plain(
+        "graphql.schema_is_valid",
+        &[("schema", Type::Union(&[STRING, Type::Object(&[], Some((&ANY, &ANY)))]))],
+        ("output", BOOLEAN),
+        graphql::schema_is_valid,
     ),
     Builtin { infix: ">", ..plain("gt", &[("x", ANY), ("y", ANY)], ("result", BOOLEAN), compare::gt) },
     Builtin { infix: ">=", ..plain("gte", &[("x", ANY), ("y", ANY)], ("result", BOOLEAN), compare::gte) },
@@ -482,6 +517,12 @@ pub static BUILTINS: &[Builtin] = &[
         strings::any_suffix_match,
     ),
     plain("strings.count", &[("search", STRING), ("substring", STRING)], ("output", NUMBER), strings::count),
+    plain(
+        "strings.render_template",
+        &[("value", STRING), ("vars", Type::Object(&[], Some((&STRING, &ANY))))],
+        ("result", STRING),
+        template::render,
+    ),
     plain(
         "strings.replace_n",
         &[("patterns", Type::Object(&[], Some((&STRING, &STRING)))), ("value", STRING)],
