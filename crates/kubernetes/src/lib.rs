@@ -5,3 +5,4 @@
 #![warn(clippy::indexing_slicing, clippy::string_slice)]
 
 pub mod schema;
+pub mod structured;
