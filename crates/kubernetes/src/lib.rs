@@ -6,6 +6,7 @@
 
 pub mod duration;
 pub mod go_regex;
+pub mod json_patch;
 pub mod names;
 pub mod quantity;
 pub mod schema;
