@@ -150,6 +150,8 @@ struct Fields {
     nanoseconds: i64,
     afternoon: Option<bool>,
     offset: Option<i64>,
+    /// The offset a zone's name says: shown, but not reckoned with.
+    shown: Option<i64>,
 }
 
 impl Moment {
@@ -407,7 +409,7 @@ impl Fields {
                     let behind = signed.trim_start_matches(|letter: char| letter.is_ascii_digit());
                     let hours: i64 = signed.strip_suffix(behind)?.parse().ok()?;
                     if hours <= 23 {
-                        self.offset = Some(if rest.starts_with('-') { -hours * 3600 } else { hours * 3600 });
+                        self.shown = Some(if rest.starts_with('-') { -hours * 3600 } else { hours * 3600 });
                         return Some(behind);
                     }
                 }
@@ -469,6 +471,7 @@ impl Fields {
         }
         let offset = self.offset.unwrap_or(0);
         let seconds = days_of(self.year, month, day) * 86_400 + hour * 3600 + self.minute * 60 + self.second - offset;
+        let offset = self.offset.or(self.shown).unwrap_or(0);
         Some(Moment { seconds, nanoseconds: self.nanoseconds, offset })
     }
 }
