@@ -5,6 +5,7 @@
 #![warn(clippy::indexing_slicing, clippy::string_slice)]
 
 pub mod duration;
+pub mod match_resources;
 pub mod names;
 pub mod quantity;
 pub mod schema;
