@@ -1,14 +1,17 @@
 //! The variables of admission policies: `object`, `oldObject`, `request`, `params`, `namespaceObject`, `authorizer` and the policy's own
 //! `variables`, with their types (`k8s.io/apiserver/pkg/admission/plugin/cel`).
 
+pub use crate::patch::{PatchError, apply_configuration, json_patch};
+
 use std::cell::{OnceCell, RefCell};
 use std::sync::Arc;
 
-use probity_core::{GroupVersionKind, GroupVersionResource, Request};
+use probity_core::{GroupVersionKind, GroupVersionResource, PathStep, Request};
 use probity_kubernetes::schema::{self, ShapeKind};
 use probity_value as data;
 use probity_value::Span;
 
+use crate::ast::{Expr, ExprKind, operator};
 use crate::{Activation, Budget, Call, CelError, Context, Environment, Problem, Program, Type, TypeProvider, Value};
 
 /// The types of requests, namespaces and the built-in kinds.
@@ -351,4 +354,56 @@ pub fn request_data(request: &Request, matched: Option<&(GroupVersionKind, Group
         ("dryRun", data::Value::bool(request.dry_run, Span::NONE)),
         ("options", request.options.clone()),
     ])
+}
+
+/// The paths of the object that an expression speaks of, those of the variables it uses among them: `object.spec.replicas` is
+/// `spec`, `replicas`. Used to point at the part of the object a failure is about.
+#[must_use]
+pub fn object_paths(composition: &Composition, program: &Program) -> Vec<Vec<PathStep>> {
+    let mut out = Vec::new();
+    let mut seen = Vec::new();
+    collect_paths(composition, program, &mut out, &mut seen);
+    out
+}
+
+fn collect_paths(composition: &Composition, program: &Program, out: &mut Vec<Vec<PathStep>>, seen: &mut Vec<usize>) {
+    program.expr().visit(&mut |expr| {
+        if let Some(path) = chain(expr) {
+            out.push(path);
+        }
+    });
+    for slot in program.variables() {
+        let variable = composition.variables.iter().find(|variable| variable.slot == *slot);
+        if let Some(Variable { program: Ok(program), .. }) = variable
+            && !seen.contains(slot)
+        {
+            seen.push(*slot);
+            collect_paths(composition, program, out, seen);
+        }
+    }
+}
+
+/// The steps of `object.a.b[0]` and its optional forms.
+fn chain(expr: &Expr) -> Option<Vec<PathStep>> {
+    match &expr.kind {
+        ExprKind::Ident(name) if &**name == "object" || &**name == "oldObject" => Some(Vec::new()),
+        ExprKind::Select { operand, field, .. } => {
+            let mut path = chain(operand)?;
+            path.push(PathStep::Key(Arc::clone(field)));
+            Some(path)
+        }
+        ExprKind::Call { function, args, .. }
+            if matches!(&**function, operator::INDEX | operator::OPTIONAL_INDEX | operator::OPTIONAL_SELECT) =>
+        {
+            let [operand, index] = args.as_slice() else { return None };
+            let mut path = chain(operand)?;
+            path.push(match &index.kind {
+                ExprKind::Literal(Value::String(key)) => PathStep::Key(Arc::clone(key)),
+                ExprKind::Literal(Value::Int(index)) => PathStep::Index(usize::try_from(*index).ok()?),
+                _ => return None,
+            });
+            Some(path)
+        }
+        _ => None,
+    }
 }

@@ -11,6 +11,7 @@ mod error;
 pub mod libraries;
 mod library;
 pub mod macros;
+mod patch;
 mod pattern;
 mod program;
 mod standard;

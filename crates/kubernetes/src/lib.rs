@@ -5,7 +5,9 @@
 #![warn(clippy::indexing_slicing, clippy::string_slice)]
 
 pub mod duration;
+pub mod json_patch;
 pub mod match_resources;
+pub mod meta;
 pub mod names;
 pub mod quantity;
 pub mod schema;
