@@ -7,10 +7,14 @@
 pub mod ast;
 mod environment;
 mod error;
+mod eval;
+mod lexer;
 pub mod libraries;
 mod library;
 pub mod macros;
+mod parser;
 mod pattern;
+mod plan;
 mod program;
 mod standard;
 mod types;
