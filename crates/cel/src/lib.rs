@@ -19,6 +19,7 @@ mod program;
 mod standard;
 mod types;
 mod value;
+mod wellknown;
 
 pub use environment::{Environment, Problem, ProblemKind, TypeProvider};
 pub use error::{CelError, ErrorKind};
