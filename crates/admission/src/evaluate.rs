@@ -108,7 +108,7 @@ impl Compiled {
 
     fn scope<'a>(&'a self, of: &'a Composition, request: &'a Request, fit: &Fit, params: Option<&Value>) -> Scope<'a> {
         let params = params.map_or(Ok(CelValue::Null), CelValue::view);
-        Scope::new(of, request).matched_as(fit.kind.clone(), fit.resource.clone()).with("params", params).authorizer()
+        Scope::new(of, request).matched_as(fit.kind.clone(), fit.resource.clone()).with("params", params)
     }
 
     /// Whether the match conditions hold.
