@@ -5,6 +5,7 @@
 #![warn(clippy::indexing_slicing, clippy::string_slice)]
 
 pub mod ast;
+mod check;
 mod environment;
 mod error;
 mod eval;
