@@ -6,6 +6,7 @@
 
 pub mod admission;
 pub mod ast;
+mod check;
 mod environment;
 mod error;
 mod eval;

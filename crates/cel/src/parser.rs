@@ -45,8 +45,8 @@ struct Parser<'a> {
     depth: u32,
 }
 
-/// Reads an expression and expands its macros. Gives it with the number of ids in use.
-pub(crate) fn parse(environment: &Environment, text: &str) -> Parsed<(Expr, u32)> {
+/// Reads an expression and expands its macros.
+pub(crate) fn parse(environment: &Environment, text: &str) -> Parsed<Expr> {
     if text.len() > environment.maximum {
         return Err(LexError {
             at: (0, 0),
@@ -58,7 +58,7 @@ pub(crate) fn parse(environment: &Environment, text: &str) -> Parsed<(Expr, u32)
     if *parser.peek() != TokenKind::End {
         return parser.unexpected("an operator or the end");
     }
-    Ok((expr, parser.ids))
+    Ok(expr)
 }
 
 /// Binding strength of binary operators that are not logical.
