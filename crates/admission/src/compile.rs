@@ -117,7 +117,7 @@ fn expression(composition: &Composition, of: &Expression<'_>, reader: &mut Reade
     match composition.compile(of.text, of.at) {
         Ok(program) => {
             let output = program.output();
-            if !output.is_dyn() && !of.outputs.is_empty() && !of.outputs.contains(output) {
+            if !of.outputs.is_empty() && !of.outputs.contains(output) {
                 let wanted: Vec<String> = of.outputs.iter().map(ToString::to_string).collect();
                 reader.wrong(of.at, format!("the expression has to give {}, but gives {output}", wanted.join(" or ")));
                 return None;

@@ -15,9 +15,9 @@ impl Lookup for Params {
     fn ask(&self, question: &Question) -> Result<Value, LookupError> {
         match question {
             Question::Object { name, .. } if &**name == "limits" => Ok(parse(r#"{"data":{"most":"3"}}"#)),
-            Question::Objects { selector, .. } if &**selector == "for=limits" => {
-                Ok(parse(r#"{"items":[{"metadata":{"labels":{"for":"limits"}},"data":{"most":"3"}},{"metadata":{"labels":{"for":"limits"}},"data":{"most":"9"}}]}"#))
-            }
+            Question::Objects { selector, .. } if &**selector == "for=limits" => Ok(parse(
+                r#"{"items":[{"metadata":{"labels":{"for":"limits"}},"data":{"most":"3"}},{"metadata":{"labels":{"for":"limits"}},"data":{"most":"9"}}]}"#,
+            )),
             Question::Objects { .. } => Ok(parse(r#"{"items":[]}"#)),
             _ => Err(LookupError::Absent(question.subject())),
         }
@@ -99,7 +99,7 @@ fn validations_judge_with_messages() {
     );
     // A message expression that fails or says nothing leaves the fixed message.
     check(
-        "  validations: [{expression: object.spec.replicas <= 5, message: too many, messageExpression: \"object.spec.nothing\"}]",
+        "  validations: [{expression: object.spec.replicas <= 5, message: too many, messageExpression: \"string(object.spec.nothing)\"}]",
         7,
         &["fail: too many"],
     );
@@ -172,13 +172,18 @@ fn bindings_give_parameters_and_effects() {
         &["error: no params found for policy binding with `Deny` parameterNotFoundAction (binding `b`)"],
     );
     check("name: other, parameterNotFoundAction: Allow", &[]);
-    let outside = bound("  validationActions: [Warn]\n  matchResources: {objectSelector: {matchLabels: {app: db}}}", "  validations: [{expression: 'false'}]");
+    let outside = bound(
+        "  validationActions: [Warn]\n  matchResources: {objectSelector: {matchLabels: {app: db}}}",
+        "  validations: [{expression: 'false'}]",
+    );
     assert_eq!(judge(&load(&outside), &deployment(7)), Vec::<String>::new());
 }
 
 #[test]
 fn requests_and_other_operations_are_seen() {
-    let policies = load(&policy("  validations: [{expression: \"request.operation == 'UPDATE' && oldObject.spec.replicas == 1 && request.userInfo.username == 'eve'\"}]"));
+    let policies = load(&policy(
+        "  validations: [{expression: \"request.operation == 'UPDATE' && oldObject.spec.replicas == 1 && request.userInfo.username == 'eve'\"}]",
+    ));
     let mut update = deployment(2);
     update.operation = Operation::Update;
     update.old_object = deployment(1).object;
@@ -244,13 +249,16 @@ fn wrong_policies_are_refused_with_places_and_the_others_stay() {
         assert!(errors.iter().any(|error| error.contains(expected)), "{spec}: {errors:?}");
         assert!(said.iter().filter(|one| one.level == Level::Error).all(|one| !one.span.is_none()), "{spec}: {said:?}");
     };
-    check("  validations: [{expression: object.spec.replicas}]", "");
-    check("  validations: [{expression: '1 +'}]", "Syntax error");
+    check("  validations: [{expression: object.spec.replicas}]", "the expression has to give bool, but gives dyn");
+    check("  validations: [{expression: '1 +'}]", "syntax error");
     check("  validations: [{expression: \"1 + 'a'\"}]", "found no matching overload");
     check("  validations: [{expression: \"'text'\"}]", "the expression has to give bool, but gives string");
     check("  validations: [{expression: nobody.knows}]", "undeclared reference to 'nobody'");
     check("  validations: [{expresion: 'true'}]", "`expresion` is none of expression, message, reason, messageExpression");
-    check("  variables: [{name: a, expression: variables.b}, {name: b, expression: '1'}]\n  validations: [{expression: 'true'}]", "undeclared reference to 'variables'");
+    check(
+        "  variables: [{name: a, expression: variables.b}, {name: b, expression: '1'}]\n  validations: [{expression: 'true'}]",
+        "undeclared reference to 'variables'",
+    );
     check("  validations: []", "`validations` or `auditAnnotations` is missing");
     check("  failurePolicy: Perhaps\n  validations: [{expression: 'true'}]", "`Perhaps` is none of `Fail` and `Ignore`");
     check("  validations: [{expression: 'params.x'}]", "undeclared reference to 'params'");
