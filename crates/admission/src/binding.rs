@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use probity_core::{Effect, GroupVersionKind, LookupError, PolicyContext, Question, Request};
 use probity_kubernetes::match_resources::MatchResources;
+use probity_kubernetes::read::Reader;
 use probity_kubernetes::{Selector, schema};
 use probity_value::{Span, Value};
-
-use crate::read::Reader;
 
 /// A binding of one policy.
 #[derive(Debug)]

@@ -3,23 +3,25 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use probity_cel::admission::{Composition, Declarations, declare};
-use probity_cel::{Environment, Problem, Program, Type};
+use probity_cel::admission::{Composition, Declarations, Part, declare, item_part, match_conditions, read_part, read_variables};
+use probity_cel::{Environment, Type};
 use probity_core::{Diagnostic, Effect, GroupVersionKind, Interest, Phase, Policy, PolicyDocument, PolicyRule};
 use probity_kubernetes::match_resources::MatchResources;
 use probity_kubernetes::meta::{Described, describe};
+use probity_kubernetes::read::Reader;
 use probity_value::{Map, Span, Value};
 
 use crate::binding::Binding;
-use crate::evaluate::{Compiled, Part};
+use crate::evaluate::Compiled;
 use crate::mutate::{Mutation, PatchKind};
-use crate::read::Reader;
 use crate::typecheck;
 
 /// What the kinds are called.
 const VALIDATING: &str = "ValidatingAdmissionPolicy";
 const MUTATING: &str = "MutatingAdmissionPolicy";
 const GROUP: &str = "admissionregistration.k8s.io";
+/// The code of what is said of policies.
+const CODE: &str = "admission-policy";
 
 /// Whether an object is a policy or a binding that [`compile`] reads.
 #[must_use]
@@ -40,7 +42,7 @@ pub fn compile(documents: &[PolicyDocument]) -> (Vec<Arc<dyn Policy>>, Vec<Diagn
     let mut names: HashSet<(String, Arc<str>)> = HashSet::new();
     for document in documents.iter().filter(|document| is_policy(&document.value)) {
         let kind = kind_of(document);
-        let mut reader = Reader::new(&document.file);
+        let mut reader = Reader::new(&document.file, CODE);
         if kind.ends_with("Binding")
             && let Some(name) = name_of(&document.value, &mut reader)
         {
@@ -63,7 +65,7 @@ pub fn compile(documents: &[PolicyDocument]) -> (Vec<Arc<dyn Policy>>, Vec<Diagn
             continue;
         }
         let mutating = kind == MUTATING;
-        let mut reader = Reader::new(&document.file);
+        let mut reader = Reader::new(&document.file, CODE);
         if let Some(name) = name_of(&document.value, &mut reader) {
             if !names.insert((kind, Arc::clone(&name))) {
                 reader.wrong(document.value.span, format!("the name `{name}` is taken"));
@@ -105,56 +107,6 @@ fn name_of(object: &Value, reader: &mut Reader<'_>) -> Option<Arc<str>> {
 }
 
 const COMMON: [&str; 5] = ["paramKind", "matchConstraints", "failurePolicy", "matchConditions", "variables"];
-
-/// One of a policy's expressions: what it may evaluate to, and where it stands.
-struct Expression<'a> {
-    text: &'a str,
-    at: Span,
-    outputs: &'a [Type],
-}
-
-fn expression(composition: &Composition, of: &Expression<'_>, reader: &mut Reader<'_>) -> Option<Program> {
-    match composition.compile(of.text, of.at) {
-        Ok(program) => {
-            let output = program.output();
-            if !of.outputs.is_empty() && !of.outputs.contains(output) {
-                let wanted: Vec<String> = of.outputs.iter().map(ToString::to_string).collect();
-                reader.wrong(of.at, format!("the expression has to give {}, but gives {output}", wanted.join(" or ")));
-                return None;
-            }
-            Some(program)
-        }
-        Err(problems) => {
-            problems.iter().for_each(|problem| refuse(problem, reader));
-            None
-        }
-    }
-}
-
-fn refuse(problem: &Problem, reader: &mut Reader<'_>) {
-    let place = if problem.line > 1 || problem.column > 1 {
-        format!(" ({}:{} of the expression)", problem.line, problem.column)
-    } else {
-        String::new()
-    };
-    reader.wrong(problem.span, format!("{}{place}", problem.message));
-}
-
-/// Reads one of a list of maps with an expression, and compiles it.
-fn part(
-    item: &Value,
-    key: &str,
-    known: &[&str],
-    outputs: &[Type],
-    composition: &Composition,
-    reader: &mut Reader<'_>,
-) -> Option<(Part, Map)> {
-    let map = reader.map(Some(item), "an item")?.clone();
-    reader.keys(&map, known);
-    let (text, at) = reader.needed(&map, key, item.span)?;
-    let program = expression(composition, &Expression { text: &text, at, outputs }, reader)?;
-    Some((Part { program, at }, map))
-}
 
 fn read_policy(
     name: Arc<str>,
@@ -205,25 +157,14 @@ fn read_policy(
     // Match conditions see neither the variables nor, before they are checked, anything else than what is declared.
     let with = Declarations { params: param_kind.is_some(), authorizer: true, ..Declarations::default() };
     let conditions_see = Composition::new(declare(Environment::kubernetes(), &with));
-    let mut conditions = Vec::new();
-    let mut names = HashSet::new();
-    for item in reader.list(spec, "matchConditions") {
-        if let Some((part, map)) = part(item, "expression", &["name", "expression"], &[Type::Bool], &conditions_see, reader)
-            && let Some((name, span)) = reader.needed(&map, "name", item.span)
-        {
-            if !names.insert(Arc::clone(&name)) {
-                reader.wrong(span, format!("the name `{name}` is taken"));
-            }
-            conditions.push((name, part));
-        }
-    }
+    let conditions = match_conditions(spec, &conditions_see, reader);
     let mut composition = Composition::new(declare(Environment::kubernetes(), &Declarations { patches: mutating, ..with.clone() }));
-    variables(spec, &mut composition, reader);
+    read_variables(spec, &mut composition, reader);
     // Messages and audit annotations may not ask for authorization.
     let mut quiet = Composition::new(declare(Environment::kubernetes(), &Declarations { authorizer: false, ..with }));
     if !mutating {
-        let mut unheard = Reader::new(reader.file);
-        variables(spec, &mut quiet, &mut unheard);
+        let mut unheard = Reader::new(reader.file, CODE);
+        read_variables(spec, &mut quiet, &mut unheard);
     }
     let effects: HashSet<Effect> = bindings.iter().flat_map(|binding| binding.effects.iter().copied()).collect();
     let effect = if bindings.is_empty() || effects.contains(&Effect::Deny) || mutating {
@@ -237,7 +178,7 @@ fn read_policy(
     let mut first_message = String::new();
     for item in reader.list(spec, "validations") {
         let known = ["expression", "message", "reason", "messageExpression"];
-        let Some((check, map)) = part(item, "expression", &known, &[Type::Bool], &composition, reader) else { continue };
+        let Some((check, map)) = item_part(item, "expression", &known, &[Type::Bool], &composition, reader) else { continue };
         let message = reader.text(&map, "message").map(|(text, _)| text.trim().to_owned()).unwrap_or_default();
         if message.contains('\n') {
             reader.wrong(item.span, "`message` may not have line breaks");
@@ -247,10 +188,7 @@ fn read_policy(
         {
             reader.wrong(span, format!("`{reason}` is none of Unauthorized, Forbidden, Invalid and RequestEntityTooLarge"));
         }
-        let dynamic = reader.text(&map, "messageExpression").and_then(|(text, at)| {
-            let program = expression(&quiet, &Expression { text: &text, at, outputs: &[Type::String] }, reader)?;
-            Some(Part { program, at })
-        });
+        let dynamic = reader.text(&map, "messageExpression").and_then(|(text, at)| read_part(&text, at, &[Type::String], &quiet, reader));
         if first_message.is_empty() {
             first_message.clone_from(&message);
         }
@@ -258,7 +196,7 @@ fn read_policy(
     }
     for item in reader.list(spec, "auditAnnotations") {
         let outputs = [Type::String, Type::Null];
-        if let Some((value, map)) = part(item, "valueExpression", &["key", "valueExpression"], &outputs, &quiet, reader)
+        if let Some((value, map)) = item_part(item, "valueExpression", &["key", "valueExpression"], &outputs, &quiet, reader)
             && let Some((key, _)) = reader.needed(&map, "key", item.span)
         {
             annotations.push((key, value));
@@ -318,25 +256,6 @@ fn read_policy(
     })
 }
 
-fn variables(spec: &Map, composition: &mut Composition, reader: &mut Reader<'_>) {
-    let mut names = HashSet::new();
-    for item in reader.list(spec, "variables") {
-        let Some(map) = reader.map(Some(item), "a variable") else { continue };
-        reader.keys(map, &["name", "expression"]);
-        let (Some((name, at)), Some((text, text_at))) =
-            (reader.needed(map, "name", item.span), reader.needed(map, "expression", item.span))
-        else {
-            continue;
-        };
-        if !names.insert(Arc::clone(&name)) {
-            reader.wrong(at, format!("the name `{name}` is taken"));
-        }
-        if let Err(problems) = composition.variable(&name, &text, text_at) {
-            problems.iter().for_each(|problem| refuse(problem, reader));
-        }
-    }
-}
-
 fn mutation(item: &Value, composition: &Composition, reader: &mut Reader<'_>) -> Option<Mutation> {
     let map = reader.map(Some(item), "a mutation")?;
     reader.keys(map, &["patchType", "applyConfiguration", "jsonPatch"]);
@@ -356,6 +275,6 @@ fn mutation(item: &Value, composition: &Composition, reader: &mut Reader<'_>) ->
     };
     reader.keys(inner, &["expression"]);
     let (text, at) = reader.needed(inner, "expression", item.span)?;
-    let program = expression(composition, &Expression { text: &text, at, outputs: &outputs }, reader)?;
-    Some(Mutation { kind, part: Part { program, at } })
+    let part: Part = read_part(&text, at, &outputs, composition, reader)?;
+    Some(Mutation { kind, part })
 }

@@ -2,23 +2,16 @@
 
 use std::sync::Arc;
 
-use probity_cel::admission::{Composition, Scope, object_paths};
+use probity_cel::admission::{Composition, Conditions, Part, Scope, point};
 use probity_cel::{Budget, CelError, Context, ErrorKind, Program, Value as CelValue};
 use probity_core::{
-    Effect, GroupVersionKind, Interest, Outcome, PathStep, Phase, Policy, PolicyContext, PolicyRule, Request, SkipReason, Status, span_at,
+    Effect, GroupVersionKind, Interest, Outcome, Phase, Policy, PolicyContext, PolicyRule, Request, SkipReason, Status, span_at,
 };
 use probity_kubernetes::match_resources::{Fit, MatchResources};
 use probity_value::{Span, Value};
 
 use crate::binding::{self, Binding};
 use crate::mutate::{self, Mutation};
-
-/// An expression and its place.
-#[derive(Debug)]
-pub(crate) struct Part {
-    pub(crate) program: Program,
-    pub(crate) at: Span,
-}
 
 /// One of `validations`.
 #[derive(Debug)]
@@ -37,7 +30,7 @@ pub(crate) struct Compiled {
     pub(crate) param_kind: Option<GroupVersionKind>,
     pub(crate) ignore: bool,
     pub(crate) conditions_see: Composition,
-    pub(crate) conditions: Vec<(Arc<str>, Part)>,
+    pub(crate) conditions: Conditions,
     pub(crate) composition: Composition,
     pub(crate) quiet: Composition,
     pub(crate) validations: Vec<Validation>,
@@ -120,21 +113,7 @@ impl Compiled {
         context: &Context<'_>,
         budget: &mut Budget,
     ) -> Result<Option<Arc<str>>, (CelError, Span)> {
-        let scope = self.scope(&self.conditions_see, request, fit, params);
-        // One that says no decides, whatever others could not say.
-        let mut error = None;
-        for (name, part) in &self.conditions {
-            match scope.evaluate(&part.program, budget, context) {
-                Ok(CelValue::Bool(true)) => {}
-                Ok(CelValue::Bool(false)) => return Ok(Some(Arc::clone(name))),
-                Ok(_) => {
-                    error = error
-                        .or_else(|| Some((CelError::invalid(format!("the match condition `{name}` is neither true nor false")), part.at)))
-                }
-                Err(why) => error = error.or(Some((why, part.at))),
-            }
-        }
-        error.map_or(Ok(None), Err)
+        self.conditions.hold(&self.scope(&self.conditions_see, request, fit, params), budget, context)
     }
 
     /// Bindings that count for a request, with the parameters each gives; `None` for the binding that nobody wrote.
@@ -267,7 +246,7 @@ impl Compiled {
 
     /// Points at the part of the object an expression speaks of.
     fn point(&self, outcome: &mut Outcome, program: &Program, request: &Request) {
-        let path = deepest(&object_paths(&self.composition, program), request.target());
+        let path = point(&self.composition, program, request.target());
         outcome.at = span_at(request.target(), &path);
         outcome.path = path;
     }
@@ -328,27 +307,4 @@ fn effect_of(binding: Option<&Binding>) -> Effect {
         Some(binding) if binding.effects.contains(&Effect::Warn) => Effect::Warn,
         Some(_) => Effect::Audit,
     }
-}
-
-/// Of several paths the one that leads deepest into a value.
-fn deepest(paths: &[Vec<PathStep>], value: &Value) -> Vec<PathStep> {
-    let mut best: &[PathStep] = &[];
-    for path in paths {
-        let mut current = Some(value);
-        let mut depth = 0;
-        for step in path {
-            current = current.and_then(|value| match step {
-                PathStep::Key(key) => value.get(key),
-                PathStep::Index(index) => value.as_list().and_then(|items| items.get(*index)),
-            });
-            if current.is_none() {
-                break;
-            }
-            depth += 1;
-        }
-        if depth > best.len() {
-            best = path.get(..depth).unwrap_or_default();
-        }
-    }
-    best.to_vec()
 }

@@ -8,7 +8,6 @@ mod binding;
 mod compile;
 mod evaluate;
 mod mutate;
-mod read;
 mod typecheck;
 
 pub use compile::{compile, is_policy};

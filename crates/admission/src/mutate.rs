@@ -1,11 +1,9 @@
 //! What a mutation makes of an object.
 
 use probity_cel::Value as CelValue;
-use probity_cel::admission::{PatchError, apply_configuration, json_patch};
+use probity_cel::admission::{Part, PatchError, apply_configuration, json_patch};
 use probity_core::GroupVersionKind;
 use probity_value::{Span, Value};
-
-use crate::evaluate::Part;
 
 /// How a mutation is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

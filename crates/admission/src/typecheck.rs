@@ -7,10 +7,9 @@ use probity_cel::Environment;
 use probity_cel::admission::{Composition, Declarations, declare};
 use probity_core::GroupVersionKind;
 use probity_kubernetes::match_resources::MatchResources;
+use probity_kubernetes::read::Reader;
 use probity_kubernetes::schema;
 use probity_value::{Map, Value};
-
-use crate::read::Reader;
 
 /// As many kinds as the API server checks.
 const MOST_KINDS: usize = 10;
