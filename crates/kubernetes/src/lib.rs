@@ -7,11 +7,15 @@
 pub mod duration;
 pub mod go_regex;
 pub mod json_patch;
+pub mod match_resources;
+pub mod meta;
 pub mod names;
 pub mod quantity;
+pub mod read;
 pub mod schema;
 pub mod selector;
 pub mod semver;
+pub mod strategic;
 pub mod structured;
 pub mod url;
 pub mod wildcard;
