@@ -25,7 +25,7 @@ impl Operand {
 
 fn operand(name: &str, position: usize, value: &Value) -> Result<Operand, JmesError> {
     match &value.data {
-        Data::Number(number) => return Ok(Operand::Number(number.as_f64())),
+        Data::Number(number) => Ok(Operand::Number(number.as_f64())),
         Data::String(text) => {
             if let Ok(quantity) = Quantity::parse(text) {
                 return Ok(Operand::Quantity(quantity));
@@ -35,7 +35,7 @@ fn operand(name: &str, position: usize, value: &Value) -> Result<Operand, JmesEr
             }
             Err(JmesError::wrong(format!("argument {} of `{name}` is `{text}`, not a number, quantity or duration", position + 1)))
         }
-        Data::Unknown(unknown) => return Err(JmesError::from(&**unknown)),
+        Data::Unknown(unknown) => Err(JmesError::from(&**unknown)),
         _ => Err(JmesError::wrong(format!(
             "argument {} of `{name}` is {}, not a number, quantity or duration",
             position + 1,
