@@ -4,4 +4,5 @@
 //! **Invariant:** nothing here knows a policy language.
 #![warn(clippy::indexing_slicing, clippy::string_slice)]
 
+pub mod pod_security;
 pub mod schema;
