@@ -1,0 +1,127 @@
+//! A compiled expression, and how it gets its variables.
+
+use std::sync::Arc;
+
+use probity_value::Span;
+
+use crate::ast::Expr;
+use crate::{Budget, Call, CelError, Context, Environment, Problem, Type, Value};
+
+/// Gives variables their values. Asked at most when a variable is used; values that are costly to compute are kept by the implementor.
+pub trait Activation {
+    /// The value of a variable, by its slot in the environment ([`Environment::slot`]); `None` where it has none. What computing it costs
+    /// is spent from the budget of the call.
+    ///
+    /// # Errors
+    /// Why it has no value: an error, or an unknown.
+    fn variable(&self, slot: usize, name: &str, call: &mut Call<'_>) -> Result<Option<Value>, CelError>;
+}
+
+/// Values by slot.
+#[derive(Clone, Debug, Default)]
+pub struct Bindings {
+    values: Vec<Option<Value>>,
+}
+
+impl Bindings {
+    /// No values.
+    #[must_use]
+    pub fn new() -> Bindings {
+        Bindings::default()
+    }
+
+    /// Gives the variable of a slot a value.
+    pub fn set(&mut self, slot: usize, value: Value) {
+        if self.values.len() <= slot {
+            self.values.resize(slot.saturating_add(1), None);
+        }
+        if let Some(place) = self.values.get_mut(slot) {
+            *place = Some(value);
+        }
+    }
+
+    /// Gives a variable of an environment a value; a name it does not declare is passed over.
+    #[must_use]
+    pub fn with(mut self, environment: &Environment, name: &str, value: Value) -> Bindings {
+        if let Some(slot) = environment.slot(name) {
+            self.set(slot, value);
+        }
+        self
+    }
+}
+
+impl Activation for Bindings {
+    fn variable(&self, slot: usize, _: &str, _: &mut Call<'_>) -> Result<Option<Value>, CelError> {
+        Ok(self.values.get(slot).cloned().flatten())
+    }
+}
+
+/// A compiled expression: shareable between threads, evaluated many times.
+#[derive(Debug)]
+pub struct Program {
+    text: Arc<str>,
+    span: Span,
+    expr: Expr,
+    output: Type,
+    warnings: Vec<Problem>,
+    variables: Vec<usize>,
+}
+
+impl Program {
+    pub(crate) fn compile(environment: &Environment, text: &str, span: Span, check: bool) -> Result<Program, Vec<Problem>> {
+        let _ = (environment, check);
+        Err(vec![Problem {
+            span,
+            at: (0, 0),
+            line: 1,
+            column: 1,
+            kind: crate::ProblemKind::Syntax,
+            message: format!("`{text}` cannot be read yet"),
+        }])
+    }
+
+    /// The value of the expression.
+    ///
+    /// # Errors
+    /// Why it has none: an error with its place, an unknown, or a limit.
+    pub fn evaluate(&self, activation: &dyn Activation, budget: &mut Budget, context: &Context<'_>) -> Result<Value, CelError> {
+        let mut call = Call::new(context, budget);
+        activation.variable(0, "", &mut call)?.ok_or_else(CelError::no_such_overload)
+    }
+
+    /// The type of its value.
+    #[must_use]
+    pub fn output(&self) -> &Type {
+        &self.output
+    }
+
+    /// What may not be as its author thinks.
+    #[must_use]
+    pub fn warnings(&self) -> &[Problem] {
+        &self.warnings
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn text(&self) -> &Arc<str> {
+        &self.text
+    }
+
+    /// Where the text stands.
+    #[must_use]
+    pub fn span(&self) -> Span {
+        self.span
+    }
+
+    /// The syntax, macros expanded: for linting.
+    #[must_use]
+    pub fn expr(&self) -> &Expr {
+        &self.expr
+    }
+
+    /// Slots of the variables it uses.
+    #[must_use]
+    pub fn variables(&self) -> &[usize] {
+        &self.variables
+    }
+}
