@@ -5,6 +5,7 @@
 #![warn(clippy::indexing_slicing, clippy::string_slice)]
 
 pub mod duration;
+pub mod go_regex;
 pub mod names;
 pub mod pod_security;
 pub mod quantity;
