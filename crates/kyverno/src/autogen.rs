@@ -54,14 +54,8 @@ pub(crate) fn rules(identity: &Identity, rules: &[Value]) -> Made {
         }
         if made.controllers.contains(&"CronJob")
             && let Some(template) = wrap(rule, name, "template", "spec/template", &["CronJob"], false)
-            && let Some(wrapped) = wrap(
-                &template,
-                &rule_name("autogen-cronjob", name),
-                "jobTemplate",
-                "spec/jobTemplate/spec/template",
-                &["CronJob"],
-                true,
-            )
+            && let Some(wrapped) =
+                wrap(&template, &rule_name("autogen-cronjob", name), "jobTemplate", "spec/jobTemplate/spec/template", &["CronJob"], true)
         {
             made.rules.push((vec!["CronJob"], replaced(&wrapped, "spec.jobTemplate.spec.template", is_cel(rule))));
         }
@@ -95,10 +89,7 @@ fn is_cel(rule: &Value) -> bool {
 
 /// The descriptions of resources in `match` or `exclude`: of the clause itself, of `any` and of `all`.
 fn descriptions<'v>(clause: &'v Value) -> impl Iterator<Item = &'v Value> {
-    std::iter::once(clause)
-        .chain(items_at(clause, "any"))
-        .chain(items_at(clause, "all"))
-        .filter_map(|filter| filter.get("resources"))
+    std::iter::once(clause).chain(items_at(clause, "any")).chain(items_at(clause, "all")).filter_map(|filter| filter.get("resources"))
 }
 
 fn kinds(description: &Value) -> impl Iterator<Item = &str> {

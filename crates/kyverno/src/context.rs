@@ -78,10 +78,7 @@ impl ContextEntry {
                 if Reader::get(fields, "reference").is_none() {
                     reader.wrong(body.span, "`imageRegistry` needs a `reference`");
                 }
-                Source::ImageRegistry {
-                    reference: reader.text_template(fields, "reference", &[])?,
-                    path: path_template(reader, fields),
-                }
+                Source::ImageRegistry { reference: reader.text_template(fields, "reference", &[])?, path: path_template(reader, fields) }
             }
             "variable" => {
                 let fields = reader.fields(body, "variable", &["value", "jmesPath", "default"])?;
@@ -133,8 +130,7 @@ impl ContextEntry {
             let message = format!("the ConfigMap is in `{namespace}`, but the policy may look only into `{}`", self.policy_namespace);
             return Err(JmesError::wrong(message).at(self.at));
         }
-        let object =
-            scope.evaluation().ask(&Question::Object { api_version: "v1".into(), kind: "ConfigMap".into(), namespace, name })?;
+        let object = scope.evaluation().ask(&Question::Object { api_version: "v1".into(), kind: "ConfigMap".into(), namespace, name })?;
         let mut map = Map::new();
         for key in ["data", "metadata"] {
             let part = object.get(key).cloned().unwrap_or_else(|| Value::null(Span::NONE));

@@ -50,9 +50,8 @@ fn is_path_part(text: &str) -> bool {
     if !bytes.first().is_some_and(word) || !bytes.last().is_some_and(word) {
         return false;
     }
-    text.split(|sign: char| sign.is_ascii_lowercase() || sign.is_ascii_digit()).all(|between| {
-        matches!(between, "" | "." | "_" | "__") || between.bytes().all(|byte| byte == b'-')
-    })
+    text.split(|sign: char| sign.is_ascii_lowercase() || sign.is_ascii_digit())
+        .all(|between| matches!(between, "" | "." | "_" | "__") || between.bytes().all(|byte| byte == b'-'))
 }
 
 fn is_tag(text: &str) -> bool {
@@ -81,14 +80,12 @@ impl Image {
     pub fn parse(text: &str) -> Result<Image, String> {
         let bad = || format!("`{text}` is no image reference");
         let first = text.split_once('/').map(|(first, _)| first);
-        let named = first.is_some_and(|first| {
-            first.contains(['.', ':']) || first == "localhost" || first.to_lowercase() != first
-        });
+        let named = first.is_some_and(|first| first.contains(['.', ':']) || first == "localhost" || first.to_lowercase() != first);
         let (registry, rest) = match text.split_once('/') {
             Some((registry, rest)) if named => (registry, rest),
             _ => ("docker.io", text),
         };
-        let (rest, digest) = rest.split_once('@').map_or((rest, ""), |(rest, digest)| (rest, digest));
+        let (rest, digest) = rest.split_once('@').map_or((rest, None), |(rest, digest)| (rest, Some(digest)));
         let (path, tag) = match rest.rsplit_once(':') {
             Some((path, tag)) if !tag.contains('/') => (path, Some(tag)),
             _ => (rest, None),
@@ -98,14 +95,13 @@ impl Image {
             || registry.len() + path.len() + 1 > 255
             || !path.split('/').all(is_path_part)
             || tag.is_some_and(|tag| !is_tag(tag))
-            || (rest.len() + 1 < text.len() && text.contains('@') && !is_digest(digest))
-            || (!digest.is_empty() && !is_digest(digest))
+            || digest.is_some_and(|digest| !is_digest(digest))
         {
             return Err(bad());
         }
         let tag = match tag {
             Some(tag) => tag,
-            None if digest.is_empty() => "latest",
+            None if digest.is_none() => "latest",
             None => "",
         };
         let name = path.rsplit('/').next().unwrap_or(path);
@@ -114,7 +110,7 @@ impl Image {
             path: path.to_owned(),
             name: name.to_owned(),
             tag: tag.to_owned(),
-            digest: digest.to_owned(),
+            digest: digest.unwrap_or_default().to_owned(),
         })
     }
 
@@ -164,9 +160,7 @@ const CONTAINERS: [&str; 3] = ["initContainers", "containers", "ephemeralContain
 pub fn pod_path(kind: &str) -> Option<&'static [&'static str]> {
     match kind {
         "Pod" => Some(&["spec"]),
-        "DaemonSet" | "Deployment" | "ReplicaSet" | "ReplicationController" | "StatefulSet" | "Job" => {
-            Some(&["spec", "template", "spec"])
-        }
+        "DaemonSet" | "Deployment" | "ReplicaSet" | "ReplicationController" | "StatefulSet" | "Job" => Some(&["spec", "template", "spec"]),
         "CronJob" => Some(&["spec", "jobTemplate", "spec", "template", "spec"]),
         _ => None,
     }
@@ -247,13 +241,7 @@ impl Extractor {
         Ok(())
     }
 
-    fn image(
-        &self,
-        value: &Value,
-        path: &mut Vec<PathStep>,
-        found: &mut Vec<Found>,
-        scope: Option<&Scope<'_>>,
-    ) -> Result<(), JmesError> {
+    fn image(&self, value: &Value, path: &mut Vec<PathStep>, found: &mut Vec<Found>, scope: Option<&Scope<'_>>) -> Result<(), JmesError> {
         let Some(map) = value.as_map() else {
             return Err(JmesError::wrong("what should hold an image is no map").at(value.span));
         };

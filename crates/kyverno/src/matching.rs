@@ -83,14 +83,9 @@ enum LabelSelector {
 impl LabelSelector {
     fn read(reader: &mut Reader, map: &Map, key: &str) -> Option<LabelSelector> {
         let value = Reader::get(map, key)?;
-        let wild = value
-            .get("matchLabels")
-            .and_then(Value::as_map)
-            .is_some_and(|labels| {
-                labels
-                    .iter()
-                    .any(|(key, entry)| wildcard::has_wildcard(key) || entry.value.as_str().is_some_and(wildcard::has_wildcard))
-            });
+        let wild = value.get("matchLabels").and_then(Value::as_map).is_some_and(|labels| {
+            labels.iter().any(|(key, entry)| wildcard::has_wildcard(key) || entry.value.as_str().is_some_and(wildcard::has_wildcard))
+        });
         if wild {
             return Some(LabelSelector::Wild(value.clone()));
         }
@@ -147,8 +142,7 @@ pub struct Filter {
 }
 
 const FILTER_FIELDS: &[&str] = &["resources", "roles", "clusterRoles", "subjects"];
-const RESOURCE_FIELDS: &[&str] =
-    &["kinds", "name", "names", "namespaces", "annotations", "selector", "namespaceSelector", "operations"];
+const RESOURCE_FIELDS: &[&str] = &["kinds", "name", "names", "namespaces", "annotations", "selector", "namespaceSelector", "operations"];
 
 /// Who asks for what, as filters look at it.
 #[derive(Clone, Copy)]
@@ -229,11 +223,8 @@ impl Target<'_> {
 impl Filter {
     /// Reads a filter: `resources` and who asks.
     fn read(reader: &mut Reader, map: &Map) -> Filter {
-        let mut filter = Filter {
-            roles: reader.texts(map, "roles"),
-            cluster_roles: reader.texts(map, "clusterRoles"),
-            ..Filter::default()
-        };
+        let mut filter =
+            Filter { roles: reader.texts(map, "roles"), cluster_roles: reader.texts(map, "clusterRoles"), ..Filter::default() };
         for (value, role) in reader.list(map, "roles").iter().zip(&filter.roles) {
             if role.split(':').count() != 2 {
                 reader.wrong(value.span, format!("the role `{role}` has to be written `namespace:name`"));
@@ -241,8 +232,7 @@ impl Filter {
         }
         for value in reader.list(map, "subjects") {
             let Some(fields) = reader.fields(value, "subjects", &["kind", "name", "namespace", "apiGroup"]) else { continue };
-            let kinds =
-                [("User", SubjectKind::User), ("Group", SubjectKind::Group), ("ServiceAccount", SubjectKind::ServiceAccount)];
+            let kinds = [("User", SubjectKind::User), ("Group", SubjectKind::Group), ("ServiceAccount", SubjectKind::ServiceAccount)];
             let kind = reader.word(fields, "kind", &kinds);
             let name = reader.required_text(fields, "name", "subjects", value.span);
             let namespace = reader.text(fields, "namespace");
@@ -317,7 +307,8 @@ impl Filter {
                 true
             }
         };
-        let named = |patterns: &[Arc<str>]| target.name().map(|name| wildcard::matches_any(patterns.iter().map(|pattern| &**pattern), name));
+        let named =
+            |patterns: &[Arc<str>]| target.name().map(|name| wildcard::matches_any(patterns.iter().map(|pattern| &**pattern), name));
         if let Some(name) = &self.name
             && !hold(named(std::slice::from_ref(name)))
         {
@@ -586,7 +577,8 @@ mod tests {
         ] {
             assert_eq!(fits(clause, pod, &UserInfo::default()), Ok(expected), "{clause}");
         }
-        let alice = UserInfo { username: "alice".into(), groups: vec!["dev".into()], cluster_roles: vec!["admin".into()], ..UserInfo::default() };
+        let alice =
+            UserInfo { username: "alice".into(), groups: vec!["dev".into()], cluster_roles: vec!["admin".into()], ..UserInfo::default() };
         for (clause, expected) in [
             ("{resources: {kinds: [Pod]}, subjects: [{kind: User, name: bob}]}", false),
             ("{resources: {kinds: [Pod]}, subjects: [{kind: User, name: 'al*'}]}", true),

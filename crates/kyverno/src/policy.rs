@@ -67,13 +67,17 @@ impl Action {
         action
     }
 
+    /// What it says without overrides.
+    pub(crate) fn plain(&self) -> Option<Effect> {
+        self.effect
+    }
+
     /// What a failure leads to in a namespace, if this says so.
     pub(crate) fn effect(&self, namespace: &str, labels: &dyn Fn() -> Option<Value>) -> Option<Effect> {
         for (effect, namespaces, selector) in &self.overrides {
             let named = wildcard::matches_any(namespaces.iter().map(|name| &**name), namespace);
-            let selected = || {
-                selector.as_ref().is_some_and(|selector| labels().is_some_and(|labels| selector.matches(&labels) == Ok(true)))
-            };
+            let selected =
+                || selector.as_ref().is_some_and(|selector| labels().is_some_and(|labels| selector.matches(&labels) == Ok(true)));
             let fits = match (namespaces.is_empty(), selector) {
                 (true, None) => false,
                 (true, Some(_)) => selected(),
@@ -94,9 +98,9 @@ pub(crate) enum Body {
     /// It judges.
     Validate(Box<Validation>),
     /// It changes objects.
-    Mutate(Value),
+    Mutate,
     /// It makes objects.
-    Generate(Value),
+    Generate,
     /// It checks images.
     VerifyImages(Box<ImageRule>),
 }
@@ -130,8 +134,6 @@ pub(crate) struct Policy {
     pub(crate) action: Action,
     /// CEL conditions of the webhook, as written.
     pub(crate) match_conditions: Vec<Value>,
-    /// Whether errors of evaluation are let through by the webhook.
-    pub(crate) at: Span,
 }
 
 const SPEC_FIELDS: &[&str] = &[
@@ -203,8 +205,7 @@ impl Policy {
         let action = Action::read(reader, spec, "validationFailureAction", "validationFailureActionOverrides");
         let mut match_conditions = Vec::new();
         if let Some(webhook) = Reader::get(spec, "webhookConfiguration")
-            && let Some(fields) =
-                reader.fields(webhook, "webhookConfiguration", &["failurePolicy", "timeoutSeconds", "matchConditions"])
+            && let Some(fields) = reader.fields(webhook, "webhookConfiguration", &["failurePolicy", "timeoutSeconds", "matchConditions"])
         {
             match_conditions = reader.list(fields, "matchConditions").to_vec();
         }
@@ -238,7 +239,7 @@ impl Policy {
                 rules.push(rule);
             }
         }
-        Some(Policy { identity, rules, one, action, match_conditions, at: value.span })
+        Some(Policy { identity, rules, one, action, match_conditions })
     }
 }
 
@@ -257,8 +258,7 @@ impl Rule {
             return None;
         };
         let excludes = Reader::get(map, "exclude").and_then(|value| Clause::read(reader, value, "exclude"));
-        let preconditions =
-            Reader::get(map, "preconditions").map(|value| reader.conditions(value, "preconditions")).unwrap_or_default();
+        let preconditions = Reader::get(map, "preconditions").map(|value| reader.conditions(value, "preconditions")).unwrap_or_default();
         let given: Vec<&str> = ["validate", "mutate", "generate", "verifyImages"]
             .into_iter()
             .filter(|key| {
@@ -268,10 +268,7 @@ impl Rule {
             })
             .collect();
         let [what] = given.as_slice() else {
-            reader.wrong(
-                value.span,
-                format!("the rule `{name}` needs exactly one of `validate`, `mutate`, `generate` and `verifyImages`"),
-            );
+            reader.wrong(value.span, format!("the rule `{name}` needs exactly one of `validate`, `mutate`, `generate` and `verifyImages`"));
             return None;
         };
         let body_value = Reader::get(map, what)?;
@@ -282,8 +279,8 @@ impl Rule {
                 let validation = Validation::read(reader, identity, &name, body_value, preconditions)?;
                 (Body::Validate(Box::new(validation)), Phase::Validate)
             }
-            "mutate" => (Body::Mutate(body_value.clone()), Phase::Mutate),
-            "generate" => (Body::Generate(body_value.clone()), Phase::Generate),
+            "mutate" => (Body::Mutate, Phase::Mutate),
+            "generate" => (Body::Generate, Phase::Generate),
             _ => {
                 let rule = ImageRule::read(reader, body_value, map.get("imageExtractors").unwrap_or(&null));
                 (Body::VerifyImages(Box::new(rule)), Phase::VerifyImages)
@@ -299,17 +296,7 @@ impl Rule {
         let effect = effect.or_else(|| action.effect("", &|| None)).unwrap_or(Effect::Audit);
         let has_variables = !context.is_empty() || has_braces(value);
         let rule = Arc::new(policy_rule(identity, &name, phase, effect, &matches, value.span));
-        Some(Rule {
-            rule,
-            made_for: None,
-            gives_way_to: Vec::new(),
-            context,
-            matches,
-            excludes,
-            preconditions,
-            has_variables,
-            body,
-        })
+        Some(Rule { rule, made_for: None, gives_way_to: Vec::new(), context, matches, excludes, preconditions, has_variables, body })
     }
 }
 
@@ -326,14 +313,7 @@ fn has_braces(value: &Value) -> bool {
 }
 
 /// What a rule says of itself, read from the annotations of its policy.
-pub(crate) fn policy_rule(
-    identity: &Identity,
-    name: &Arc<str>,
-    phase: Phase,
-    effect: Effect,
-    matches: &Clause,
-    at: Span,
-) -> PolicyRule {
+pub(crate) fn policy_rule(identity: &Identity, name: &Arc<str>, phase: Phase, effect: Effect, matches: &Clause, at: Span) -> PolicyRule {
     let text = |key: &str| identity.annotation(key).unwrap_or_default();
     let severity = match text("policies.kyverno.io/severity").to_ascii_lowercase().parse() {
         Ok(severity) => severity,

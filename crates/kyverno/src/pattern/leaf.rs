@@ -84,13 +84,9 @@ pub fn operator_of(text: &str) -> Operator {
     if text.len() < 2 {
         return Operator::Equal;
     }
-    for (prefix, operator) in [
-        (">=", Operator::MoreEqual),
-        ("<=", Operator::LessEqual),
-        (">", Operator::More),
-        ("<", Operator::Less),
-        ("!", Operator::NotEqual),
-    ] {
+    for (prefix, operator) in
+        [(">=", Operator::MoreEqual), ("<=", Operator::LessEqual), (">", Operator::More), ("<", Operator::Less), ("!", Operator::NotEqual)]
+    {
         if text.starts_with(prefix) {
             return operator;
         }
@@ -134,13 +130,7 @@ impl Comparison {
     }
 
     fn of(operator: Operator, text: &str) -> Comparison {
-        Comparison {
-            operator,
-            text: text.into(),
-            duration: GoDuration::parse(text).ok(),
-            quantity: Quantity::parse(text).ok(),
-            ends: None,
-        }
+        Comparison { operator, text: text.into(), duration: GoDuration::parse(text).ok(), quantity: Quantity::parse(text).ok(), ends: None }
     }
 
     /// Whether a value fits.
@@ -258,9 +248,7 @@ impl Leaf {
             (Leaf::Bool(wanted), Data::Bool(given)) => wanted == given,
             (Leaf::Number(wanted), Data::Number(given)) => wanted == given,
             (Leaf::Number(Number::Int(wanted)), Data::String(text)) => text.parse::<i64>().is_ok_and(|given| given == *wanted),
-            (Leaf::Number(Number::Float(wanted)), Data::String(text)) => {
-                crate::text::go_float(text).is_some_and(|given| given == *wanted)
-            }
+            (Leaf::Number(Number::Float(wanted)), Data::String(text)) => crate::text::go_float(text).is_some_and(|given| given == *wanted),
             (Leaf::Text(exact, any), data) => {
                 matches!(data, Data::String(text) if text == exact)
                     || any.iter().any(|all| all.iter().all(|comparison| comparison.fits(value)))

@@ -163,10 +163,7 @@ impl Node {
         match self {
             Node::Map(map) => {
                 !map.anchors.is_empty()
-                    || map
-                        .others
-                        .iter()
-                        .any(|entry| entry.handling == Handling::Anchored(Modifier::Global) || entry.node.has_anchors())
+                    || map.others.iter().any(|entry| entry.handling == Handling::Anchored(Modifier::Global) || entry.node.has_anchors())
             }
             Node::List(items) => items.iter().any(Node::has_anchors),
             Node::Leaf(_) => false,
@@ -210,9 +207,8 @@ impl MapNode {
         anchors.sort_by(|a, b| a.text.cmp(&b.text));
         plain.sort_by(|a, b| a.text.cmp(&b.text));
         // Global anchors and what has anchors in it come first, the last of them before the others.
-        let (mut first, last): (Vec<Entry>, Vec<Entry>) = plain
-            .into_iter()
-            .partition(|entry| entry.handling == Handling::Anchored(Modifier::Global) || entry.node.has_anchors());
+        let (mut first, last): (Vec<Entry>, Vec<Entry>) =
+            plain.into_iter().partition(|entry| entry.handling == Handling::Anchored(Modifier::Global) || entry.node.has_anchors());
         first.reverse();
         first.extend(last);
         MapNode { anchors, others: first, expands }
@@ -239,9 +235,8 @@ fn expand_metadata(pattern: &MapNode, metadata: &Value) -> MapNode {
         let node = match (&*entry.key, &entry.node, metadata.get(&entry.key).and_then(Value::as_map)) {
             ("labels" | "annotations", Node::Map(map), Some(given)) => {
                 let names = map.anchors.iter().chain(&map.others).map(|name| {
-                    let found = wildcard::has_wildcard(&name.key)
-                        .then(|| given.keys().find(|key| wildcard::matches(&name.key, key)))
-                        .flatten();
+                    let found =
+                        wildcard::has_wildcard(&name.key).then(|| given.keys().find(|key| wildcard::matches(&name.key, key))).flatten();
                     let text = match (found, name.handling) {
                         (None, _) => Arc::clone(&name.text),
                         (Some(key), Handling::Plain) => Arc::clone(key),
@@ -265,16 +260,15 @@ fn element<'p>(walk: &mut Walk<'p>, node: &'p Node, value: &Value) -> Matched {
     match node {
         Node::Map(pattern) => {
             let Some(map) = value.as_map() else {
-                let message =
-                    format!("pattern and resource have different structures. Path: {}. Expected map, found {}", walk.text(), value.type_name());
+                let message = format!(
+                    "pattern and resource have different structures. Path: {}. Expected map, found {}",
+                    walk.text(),
+                    value.type_name()
+                );
                 return Err(walk.fail(FailureKind::Mismatch, message));
             };
             note_anchors(walk, pattern, map);
-            if pattern.expands {
-                expanded_map(walk, &pattern.expand(map), map)
-            } else {
-                map_entries(walk, pattern, map)
-            }
+            if pattern.expands { expanded_map(walk, &pattern.expand(map), map) } else { map_entries(walk, pattern, map) }
         }
         Node::List(pattern) => {
             let Some(items) = value.as_list() else {
@@ -312,12 +306,7 @@ fn note_anchors<'p>(walk: &mut Walk<'p>, pattern: &'p MapNode, map: &probity_val
 
 fn leaf_value(walk: &mut Walk<'_>, leaf: &Leaf, value: &Value) -> Matched {
     let mismatch = |walk: &Walk<'_>| {
-        let message = format!(
-            "resource value '{}' does not match '{}' at path {}",
-            crate::text::go_text(value),
-            leaf.text(),
-            walk.text()
-        );
+        let message = format!("resource value '{}' does not match '{}' at path {}", crate::text::go_text(value), leaf.text(), walk.text());
         walk.fail(FailureKind::Mismatch, message)
     };
     match value.as_list() {
@@ -437,7 +426,8 @@ fn existence<'p>(walk: &mut Walk<'p>, node: &'p Node, value: &Value) -> Matched 
         return Err(walk.fail(FailureKind::Unknown, unknown.reason.to_string()));
     }
     let Some(items) = value.as_list() else {
-        let message = format!("invalid resource type {}: Existence ^ () anchor can be used only on list/array type resource", value.type_name());
+        let message =
+            format!("invalid resource type {}: Existence ^ () anchor can be used only on list/array type resource", value.type_name());
         return Err(walk.fail(FailureKind::Mismatch, message));
     };
     let Node::List(patterns) = node else {
@@ -462,9 +452,9 @@ fn existence<'p>(walk: &mut Walk<'p>, node: &'p Node, value: &Value) -> Matched 
         }
         if !met {
             let path = walk.text();
-            return Err(unknown.unwrap_or_else(|| {
-                walk.fail(FailureKind::Mismatch, format!("existence anchor validation failed at path {path}"))
-            }));
+            return Err(
+                unknown.unwrap_or_else(|| walk.fail(FailureKind::Mismatch, format!("existence anchor validation failed at path {path}")))
+            );
         }
     }
     Ok(())
@@ -497,11 +487,7 @@ fn list<'p>(walk: &mut Walk<'p>, pattern: &'p [Node], items: &[Value]) -> Matche
                 if unknown.is_some() || !leaf.fits(item) {
                     let kind = if unknown.is_some() { FailureKind::Unknown } else { FailureKind::Mismatch };
                     let path = walk.text();
-                    let text = format!(
-                        "resource value '{}' does not match '{}' at path {path}",
-                        crate::text::go_text(item),
-                        leaf.text()
-                    );
+                    let text = format!("resource value '{}' does not match '{}' at path {path}", crate::text::go_text(item), leaf.text());
                     // The place is the item; in the words of Kyverno it is the list.
                     return within(walk, PathStep::Index(index), |walk| Err(walk.fail(kind, unknown.unwrap_or(text))));
                 }

@@ -131,7 +131,11 @@ fn words_of_anchors_in_objects_do_not_skip() {
 fn wildcards_in_keys_of_metadata() {
     check("{metadata: {labels: {app.io/*: '?*'}}}", "{metadata: {labels: {app.io/n: x}}}", "pass");
     check("{metadata: {labels: {app.io/*: '?*'}}}", "{metadata: {labels: {other: x}}}", "/metadata/labels/app.io/*/");
-    check("{metadata: {=(annotations): {=(*/class): '!bad'}}}", "{metadata: {annotations: {k/class: bad}}}", "/metadata/annotations/k/class/");
+    check(
+        "{metadata: {=(annotations): {=(*/class): '!bad'}}}",
+        "{metadata: {annotations: {k/class: bad}}}",
+        "/metadata/annotations/k/class/",
+    );
     check("{metadata: {annotations: {X(*/bad*): 'null'}}}", "{metadata: {annotations: {k/bad1: x}}}", "/metadata/annotations/k/bad1/");
 }
 
