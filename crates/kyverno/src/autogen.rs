@@ -9,15 +9,16 @@ use probity_value::{Data, Entry, Map, Span, Value};
 
 use crate::policy::Identity;
 
-/// Pod controllers and the kinds rules for them match.
+/// Pod controllers and the kinds rules for them match. Kyverno 1.19 names their newest versions; an object of an older one is judged here,
+/// too.
 const CONTROLLERS: &[(&str, &str)] = &[
-    ("CronJob", "batch/v1/CronJob"),
-    ("DaemonSet", "apps/v1/DaemonSet"),
-    ("Deployment", "apps/v1/Deployment"),
-    ("Job", "batch/v1/Job"),
-    ("ReplicaSet", "apps/v1/ReplicaSet"),
+    ("CronJob", "batch/*/CronJob"),
+    ("DaemonSet", "apps/*/DaemonSet"),
+    ("Deployment", "apps/*/Deployment"),
+    ("Job", "batch/*/Job"),
+    ("ReplicaSet", "apps/*/ReplicaSet"),
     ("ReplicationController", "v1/ReplicationController"),
-    ("StatefulSet", "apps/v1/StatefulSet"),
+    ("StatefulSet", "apps/*/StatefulSet"),
 ];
 
 const ANNOTATION: &str = "pod-policies.kyverno.io/autogen-controllers";

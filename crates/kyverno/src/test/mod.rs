@@ -326,10 +326,7 @@ fn judge(
                 continue;
             }
             let name = first.policy.rsplit('/').next().unwrap_or(&first.policy);
-            let mut given = values.of(name, &subject.name);
-            if let Some(operation) = operation {
-                values::put(&mut given.variables, "request.operation", Value::string(operation.as_str(), Span::NONE));
-            }
+            let given = values.of(name, &subject.name);
             let request =
                 if subject.payload { Request::document(object.clone()) } else { values.request(&object, &given, operation) };
             let lookup = ForPolicy { fixture, values, given: &given.variables };

@@ -28,6 +28,8 @@ pub(super) struct Values {
 pub(super) struct Given {
     /// Variables, names with dots taken apart.
     pub(super) variables: Map,
+    /// Parts of the object, in the same way under `request`.
+    overlay: Map,
     operation: Option<Arc<str>>,
 }
 
@@ -161,10 +163,18 @@ impl Values {
             .filter_map(Value::as_map)
             .flat_map(|map| map.iter().map(|(name, entry)| (Arc::clone(name), entry.value.clone())));
         for (name, value) in self.globals.iter().cloned().chain(named) {
+            let within = |part: &str| name.strip_prefix(part).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
             if *name == *"request.operation" {
                 given.operation = value.as_str().map(Arc::from);
+                // What the request says itself is not given once more: rules may look at it as another request.
+                if !matches!(value.as_str(), Some("CREATE" | "UPDATE" | "DELETE")) {
+                    put(&mut given.variables, &name, value);
+                }
+            } else if within("request.object") || within("request.oldObject") {
+                put(&mut given.overlay, &name, value);
+            } else {
+                put(&mut given.variables, &name, value);
             }
-            put(&mut given.variables, &name, value);
         }
         given
     }
@@ -197,7 +207,7 @@ impl Values {
             _ => Operation::Create,
         });
         let overlaid = |key: &str, object: &Value| {
-            let overlay = given.variables.get("request").and_then(|request| request.get(key)).filter(|overlay| !overlay.is_null());
+            let overlay = given.overlay.get("request").and_then(|request| request.get(key)).filter(|overlay| !overlay.is_null());
             overlay.map_or_else(|| object.clone(), |overlay| merged(object, overlay.clone()))
         };
         let mut request = Request::create(object.clone());
