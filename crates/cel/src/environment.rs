@@ -135,7 +135,9 @@ impl Environment {
     pub fn kyverno() -> Environment {
         static MADE: LazyLock<Environment> = LazyLock::new(|| {
             let base = Environment::standard().optionals().library(&macros::TWO_VARIABLES).library(&macros::BINDINGS);
-            libraries::KYVERNO.iter().fold(base, |made, library| made.library(library))
+            let mut made = libraries::KYVERNO.iter().fold(base, |made, library| made.library(library));
+            made.homogeneous = true;
+            made
         });
         MADE.clone()
     }

@@ -254,22 +254,28 @@ impl Lexer<'_> {
 
     fn escape(&mut self, at: usize, bytes: bool, put: &mut dyn FnMut(char, bool)) -> Result<(), LexError> {
         let Some((_, c)) = self.chars.next() else { return self.error(at, "a string has no end") };
-        let (code, digits, radix) = match c {
-            'a' => return Ok(put('\u{7}', false)),
-            'b' => return Ok(put('\u{8}', false)),
-            'f' => return Ok(put('\u{c}', false)),
-            'n' => return Ok(put('\n', false)),
-            'r' => return Ok(put('\r', false)),
-            't' => return Ok(put('\t', false)),
-            'v' => return Ok(put('\u{b}', false)),
-            '\\' | '\'' | '"' | '`' | '?' => return Ok(put(c, false)),
+        let plain = match c {
+            'a' => Some('\u{7}'),
+            'b' => Some('\u{8}'),
+            'f' => Some('\u{c}'),
+            'n' => Some('\n'),
+            'r' => Some('\r'),
+            't' => Some('\t'),
+            'v' => Some('\u{b}'),
+            '\\' | '\'' | '"' | '`' | '?' => Some(c),
+            _ => None,
+        };
+        if let Some(plain) = plain {
+            put(plain, false);
+            return Ok(());
+        }
+        let (mut code, digits, radix) = match c {
             'x' | 'X' => (String::new(), 2, 16),
             'u' if !bytes => (String::new(), 4, 16),
             'U' if !bytes => (String::new(), 8, 16),
             '0'..='3' => (c.to_string(), 2, 8),
             _ => return self.error(at, format!("unable to unescape '\\{c}'")),
         };
-        let mut code = code;
         for _ in 0..digits {
             match self.chars.next_if(|(_, c)| c.is_digit(radix)) {
                 Some((_, digit)) => code.push(digit),

@@ -45,8 +45,8 @@ struct Parser<'a> {
     depth: u32,
 }
 
-/// Reads an expression and expands its macros. Gives it with the number of ids in use.
-pub(crate) fn parse(environment: &Environment, text: &str) -> Parsed<(Expr, u32)> {
+/// Reads an expression and expands its macros.
+pub(crate) fn parse(environment: &Environment, text: &str) -> Parsed<Expr> {
     if text.len() > environment.maximum {
         return Err(LexError {
             at: (0, 0),
@@ -58,25 +58,31 @@ pub(crate) fn parse(environment: &Environment, text: &str) -> Parsed<(Expr, u32)
     if *parser.peek() != TokenKind::End {
         return parser.unexpected("an operator or the end");
     }
-    Ok((expr, parser.ids))
+    Ok(expr)
 }
 
-/// Binding strength of binary operators that are not logical.
+/// Binding strengths of the logical operators.
+const OR: u8 = 1;
+const AND: u8 = 2;
+
+/// Binding strength of binary operators.
 fn strength(kind: &TokenKind) -> Option<(u8, &'static str)> {
     Some(match kind {
-        TokenKind::In => (1, operator::IN),
+        TokenKind::In => (3, operator::IN),
         TokenKind::Punct(text) => match *text {
-            "<" => (1, operator::LESS),
-            "<=" => (1, operator::LESS_EQUALS),
-            ">" => (1, operator::GREATER),
-            ">=" => (1, operator::GREATER_EQUALS),
-            "==" => (1, operator::EQUALS),
-            "!=" => (1, operator::NOT_EQUALS),
-            "+" => (2, operator::ADD),
-            "-" => (2, operator::SUBTRACT),
-            "*" => (3, operator::MULTIPLY),
-            "/" => (3, operator::DIVIDE),
-            "%" => (3, operator::MODULO),
+            "||" => (OR, operator::OR),
+            "&&" => (AND, operator::AND),
+            "<" => (3, operator::LESS),
+            "<=" => (3, operator::LESS_EQUALS),
+            ">" => (3, operator::GREATER),
+            ">=" => (3, operator::GREATER_EQUALS),
+            "==" => (3, operator::EQUALS),
+            "!=" => (3, operator::NOT_EQUALS),
+            "+" => (4, operator::ADD),
+            "-" => (4, operator::SUBTRACT),
+            "*" => (5, operator::MULTIPLY),
+            "/" => (5, operator::DIVIDE),
+            "%" => (5, operator::MODULO),
             _ => return None,
         },
         _ => return None,
@@ -149,38 +155,55 @@ impl Parser<'_> {
         Ok(depth + 1)
     }
 
-    fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
+    fn expr(&mut self) -> Parsed<Deep> {
         self.depth = self.deeper(self.at().0, self.depth)?;
-        let found = read(self);
+        let found = self.choice();
         self.depth -= 1;
         found
     }
 
-    fn expr(&mut self) -> Parsed<Deep> {
-        self.nested(|parser| {
-            let start = parser.at().0;
-            let (condition, depth) = parser.logical(true)?;
-            if !parser.eat("?") {
-                return Ok((condition, depth));
-            }
-            let (then, second) = parser.logical(true)?;
-            parser.expect(":")?;
-            let (otherwise, third) = parser.expr()?;
-            let depth = parser.deeper(start, depth.max(second).max(third))?;
-            let call = ExprKind::Call { function: operator::CONDITIONAL.into(), target: None, args: vec![condition, then, otherwise] };
-            Ok((parser.make(start, call), depth))
-        })
+    /// `condition ? then : otherwise`, or the condition alone.
+    fn choice(&mut self) -> Parsed<Deep> {
+        let condition = self.binary(OR)?;
+        if self.eat("?") { self.branches(condition) } else { Ok(condition) }
     }
 
-    /// `||` or, within it, `&&`; many of them become a balanced tree, as in cel-go.
-    fn logical(&mut self, or: bool) -> Parsed<Deep> {
-        let (symbol, function) = if or { ("||", operator::OR) } else { ("&&", operator::AND) };
-        let mut terms = Vec::new();
-        loop {
-            terms.push(if or { self.logical(false)? } else { self.binary(1)? });
-            if !self.eat(symbol) {
-                break;
-            }
+    fn branches(&mut self, condition: Deep) -> Parsed<Deep> {
+        let (condition, first) = condition;
+        let start = condition.at.0;
+        let (then, second) = self.binary(OR)?;
+        self.expect(":")?;
+        let (otherwise, third) = self.expr()?;
+        let depth = self.deeper(start, first.max(second).max(third))?;
+        let call = ExprKind::Call { function: operator::CONDITIONAL.into(), target: None, args: vec![condition, then, otherwise] };
+        Ok((self.make(start, call), depth))
+    }
+
+    /// Binary operators that bind at least so strongly.
+    fn binary(&mut self, least: u8) -> Parsed<Deep> {
+        let mut left = self.unary()?;
+        while let Some((level, function)) = strength(self.peek()).filter(|(level, _)| *level >= least) {
+            left = if level <= AND { self.terms(level, function, left)? } else { self.operands(level, function, left)? };
+        }
+        Ok(left)
+    }
+
+    /// The right side of an operator.
+    fn operands(&mut self, level: u8, function: &'static str, left: Deep) -> Parsed<Deep> {
+        let (left, first) = left;
+        let start = left.at.0;
+        self.next += 1;
+        let (right, second) = self.binary(level + 1)?;
+        let depth = self.deeper(start, first.max(second))?;
+        Ok((self.make(start, ExprKind::Call { function: function.into(), target: None, args: vec![left, right] }), depth))
+    }
+
+    /// All terms of `||` or `&&`; many of them become a balanced tree, as in cel-go.
+    fn terms(&mut self, level: u8, function: &'static str, first: Deep) -> Parsed<Deep> {
+        let mut terms = vec![first];
+        while strength(self.peek()).is_some_and(|(found, _)| found == level) {
+            self.next += 1;
+            terms.push(self.binary(level + 1)?);
         }
         self.balance(function, terms)
     }
@@ -196,18 +219,6 @@ impl Parser<'_> {
             return Ok((Expr { id, at, kind: ExprKind::Call { function: function.into(), target: None, args: vec![left, right] } }, depth));
         }
         terms.pop().map_or_else(|| self.unexpected("an expression"), Ok)
-    }
-
-    fn binary(&mut self, least: u8) -> Parsed<Deep> {
-        let start = self.at().0;
-        let (mut left, mut depth) = self.unary()?;
-        while let Some((level, function)) = strength(self.peek()).filter(|(level, _)| *level >= least) {
-            self.next += 1;
-            let (right, other) = self.nested(|parser| parser.binary(level + 1))?;
-            depth = self.deeper(start, depth.max(other))?;
-            left = self.make(start, ExprKind::Call { function: function.into(), target: None, args: vec![left, right] });
-        }
-        Ok((left, depth))
     }
 
     fn unary(&mut self) -> Parsed<Deep> {
@@ -340,8 +351,6 @@ impl Parser<'_> {
 
     fn primary(&mut self) -> Parsed<Deep> {
         let start = self.at().0;
-        let at = self.at();
-        let depth = 1;
         if self.eat("(") {
             let found = self.expr()?;
             self.expect(")")?;
@@ -353,44 +362,52 @@ impl Parser<'_> {
         if self.eat("{") {
             return self.map(start);
         }
-        let absolute = self.eat(".");
-        match self.peek().clone() {
-            TokenKind::Ident(name) => {
-                let name_at = self.at();
-                self.next += 1;
-                let whole = if absolute { format!(".{name}") } else { name.clone() };
-                if let Some(found) = self.structure(start, &whole)? {
-                    return Ok(found);
-                }
-                if RESERVED.contains(&name.as_str()) {
-                    return self.error(name_at, format!("reserved identifier: {name}"));
-                }
-                if self.is("(") {
-                    let (args, inner) = self.arguments()?;
-                    let depth = self.deeper(start, depth.max(inner))?;
-                    return self.call(start, at, &whole, None, (args, depth));
-                }
-                Ok((self.make(start, ExprKind::Ident(whole.into())), depth))
-            }
-            _ if absolute => self.unexpected("a name"),
-            _ => Ok((self.literal(start, false)?, depth)),
+        if self.is(".") || matches!(self.peek(), TokenKind::Ident(_)) {
+            return self.name(start);
         }
+        Ok((self.literal(start, false)?, 1))
     }
 
-    /// `a.b.C{...}`, if that is what stands here; the first name is taken already.
-    fn structure(&mut self, start: u32, first: &str) -> Parsed<Option<Deep>> {
+    /// What begins with a name.
+    fn name(&mut self, start: u32) -> Parsed<Deep> {
+        let absolute = self.eat(".");
+        let name_at = self.at();
+        let TokenKind::Ident(name) = self.peek().clone() else { return self.unexpected("a name") };
+        self.next += 1;
+        let whole = if absolute { format!(".{name}") } else { name.clone() };
+        if self.is_structure() {
+            return self.structure(start, whole);
+        }
+        if RESERVED.contains(&name.as_str()) {
+            return self.error(name_at, format!("reserved identifier: {name}"));
+        }
+        if self.is("(") {
+            let (args, inner) = self.arguments()?;
+            let depth = self.deeper(start, inner.max(1))?;
+            return self.call(start, name_at, &whole, None, (args, depth));
+        }
+        Ok((self.make(start, ExprKind::Ident(whole.into())), 1))
+    }
+
+    /// Whether `a.b.C{` stands here; the first name is taken already.
+    fn is_structure(&self) -> bool {
         let mut ahead = self.next;
-        let mut name = first.to_owned();
         let kind = |at: usize| self.tokens.get(at).map(|token| &token.kind);
-        while let (Some(TokenKind::Punct(".")), Some(TokenKind::Ident(part))) = (kind(ahead), kind(ahead + 1)) {
-            name.push('.');
-            name.push_str(part);
+        while let (Some(TokenKind::Punct(".")), Some(TokenKind::Ident(_))) = (kind(ahead), kind(ahead + 1)) {
             ahead += 2;
         }
-        if kind(ahead) != Some(&TokenKind::Punct("{")) {
-            return Ok(None);
+        kind(ahead) == Some(&TokenKind::Punct("{"))
+    }
+
+    /// `a.b.C{...}`.
+    fn structure(&mut self, start: u32, mut name: String) -> Parsed<Deep> {
+        while self.eat(".") {
+            if let TokenKind::Ident(part) = self.advance() {
+                name.push('.');
+                name.push_str(&part);
+            }
         }
-        self.next = ahead + 1;
+        self.expect("{")?;
         let (mut fields, mut depth) = (Vec::new(), 0);
         while !self.eat("}") {
             let optional = self.optional_mark("?")?;
@@ -406,7 +423,7 @@ impl Parser<'_> {
             }
         }
         let depth = self.deeper(start, depth)?;
-        Ok(Some((self.make(start, ExprKind::Struct { name: name.into(), fields }), depth)))
+        Ok((self.make(start, ExprKind::Struct { name: name.into(), fields }), depth))
     }
 
     fn list(&mut self, start: u32) -> Parsed<Deep> {

@@ -7,7 +7,7 @@ use probity_value::Span;
 
 use crate::ast::Expr;
 use crate::plan::{self, Plan};
-use crate::{Budget, Call, CelError, Context, Environment, Problem, ProblemKind, Type, Value, eval, parser};
+use crate::{Budget, Call, CelError, Context, Environment, Problem, ProblemKind, Type, Value, check, eval, parser};
 
 /// Gives variables their values. Asked at most when a variable is used; values that are costly to compute are kept by the implementor.
 pub trait Activation {
@@ -65,6 +65,7 @@ pub struct Program {
     span: Span,
     expr: Expr,
     output: Type,
+    types: HashMap<u32, Type>,
     warnings: Vec<Problem>,
     plan: Plan,
 }
@@ -72,10 +73,23 @@ pub struct Program {
 impl Program {
     pub(crate) fn compile(environment: &Environment, text: &str, span: Span, check: bool) -> Result<Program, Vec<Problem>> {
         let problem = |kind, at, message| placed(text, span, kind, at, message);
-        let (expr, ids) = parser::parse(environment, text).map_err(|error| vec![problem(ProblemKind::Syntax, error.at, error.message)])?;
-        let _ = (check, ids);
-        let plan = plan::plan(environment, &expr, &HashMap::new());
-        Ok(Program { text: text.into(), span, expr, output: Type::Dyn, warnings: Vec::new(), plan })
+        let expr = parser::parse(environment, text).map_err(|error| vec![problem(ProblemKind::Syntax, error.at, error.message)])?;
+        if !check {
+            let plan = plan::plan(environment, &expr, &HashMap::new());
+            return Ok(Program { text: text.into(), span, expr, output: Type::Dyn, types: HashMap::new(), warnings: Vec::new(), plan });
+        }
+        let checked = check::check(environment, &expr);
+        let fatal = checked.problems.iter().any(|problem| !problem.warning);
+        let problems = checked
+            .problems
+            .into_iter()
+            .map(|found| problem(if found.warning { ProblemKind::Warning } else { ProblemKind::Check }, found.at, found.message));
+        let warnings: Vec<Problem> = problems.collect();
+        if fatal {
+            return Err(warnings);
+        }
+        let plan = plan::plan(environment, &expr, &checked.overloads);
+        Ok(Program { text: text.into(), span, expr, output: checked.output, types: checked.types, warnings, plan })
     }
 
     /// The value of the expression.
@@ -114,6 +128,12 @@ impl Program {
     #[must_use]
     pub fn expr(&self) -> &Expr {
         &self.expr
+    }
+
+    /// The type of a part of the syntax, by its id; `None` where the expression was not checked.
+    #[must_use]
+    pub fn type_of(&self, id: u32) -> Option<&Type> {
+        self.types.get(&id)
     }
 
     /// Slots of the variables it uses.

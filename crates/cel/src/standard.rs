@@ -275,7 +275,7 @@ pub(crate) static LIBRARY: Library = Library::new(
         Function::new("getMilliseconds", timed!("getMilliseconds", "milliseconds", time::milliseconds, "duration_to_milliseconds")),
     ],
 )
-.with_types(&["bool", "bytes", "double", "duration", "int", "list", "map", "null_type", "string", "timestamp", "type", "uint", "dyn"]);
+.with_types(&["bool", "bytes", "double", "int", "list", "map", "null_type", "string", "type", "uint"]);
 
 /// Functions of optional values.
 pub(crate) static OPTIONALS: Library = Library::new(

@@ -6,9 +6,13 @@
 
 pub mod duration;
 pub mod go_regex;
+pub mod json_patch;
+pub mod match_resources;
+pub mod meta;
 pub mod names;
 pub mod pod_security;
 pub mod quantity;
+pub mod read;
 pub mod schema;
 pub mod selector;
 pub mod semver;

@@ -6,7 +6,7 @@ use super::textproto::{Field, Message};
 const LIST: &str = include_str!("../../../../conformance/cel/excluded.toml");
 
 /// Why cases are left out.
-pub struct Excluded {
+pub(crate) struct Excluded {
     entries: Vec<Entry>,
 }
 
@@ -20,7 +20,7 @@ struct Entry {
 
 impl Excluded {
     /// Reads the list: `[[excluded]]` tables with `file`, `cases` (`*` matches anything), `uses` (the case has one of these texts) and `reason`.
-    pub fn read() -> Result<Excluded, String> {
+    pub(crate) fn read() -> Result<Excluded, String> {
         let mut entries: Vec<Entry> = Vec::new();
         for line in LIST.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
             if line == "[[excluded]]" {
@@ -42,7 +42,7 @@ impl Excluded {
     }
 
     /// Why a case is left out, if it is.
-    pub fn reason(&self, file: &str, id: &str, expr: &str, test: &Message) -> Option<&str> {
+    pub(crate) fn reason(&self, file: &str, id: &str, expr: &str, test: &Message) -> Option<&str> {
         let found = self.entries.iter().find(|entry| {
             matches(&entry.file, file)
                 && matches(&entry.cases, id)

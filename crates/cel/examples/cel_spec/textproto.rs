@@ -2,13 +2,13 @@
 
 /// A message: fields in order.
 #[derive(Clone, Debug, Default)]
-pub struct Message {
-    pub fields: Vec<(String, Field)>,
+pub(crate) struct Message {
+    pub(crate) fields: Vec<(String, Field)>,
 }
 
 /// The value of a field.
 #[derive(Clone, Debug)]
-pub enum Field {
+pub(crate) enum Field {
     /// A number, a word.
     Word(String),
     /// Text or bytes.
@@ -19,44 +19,44 @@ pub enum Field {
 
 impl Message {
     /// All values of a field.
-    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Field> + 'a {
+    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Field> + 'a {
         self.fields.iter().filter(move |(field, _)| field == name).map(|(_, value)| value)
     }
 
     /// The last value of a field.
-    pub fn get<'a>(&'a self, name: &'a str) -> Option<&'a Field> {
+    pub(crate) fn get<'a>(&'a self, name: &'a str) -> Option<&'a Field> {
         self.all(name).last()
     }
 
     /// A field that is a message.
-    pub fn message<'a>(&'a self, name: &'a str) -> Option<&'a Message> {
+    pub(crate) fn message<'a>(&'a self, name: &'a str) -> Option<&'a Message> {
         self.get(name).and_then(Field::message)
     }
 
     /// All messages of a field.
-    pub fn messages<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Message> + 'a {
+    pub(crate) fn messages<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Message> + 'a {
         self.all(name).filter_map(Field::message)
     }
 
     /// A field that is text.
-    pub fn text(&self, name: &str) -> String {
+    pub(crate) fn text(&self, name: &str) -> String {
         self.get(name).map(Field::text).unwrap_or_default()
     }
 
     /// A field that is true.
-    pub fn flag(&self, name: &str) -> bool {
+    pub(crate) fn flag(&self, name: &str) -> bool {
         matches!(self.get(name), Some(Field::Word(word)) if word == "true")
     }
 }
 
 impl Field {
     /// The message it is.
-    pub fn message(&self) -> Option<&Message> {
+    pub(crate) fn message(&self) -> Option<&Message> {
         if let Field::Message(message) = self { Some(message) } else { None }
     }
 
     /// The text or word it is.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         match self {
             Field::Word(word) => word.clone(),
             Field::Text(bytes) => String::from_utf8_lossy(bytes).into_owned(),
@@ -66,7 +66,7 @@ impl Field {
 }
 
 /// Reads a file.
-pub fn parse(text: &str) -> Result<Message, String> {
+pub(crate) fn parse(text: &str) -> Result<Message, String> {
     let mut reader = Reader { text: text.as_bytes(), at: 0 };
     let message = reader.message(None)?;
     Ok(message)

@@ -59,7 +59,7 @@ impl Evaluation<'_, '_> {
     /// `has(value.field)`.
     pub(super) fn present(&mut self, value: &Value, field: &Arc<str>) -> Result<bool, CelError> {
         match value {
-            Value::Map(map) => Ok(map.contains_str(field)),
+            Value::Map(map) => known(map, field),
             Value::Object(object) => Ok(object.field(field).is_some()),
             Value::Opaque(opaque) => opaque.field(field, &mut self.call).map(|found| found.is_some()),
             Value::Optional(None) => Ok(false),
@@ -69,6 +69,16 @@ impl Evaluation<'_, '_> {
                 format!("no such overload: type '{}' does not support field selection", other.type_of()),
             )),
         }
+    }
+}
+
+/// Whether a text is a key; where its value is unknown and may turn out not to be set, that is unknown.
+fn known(map: &Map, key: &str) -> Result<bool, CelError> {
+    let Map::View(entries) = map else { return Ok(map.contains_str(key)) };
+    match entries.get(key).map(|value| &value.data) {
+        None => Ok(false),
+        Some(Data::Unknown(unknown)) if !unknown.set => Err(CelError::unknown(Arc::clone(unknown))),
+        Some(_) => Ok(true),
     }
 }
 
@@ -86,13 +96,7 @@ fn position(index: &Value) -> Result<Option<usize>, CelError> {
 /// `value[index]`, or `value[?index]`.
 pub(super) fn index(value: &Value, index: &Value, optional: bool) -> Given {
     let found = match value {
-        Value::List(list) => {
-            let at = match position(index) {
-                Ok(at) => at,
-                Err(error) => return Err(error),
-            };
-            at.map_or(Ok(None), |at| list.get(at))?
-        }
+        Value::List(list) => position(index)?.map_or(Ok(None), |at| list.get(at))?,
         Value::Map(map) => {
             if !matches!(index, Value::Bool(_) | Value::Int(_) | Value::Uint(_) | Value::Double(_) | Value::String(_)) {
                 return Err(no_overload(operator::INDEX, &[value, index]));
@@ -118,7 +122,10 @@ pub(super) fn index(value: &Value, index: &Value, optional: bool) -> Given {
 /// `item in whole`.
 pub(super) fn within(item: &Value, whole: &Value) -> Given {
     match whole {
-        Value::Map(map) => Ok(Value::Bool(map.contains(item))),
+        Value::Map(map) => match item {
+            Value::String(key) => known(map, key).map(Value::Bool),
+            _ => Ok(Value::Bool(map.contains(item))),
+        },
         Value::List(list) => {
             let mut unknown = None;
             // Text in a list of the judged object needs no copies.

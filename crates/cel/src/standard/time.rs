@@ -183,15 +183,17 @@ pub(crate) fn duration_text(nanoseconds: i64) -> String {
     format!("{sign}{seconds}.{}s", format!("{rest:09}").trim_end_matches('0'))
 }
 
-/// Date and time in a zone.
+/// Seconds of 400 years, after which the calendar repeats.
+const CYCLE: i64 = 146_097 * 86_400;
+
+/// Date and time in a zone. The last day of the last year lies beyond what the library takes, and is found 400 years earlier.
 fn local(at: Timestamp, zone: &TimeZone) -> Option<DateTime> {
     let nanoseconds = i32::try_from(at.nanoseconds).ok()?;
-    let exact = jiff::Timestamp::new(at.seconds, nanoseconds).ok();
-    match exact {
-        Some(exact) => Some(zone.to_datetime(exact)),
-        // The last day of the last year is beyond what zones are known for.
-        None => Offset::UTC.to_datetime(jiff::Timestamp::MAX).into(),
+    if let Ok(exact) = jiff::Timestamp::new(at.seconds, nanoseconds) {
+        return Some(zone.to_datetime(exact));
     }
+    let earlier = zone.to_datetime(jiff::Timestamp::new(at.seconds.checked_sub(CYCLE)?, nanoseconds).ok()?);
+    earlier.with().year(earlier.year().checked_add(400)?).build().ok()
 }
 
 /// The zone of a name or an offset.
