@@ -10,6 +10,7 @@ pub mod json_patch;
 pub mod match_resources;
 pub mod meta;
 pub mod names;
+pub mod pod_security;
 pub mod quantity;
 pub mod read;
 pub mod schema;

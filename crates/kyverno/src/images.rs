@@ -1,291 +1,362 @@
-//! Images: their references read and completed, and the variable `images` of an object.
+//! The images an object names: what expressions see as `images`, and what image rules look at.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-use probity_kubernetes::go_regex;
+use probity_core::PathStep;
 use probity_value::{Data, Map, Span, Value};
-use regex::Regex;
 
-use crate::jmespath::{Evaluation, Expression, JmesError};
+use crate::jmespath::{Expression, JmesError};
+use crate::scope::{Entry, Scope};
 
-/// The registry of a reference that names none.
-const DEFAULT_REGISTRY: &str = "docker.io";
-
-/// A reference to an image.
+/// An image reference taken apart, the default registry and tag added.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Image {
-    /// The registry: `ghcr.io`.
+    /// `ghcr.io`, `docker.io`.
     pub registry: String,
-    /// Path and name in the registry: `library/nginx`.
+    /// The repository within the registry: `kyverno/kyverno`.
     pub path: String,
-    /// The last part of the path.
+    /// Its last part.
     pub name: String,
-    /// The tag; `latest` where there is neither tag nor digest.
+    /// The tag; empty where there is a digest and no tag.
     pub tag: String,
-    /// The digest.
+    /// `sha256:...`; empty where there is none.
     pub digest: String,
 }
 
-/// The grammar of references (`distribution/reference`): registry and path, tag, digest.
-static REFERENCE: LazyLock<Option<(Regex, Regex)>> = LazyLock::new(|| {
-    let component = "(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])";
-    let domain = format!(r"(?:{component}(?:\.{component})*|\[(?:[a-fA-F0-9:]+)\])(?::[0-9]+)?");
-    let part = "[a-z0-9]+(?:(?:[._]|__|[-]+)[a-z0-9]+)*";
-    let path = format!("{part}(?:/{part})*");
-    let digest = r"[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*[:][[:xdigit:]]{32,}";
-    let reference = format!(r"^((?:{domain}/)?{path})(?::([\w][\w.-]{{0,127}}))?(?:@({digest}))?$");
-    let name = format!("^(?:({domain})/)?({path})$");
-    Some((go_regex::compile(&reference).ok()?, go_regex::compile(&name).ok()?))
-});
-
-impl Image {
-    /// Reads a reference, with the registry, path and tag it stands for where it names none.
-    ///
-    /// # Errors
-    /// Says that it is none.
-    pub fn parse(text: &str) -> Result<Image, String> {
-        let wrong = || format!("`{text}` is no reference to an image");
-        let full = match text.split_once('/') {
-            Some((first, _)) if first.contains(['.', ':']) || first == "localhost" || first.to_lowercase() != first => text.to_owned(),
-            _ => format!("{DEFAULT_REGISTRY}/{text}"),
-        };
-        let (reference, named) = REFERENCE.as_ref().ok_or_else(wrong)?;
-        let found = reference.captures(&full).ok_or_else(wrong)?;
-        let part = |at: usize| found.get(at).map_or("", |part| part.as_str());
-        let (registry, path) = match named.captures(part(1)) {
-            Some(parts) => (parts.get(1).map_or("", |part| part.as_str()), parts.get(2).map_or("", |part| part.as_str())),
-            None => ("", part(1)),
-        };
-        let (tag, digest) = (part(2), part(3));
-        if path.len() > 255 || !(digest.is_empty() || is_digest(digest)) {
-            return Err(wrong());
-        }
-        let name = path.rsplit('/').next().unwrap_or(path);
-        let tag = if tag.is_empty() && digest.is_empty() { "latest" } else { tag };
-        Ok(Image { registry: registry.into(), path: path.into(), name: name.into(), tag: tag.into(), digest: digest.into() })
-    }
-
-    /// Registry, path and digest, or the tag where there is no digest.
-    #[must_use]
-    pub fn written(&self) -> String {
-        match self.digest.as_str() {
-            "" => format!("{}:{}", self.place(), self.tag),
-            digest => format!("{}@{digest}", self.place()),
-        }
-    }
-
-    fn place(&self) -> String {
-        if self.registry.is_empty() { self.path.clone() } else { format!("{}/{}", self.registry, self.path) }
-    }
-
-    /// The reference as policies see it.
-    #[must_use]
-    pub fn value(&self, at: Span) -> Value {
-        let mut map = Map::new();
-        let with_tag = format!("{}:{}", self.place(), self.tag);
-        let written = self.written();
-        let optional = |text: &str| !text.is_empty();
-        for (key, text, shown) in [
-            ("registry", self.registry.as_str(), optional(&self.registry)),
-            ("name", self.name.as_str(), true),
-            ("path", self.path.as_str(), true),
-            ("tag", self.tag.as_str(), optional(&self.tag)),
-            ("digest", self.digest.as_str(), optional(&self.digest)),
-            ("reference", written.as_str(), true),
-            ("referenceWithTag", with_tag.as_str(), true),
-        ] {
-            if shown {
-                map.insert(key, at, Value::string(text, at));
-            }
-        }
-        Value::map(map, at)
-    }
+fn is_domain_part(text: &str) -> bool {
+    !text.is_empty()
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
-/// Whether a digest is of a known kind and as long as it has to be.
-fn is_digest(digest: &str) -> bool {
-    let Some((algorithm, hex)) = digest.split_once(':') else { return false };
+fn is_domain(text: &str) -> bool {
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => (host, Some(port)),
+        Some(_) if !text.starts_with('[') => return false,
+        _ => (text, None),
+    };
+    let _ = port;
+    if let Some(address) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return !address.is_empty() && address.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b':');
+    }
+    host.split('.').all(is_domain_part)
+}
+
+/// One part of a repository: words of lower case letters and digits, between them `.`, `_`, `__` or dashes.
+fn is_path_part(text: &str) -> bool {
+    let word = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let bytes = text.as_bytes();
+    if !bytes.first().is_some_and(word) || !bytes.last().is_some_and(word) {
+        return false;
+    }
+    text.split(|sign: char| sign.is_ascii_lowercase() || sign.is_ascii_digit())
+        .all(|between| matches!(between, "" | "." | "_" | "__") || between.bytes().all(|byte| byte == b'-'))
+}
+
+fn is_tag(text: &str) -> bool {
+    let word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    text.len() <= 128
+        && text.as_bytes().first().is_some_and(word)
+        && text.as_bytes().iter().all(|byte| word(byte) || matches!(byte, b'.' | b'-'))
+}
+
+fn is_digest(text: &str) -> bool {
+    let Some((algorithm, hex)) = text.split_once(':') else { return false };
     let length = match algorithm {
         "sha256" => 64,
         "sha384" => 96,
         "sha512" => 128,
         _ => return false,
     };
-    hex.len() == length && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    hex.len() == length && hex.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
 
-/// Where images stand in objects of a kind (`imageExtractors` of a rule).
+impl Image {
+    /// Takes a reference apart.
+    ///
+    /// # Errors
+    /// It is no image reference.
+    pub fn parse(text: &str) -> Result<Image, String> {
+        let bad = || format!("`{text}` is no image reference");
+        let first = text.split_once('/').map(|(first, _)| first);
+        let named = first.is_some_and(|first| first.contains(['.', ':']) || first == "localhost" || first.to_lowercase() != first);
+        let (registry, rest) = match text.split_once('/') {
+            Some((registry, rest)) if named => (registry, rest),
+            _ => ("docker.io", text),
+        };
+        let (rest, digest) = rest.split_once('@').map_or((rest, None), |(rest, digest)| (rest, Some(digest)));
+        let (path, tag) = match rest.rsplit_once(':') {
+            Some((path, tag)) if !tag.contains('/') => (path, Some(tag)),
+            _ => (rest, None),
+        };
+        if !is_domain(registry)
+            || path.is_empty()
+            || registry.len() + path.len() + 1 > 255
+            || !path.split('/').all(is_path_part)
+            || tag.is_some_and(|tag| !is_tag(tag))
+            || digest.is_some_and(|digest| !is_digest(digest))
+        {
+            return Err(bad());
+        }
+        let tag = match tag {
+            Some(tag) => tag,
+            None if digest.is_none() => "latest",
+            None => "",
+        };
+        let name = path.rsplit('/').next().unwrap_or(path);
+        Ok(Image {
+            registry: registry.to_owned(),
+            path: path.to_owned(),
+            name: name.to_owned(),
+            tag: tag.to_owned(),
+            digest: digest.unwrap_or_default().to_owned(),
+        })
+    }
+
+    /// The whole reference: by digest where there is one, else by tag.
+    #[must_use]
+    pub fn reference(&self) -> String {
+        if self.digest.is_empty() {
+            format!("{}/{}:{}", self.registry, self.path, self.tag)
+        } else {
+            format!("{}/{}@{}", self.registry, self.path, self.digest)
+        }
+    }
+}
+
+/// An image in an object.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The name expressions find it under: that of the container.
+    pub key: Arc<str>,
+    /// The way to the text.
+    pub path: Vec<PathStep>,
+    /// Where it is written.
+    pub at: Span,
+    /// The image.
+    pub image: Image,
+}
+
+/// Where images are in objects of a kind.
 #[derive(Debug)]
 pub struct Extractor {
-    /// The steps to the map that holds the image; `*` stands for every item or value.
-    pub path: Vec<Arc<str>>,
-    /// The key of the image in that map.
-    pub value: Arc<str>,
-    /// The key in that map whose text names the image; its path names it where there is none.
-    pub key: Option<Arc<str>>,
-    /// The name of the group: `containers`.
+    /// The name of the group: `containers`, `custom`.
     pub name: Arc<str>,
-    /// What makes the reference of the text that stands there.
+    /// The way to the maps that hold them; `*` is every item.
+    pub fields: Vec<Arc<str>>,
+    /// The field that names the image; empty for its path.
+    pub key: Arc<str>,
+    /// The field that holds the image.
+    pub value: Arc<str>,
+    /// Applied to the text before it is read.
     pub transform: Option<Expression>,
 }
 
-impl Extractor {
-    /// From the path with slashes, `value`, `key`, `name` and `jmesPath` of a rule; absent ones empty.
-    ///
-    /// # Errors
-    /// The expression is wrong, or neither path nor value says where the image is.
-    pub fn new(path: &str, value: &str, key: &str, name: &str, transform: Option<(&str, Span)>) -> Result<Extractor, JmesError> {
-        let mut steps: Vec<Arc<str>> =
-            path.split('/').map(|step| step.trim_matches(' ')).filter(|step| !step.is_empty()).map(Arc::from).collect();
-        let value = match value {
-            "" => steps.pop().ok_or_else(|| JmesError::wrong("an image extractor needs a `path`"))?,
-            value => value.into(),
-        };
-        let transform = transform.map(|(text, at)| Expression::parse(text, at)).transpose()?;
-        let (key, name) = ((!key.is_empty()).then(|| key.into()), if name.is_empty() { "custom" } else { name });
-        Ok(Extractor { path: steps, value, key, name: name.into(), transform })
+const CONTAINERS: [&str; 3] = ["initContainers", "containers", "ephemeralContainers"];
+
+/// The way to the pod of the built-in kinds.
+#[must_use]
+pub fn pod_path(kind: &str) -> Option<&'static [&'static str]> {
+    match kind {
+        "Pod" => Some(&["spec"]),
+        "DaemonSet" | "Deployment" | "ReplicaSet" | "ReplicationController" | "StatefulSet" | "Job" => Some(&["spec", "template", "spec"]),
+        "CronJob" => Some(&["spec", "jobTemplate", "spec", "template", "spec"]),
+        _ => None,
     }
 }
 
-/// Where the specification of Pods is in the kinds that have one.
-fn pod_steps(kind: &str) -> Option<&'static [&'static str]> {
-    Some(match kind {
-        "Pod" => &["spec"],
-        "DaemonSet" | "Deployment" | "ReplicaSet" | "ReplicationController" | "StatefulSet" | "Job" => &["spec", "template", "spec"],
-        "CronJob" => &["spec", "jobTemplate", "spec", "template", "spec"],
-        _ => return None,
-    })
-}
-
-/// The variable `images` of an object: by group (`containers`, `initContainers`, `ephemeralContainers`, those of the extractors), then by name.
-/// `None` where there are none, which leaves the variable unset. `extractors` are those of the rule for the kind of the object, if it has some.
+/// The images of an object by group, with the extractors of the built-in kinds.
 ///
 /// # Errors
-/// A reference is none, or the object has another shape.
-pub fn images(object: &Value, extractors: Option<&[Extractor]>, evaluation: &Evaluation<'_>) -> Result<Option<Value>, JmesError> {
+/// An image is no image reference, or cannot be known.
+pub fn of_object(object: &Value) -> Result<Vec<(Arc<str>, Vec<Found>)>, JmesError> {
     let kind = object.get("kind").and_then(Value::as_str).unwrap_or_default();
-    let mut groups = Map::new();
-    let mut collect = |steps: &[Arc<str>], value: &str, key: Option<&str>, name: &str, transform: Option<&Expression>| {
-        let mut found = Map::new();
-        let mut walk = Walk { value, key, transform, evaluation, found: &mut found, path: Vec::new(), depth: 0 };
-        walk.go(object, steps)?;
+    let Some(path) = pod_path(kind) else { return Ok(Vec::new()) };
+    let mut groups = Vec::new();
+    for list in CONTAINERS {
+        let fields: Vec<Arc<str>> = path.iter().copied().chain([list, "*"]).map(Arc::from).collect();
+        let extractor = Extractor { name: list.into(), fields, key: "name".into(), value: "image".into(), transform: None };
+        let found = extractor.extract(object, None)?;
         if !found.is_empty() {
-            groups.insert(name, Span::NONE, Value::map(found, Span::NONE));
+            groups.push((Arc::clone(&extractor.name), found));
         }
-        Ok::<(), JmesError>(())
-    };
-    match (extractors, pod_steps(kind)) {
-        (Some(extractors), _) => {
-            for extractor in extractors {
-                collect(&extractor.path, &extractor.value, extractor.key.as_deref(), &extractor.name, extractor.transform.as_ref())?;
-            }
-        }
-        (None, Some(pod)) => {
-            for group in ["initContainers", "containers", "ephemeralContainers"] {
-                let steps: Vec<Arc<str>> = pod.iter().copied().chain([group, "*"]).map(Arc::from).collect();
-                collect(&steps, "image", Some("name"), group, None)?;
-            }
-        }
-        (None, None) => {}
     }
-    Ok((!groups.is_empty()).then(|| Value::map(groups, Span::NONE)))
+    Ok(groups)
 }
 
-struct Walk<'w, 'a> {
-    value: &'w str,
-    key: Option<&'w str>,
-    transform: Option<&'w Expression>,
-    evaluation: &'w Evaluation<'a>,
-    found: &'w mut Map,
-    path: Vec<String>,
-    depth: usize,
-}
-
-impl Walk<'_, '_> {
-    fn go(&mut self, object: &Value, steps: &[Arc<str>]) -> Result<(), JmesError> {
-        self.evaluation.step(1)?;
-        self.depth += 1;
-        if self.depth > 128 {
-            return Err(JmesError::limit("the path of an image extractor is too long"));
-        }
-        let result = self.step(object, steps);
-        self.depth -= 1;
-        result
+impl Extractor {
+    /// The images it finds in an object.
+    ///
+    /// # Errors
+    /// What is on the way is no map or list, or an image is no image reference.
+    pub fn extract(&self, object: &Value, scope: Option<&Scope<'_>>) -> Result<Vec<Found>, JmesError> {
+        let mut found = Vec::new();
+        self.walk(object, &self.fields, &mut Vec::new(), &mut found, scope)?;
+        Ok(found)
     }
 
-    fn step(&mut self, object: &Value, steps: &[Arc<str>]) -> Result<(), JmesError> {
-        if let Some(unknown) = object.as_unknown() {
-            return Err(JmesError::from(unknown));
+    fn walk(
+        &self,
+        value: &Value,
+        fields: &[Arc<str>],
+        path: &mut Vec<PathStep>,
+        found: &mut Vec<Found>,
+        scope: Option<&Scope<'_>>,
+    ) -> Result<(), JmesError> {
+        if let Data::Unknown(unknown) = &value.data {
+            return Err(JmesError::unknown(format!("the images are not known: {}", unknown.reason)));
         }
-        if object.is_null() {
+        if value.is_null() {
             return Ok(());
         }
-        match (steps.split_first(), &object.data) {
-            (Some((star, rest)), Data::List(items)) if &**star == "*" => {
-                for (at, item) in items.iter().enumerate() {
-                    self.within(at.to_string(), item, rest)?;
-                }
-            }
-            (Some((star, rest)), Data::Map(map)) if &**star == "*" => {
-                for (key, entry) in map.iter() {
-                    self.within(key.to_string(), &entry.value, rest)?;
-                }
-            }
-            (Some((star, _)), _) if &**star == "*" => {
-                return Err(JmesError::wrong(format!("there is a {} where images are looked for in a list", object.type_name())));
-            }
-            (first, Data::Map(map)) => match first {
-                Some((step, rest)) => {
-                    if let Some(inner) = map.get(step) {
-                        self.within(step.to_string(), inner, rest)?;
+        let Some((field, rest)) = fields.split_first() else { return self.image(value, path, found, scope) };
+        if **field == *"*" {
+            match &value.data {
+                Data::List(items) => {
+                    for (index, item) in items.iter().enumerate() {
+                        path.push(PathStep::Index(index));
+                        self.walk(item, rest, path, found, scope)?;
+                        path.pop();
                     }
                 }
-                None => self.image(map)?,
-            },
-            _ => return Err(JmesError::wrong(format!("there is a {} where images are looked for in a map", object.type_name()))),
+                Data::Map(map) => {
+                    for (key, entry) in map.iter() {
+                        path.push(PathStep::Key(Arc::clone(key)));
+                        self.walk(&entry.value, rest, path, found, scope)?;
+                        path.pop();
+                    }
+                }
+                _ => return Err(JmesError::wrong("what should hold images is neither a list nor a map").at(value.span)),
+            }
+            return Ok(());
         }
+        let Some(map) = value.as_map() else {
+            return Err(JmesError::wrong("what should hold images is no map").at(value.span));
+        };
+        let Some(next) = map.get(field) else { return Ok(()) };
+        path.push(PathStep::Key(Arc::clone(field)));
+        self.walk(next, rest, path, found, scope)?;
+        path.pop();
         Ok(())
     }
 
-    fn within(&mut self, step: String, inner: &Value, rest: &[Arc<str>]) -> Result<(), JmesError> {
-        self.path.push(step);
-        let result = self.go(inner, rest);
-        self.path.pop();
-        result
+    fn image(&self, value: &Value, path: &mut Vec<PathStep>, found: &mut Vec<Found>, scope: Option<&Scope<'_>>) -> Result<(), JmesError> {
+        let Some(map) = value.as_map() else {
+            return Err(JmesError::wrong("what should hold an image is no map").at(value.span));
+        };
+        let Some(written) = map.get(&self.value) else { return Ok(()) };
+        if let Data::Unknown(unknown) = &written.data {
+            return Err(JmesError::unknown(format!("an image is not known: {}", unknown.reason)));
+        }
+        let mut path = path.clone();
+        path.push(PathStep::Key(Arc::clone(&self.value)));
+        let key: Arc<str> = if self.key.is_empty() {
+            pointer(&path).into()
+        } else {
+            match map.get(&self.key).map(|key| &key.data) {
+                Some(Data::String(key)) => Arc::clone(key),
+                _ => return Err(JmesError::wrong(format!("what holds an image has no `{}`", self.key)).at(value.span)),
+            }
+        };
+        let Some(text) = written.as_str().filter(|text| !text.trim().is_empty()) else { return Ok(()) };
+        let image = match (&self.transform, scope) {
+            (Some(transform), Some(scope)) => {
+                let changed = transform.search_value(written, scope.evaluation())?;
+                let changed = changed.as_str().ok_or_else(|| JmesError::wrong("the `jmesPath` of an image extractor gives no text"))?;
+                Image::parse(changed)
+            }
+            _ => Image::parse(text),
+        };
+        let image = image.map_err(|message| JmesError::wrong(message).at(written.span))?;
+        found.push(Found { key, path, at: written.span, image });
+        Ok(())
+    }
+}
+
+fn pointer(path: &[PathStep]) -> String {
+    let mut text = String::new();
+    for step in path {
+        text.push('/');
+        match step {
+            PathStep::Key(key) => text.push_str(key),
+            PathStep::Index(index) => text.push_str(&index.to_string()),
+        }
+    }
+    text
+}
+
+/// `images` as expressions see it.
+#[must_use]
+pub fn to_value(groups: &[(Arc<str>, Vec<Found>)]) -> Value {
+    let none = Span::NONE;
+    let mut out = Map::new();
+    for (name, images) in groups {
+        let mut group = Map::new();
+        for found in images {
+            let image = &found.image;
+            let mut map = Map::new();
+            for (key, text) in [
+                ("registry", image.registry.clone()),
+                ("name", image.name.clone()),
+                ("path", image.path.clone()),
+                ("tag", image.tag.clone()),
+                ("digest", image.digest.clone()),
+                ("reference", image.reference()),
+                ("referenceWithTag", format!("{}/{}:{}", image.registry, image.path, image.tag)),
+                ("jsonPointer", pointer(&found.path)),
+            ] {
+                // Kyverno leaves out what is empty, but for the name and the path.
+                if !text.is_empty() || matches!(key, "name" | "path") {
+                    map.insert(key, none, Value::string(text, found.at));
+                }
+            }
+            group.insert(Arc::clone(&found.key), none, Value::map(map, none));
+        }
+        out.insert(Arc::clone(name), none, Value::map(group, none));
+    }
+    Value::map(out, none)
+}
+
+/// `images` of the object of a request, taken apart only where an expression asks.
+#[derive(Debug)]
+pub struct Images {
+    /// The object.
+    pub object: Value,
+}
+
+impl Entry for Images {
+    fn name(&self) -> &str {
+        "images"
     }
 
-    fn image(&mut self, map: &Map) -> Result<(), JmesError> {
-        let pointer = format!("/{}/{}", self.path.join("/"), self.value);
-        let known = |value: Option<&Value>| value.and_then(Value::as_unknown).map_or(Ok(()), |unknown| Err(JmesError::from(unknown)));
-        let key = match self.key {
-            None => pointer.clone(),
-            Some(key) => {
-                known(map.get(key))?;
-                map.get(key)
-                    .and_then(Value::as_str)
-                    .ok_or_else(|| JmesError::wrong(format!("the image at `{pointer}` has no text under `{key}`")))?
-                    .to_owned()
-            }
+    fn load(&self, _: &Scope<'_>) -> Result<Value, JmesError> {
+        Ok(to_value(&of_object(&self.object)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_are_taken_apart() {
+        let check = |text: &str, expected: Option<[&str; 4]>| {
+            let got = Image::parse(text).ok();
+            let got = got.as_ref().map(|image| [&*image.registry, &*image.path, &*image.tag, &*image.digest]);
+            assert_eq!(got, expected, "{text}");
         };
-        known(map.get(self.value))?;
-        let Some(found) = map.get(self.value) else { return Ok(()) };
-        let Some(text) = found.as_str().filter(|text| !text.trim().is_empty()) else { return Ok(()) };
-        let text = match self.transform {
-            None => text.to_owned(),
-            Some(transform) => {
-                let made = transform.search_value(found, self.evaluation)?;
-                made.as_str()
-                    .ok_or_else(|| JmesError::wrong(format!("`{}` gives a {}, not text", transform.text(), made.type_name())))?
-                    .to_owned()
-            }
-        };
-        let image = Image::parse(&text).map_err(JmesError::wrong)?;
-        let mut value = image.value(found.span);
-        if let Data::Map(map) = &mut value.data {
-            let map = Arc::make_mut(map);
-            map.insert("jsonPointer", found.span, Value::string(pointer, found.span));
+        check("nginx", Some(["docker.io", "nginx", "latest", ""]));
+        check("nginx:1.2", Some(["docker.io", "nginx", "1.2", ""]));
+        check("a/b:c", Some(["docker.io", "a/b", "c", ""]));
+        check("ghcr.io/a/b:c", Some(["ghcr.io", "a/b", "c", ""]));
+        check("localhost/x", Some(["localhost", "x", "latest", ""]));
+        check("reg:5000/x/y", Some(["reg:5000", "x/y", "latest", ""]));
+        let digest = format!("sha256:{}", "a".repeat(64));
+        check(&format!("x@{digest}"), Some(["docker.io", "x", "", &digest]));
+        check(&format!("r.io/x:v1@{digest}"), Some(["r.io", "x", "v1", &digest]));
+        for bad in ["", "A/b/", "a b", "nginx:", "x@", "x@sha256:12", "x:-a", "r.io/X", "a//b", "-x"] {
+            check(bad, None);
         }
-        self.found.insert(key, found.span, value);
-        Ok(())
     }
 }

@@ -23,7 +23,7 @@ pub(super) fn random(arguments: &[Value], evaluation: &Evaluation<'_>) -> Answer
 pub(super) fn image_normalize(arguments: &[Value], evaluation: &Evaluation<'_>) -> Answer {
     let image =
         Image::parse(text_at(arguments, 0)).map_err(|problem| JmesError::wrong(format!("argument 1 of `image_normalize`: {problem}")))?;
-    text_answer(image.written(), evaluation)
+    text_answer(image.reference(), evaluation)
 }
 
 /// Whether an address belongs to this machine or a private network.
