@@ -9,7 +9,6 @@ use probity_core::{
 use probity_kubernetes::wildcard;
 use probity_value::{Span, Value};
 
-use crate::cel_rule::MatchConditions;
 use crate::exceptions::Exception;
 use crate::images::Images;
 use crate::jmespath::Evaluation;
@@ -49,16 +48,15 @@ pub fn compile(documents: &[PolicyDocument]) -> (Vec<Arc<dyn probity_core::Polic
             exceptions.extend(read.filter(|_| !reader.failed()));
         } else {
             let read = Policy::read(&mut reader, document);
-            let conditions = read.as_ref().and_then(|policy| MatchConditions::read(&mut reader, &policy.match_conditions));
-            policies.extend(read.filter(|_| !reader.failed()).map(|policy| (policy, conditions)));
+            policies.extend(read.filter(|_| !reader.failed()));
         }
         said.append(&mut reader.said);
     }
     let exceptions = Arc::new(exceptions);
     let compiled = policies
         .into_iter()
-        .map(|(policy, conditions)| {
-            let policy: Arc<dyn probity_core::Policy> = Arc::new(CompiledPolicy::new(policy, conditions, &exceptions));
+        .map(|policy| {
+            let policy: Arc<dyn probity_core::Policy> = Arc::new(CompiledPolicy::new(policy, &exceptions));
             policy
         })
         .collect();
@@ -72,7 +70,6 @@ struct CompiledPolicy {
     policy: Policy,
     rules: Vec<Arc<PolicyRule>>,
     interest: Interest,
-    conditions: Option<MatchConditions>,
     exceptions: Arc<Vec<Exception>>,
 }
 
@@ -112,10 +109,10 @@ fn interest(policy: &Policy) -> Interest {
 }
 
 impl CompiledPolicy {
-    fn new(policy: Policy, conditions: Option<MatchConditions>, exceptions: &Arc<Vec<Exception>>) -> CompiledPolicy {
+    fn new(policy: Policy, exceptions: &Arc<Vec<Exception>>) -> CompiledPolicy {
         let rules = policy.rules.iter().map(|rule| Arc::clone(&rule.rule)).collect();
         let interest = interest(&policy);
-        CompiledPolicy { policy, rules, interest, conditions, exceptions: Arc::clone(exceptions) }
+        CompiledPolicy { policy, rules, interest, exceptions: Arc::clone(exceptions) }
     }
 
     /// Whether a policy with a namespace is about the objects of a request at all.
@@ -359,7 +356,7 @@ impl probity_core::Policy for CompiledPolicy {
         if !self.policy.rules.iter().any(|rule| rule.rule.phase == phase) || !self.in_namespace(request) {
             return outcomes;
         }
-        if self.conditions.as_ref().is_some_and(|conditions| !conditions.hold(request, context)) {
+        if self.policy.match_conditions.as_ref().is_some_and(|conditions| !conditions.hold(request, context)) {
             return outcomes;
         }
         let run = Run { policy: self, request, context, kind: top_kind(request) };
