@@ -11,7 +11,9 @@ use probity_value::{Map, Span, Value};
 use crate::autogen;
 use crate::conditions::Conditions;
 use crate::context::ContextEntry;
+use crate::generate::Generation;
 use crate::matching::Clause;
+use crate::mutate::Mutation;
 use crate::read::Reader;
 use crate::validate::Validation;
 use crate::verify_images::ImageRule;
@@ -98,9 +100,9 @@ pub(crate) enum Body {
     /// It judges.
     Validate(Box<Validation>),
     /// It changes objects.
-    Mutate,
+    Mutate(Box<Mutation>),
     /// It makes objects.
-    Generate,
+    Generate(Box<Generation>),
     /// It checks images.
     VerifyImages(Box<ImageRule>),
 }
@@ -279,8 +281,8 @@ impl Rule {
                 let validation = Validation::read(reader, identity, &name, body_value, preconditions)?;
                 (Body::Validate(Box::new(validation)), Phase::Validate)
             }
-            "mutate" => (Body::Mutate, Phase::Mutate),
-            "generate" => (Body::Generate, Phase::Generate),
+            "mutate" => (Body::Mutate(Box::new(Mutation::read(reader, identity, &name, body_value)?)), Phase::Mutate),
+            "generate" => (Body::Generate(Box::new(Generation::read(reader, identity, &name, body_value)?)), Phase::Generate),
             _ => {
                 let rule = ImageRule::read(reader, body_value, map.get("imageExtractors").unwrap_or(&null));
                 (Body::VerifyImages(Box::new(rule)), Phase::VerifyImages)
