@@ -212,6 +212,9 @@ impl Run<'_> {
         outcome.skipped = verdict.skipped;
         outcome.audit_annotations = verdict.audit_annotations;
         outcome.cost = verdict.cost;
+        outcome.mutated = verdict.mutated;
+        outcome.targets = verdict.targets;
+        outcome.generated = verdict.generated;
         Some(outcome)
     }
 
@@ -265,7 +268,16 @@ impl Run<'_> {
                 }
                 excepted(&covering).or_else(|| images.judge(self.request.target(), &scope))
             }
-            Body::Mutate | Body::Generate => Some(Verdict::new(Status::Error, "mutation and generation are not evaluated")),
+            Body::Mutate(mutation) => {
+                // What is taken away is not changed any more; other objects may be.
+                if self.request.operation == Operation::Delete && !mutation.is_of_existing() {
+                    return None;
+                }
+                Some(excepted(&covering).unwrap_or_else(|| mutation.judge(self.request.target(), &scope, given.as_ref())))
+            }
+            Body::Generate(generation) => {
+                Some(excepted(&covering).unwrap_or_else(|| generation.judge(self.request.target(), &scope, given.as_ref())))
+            }
         }
     }
 
@@ -359,10 +371,16 @@ impl probity_core::Policy for CompiledPolicy {
         if self.policy.match_conditions.as_ref().is_some_and(|conditions| !conditions.hold(request, context)) {
             return outcomes;
         }
-        let run = Run { policy: self, request, context, kind: top_kind(request) };
+        // A rule that changes the object changes it for the rules after it.
+        let mut changed: Option<Request> = None;
         for rule in self.policy.rules.iter().filter(|rule| rule.rule.phase == phase) {
+            let request = changed.as_ref().unwrap_or(request);
+            let run = Run { policy: self, request, context, kind: top_kind(request) };
             let Some(outcome) = run.rule(rule) else { continue };
             let decided = matches!(outcome.status, Status::Pass | Status::Fail);
+            if let Some(object) = &outcome.mutated {
+                changed = Some(Request { object: object.clone(), ..request.clone() });
+            }
             outcomes.push(outcome);
             if self.policy.one && decided {
                 break;

@@ -12,7 +12,9 @@ use crate::autogen;
 use crate::cel_rule::MatchConditions;
 use crate::conditions::Conditions;
 use crate::context::ContextEntry;
+use crate::generate::Generation;
 use crate::matching::Clause;
+use crate::mutate::Mutation;
 use crate::read::Reader;
 use crate::validate::Validation;
 use crate::verify_images::ImageRule;
@@ -99,9 +101,9 @@ pub(crate) enum Body {
     /// It judges.
     Validate(Box<Validation>),
     /// It changes objects.
-    Mutate,
+    Mutate(Box<Mutation>),
     /// It makes objects.
-    Generate,
+    Generate(Box<Generation>),
     /// It checks images.
     VerifyImages(Box<ImageRule>),
 }
@@ -279,8 +281,8 @@ impl Rule {
                 let validation = Validation::read(reader, identity, &name, body_value, map)?;
                 (Body::Validate(Box::new(validation)), Phase::Validate)
             }
-            "mutate" => (Body::Mutate, Phase::Mutate),
-            "generate" => (Body::Generate, Phase::Generate),
+            "mutate" => (Body::Mutate(Box::new(Mutation::read(reader, identity, &name, body_value)?)), Phase::Mutate),
+            "generate" => (Body::Generate(Box::new(Generation::read(reader, identity, &name, body_value)?)), Phase::Generate),
             _ => {
                 let rule = ImageRule::read(reader, body_value, map.get("imageExtractors").unwrap_or(&null));
                 (Body::VerifyImages(Box::new(rule)), Phase::VerifyImages)

@@ -30,6 +30,12 @@ pub(crate) struct Verdict {
     pub(crate) precondition_error: bool,
     pub(crate) audit_annotations: Vec<(Arc<str>, String)>,
     pub(crate) cost: u64,
+    /// The object as the rule changes it.
+    pub(crate) mutated: Option<Value>,
+    /// Other objects as the rule changes them.
+    pub(crate) targets: Vec<Value>,
+    /// Objects the rule makes.
+    pub(crate) generated: Vec<Value>,
 }
 
 impl Verdict {
@@ -43,6 +49,9 @@ impl Verdict {
             precondition_error: false,
             audit_annotations: Vec::new(),
             cost: 0,
+            mutated: None,
+            targets: Vec::new(),
+            generated: Vec::new(),
         }
     }
 
