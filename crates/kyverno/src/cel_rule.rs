@@ -405,14 +405,7 @@ impl<'a> Variables<'a> {
         context: &'a PolicyContext<'a>,
         params: Option<&'a Value>,
     ) -> Variables<'a> {
-        Variables {
-            slots,
-            named,
-            request,
-            context,
-            params,
-            known: RefCell::new(vec![None; slots.first + named.len()]),
-        }
+        Variables { slots, named, request, context, params, known: RefCell::new(vec![None; slots.first + named.len()]) }
     }
 
     fn compute(&self, slot: usize, call: &mut Call<'_>) -> Result<CelValue, CelError> {

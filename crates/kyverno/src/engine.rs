@@ -9,6 +9,7 @@ use probity_core::{
 use probity_kubernetes::wildcard;
 use probity_value::{Span, Value};
 
+use crate::cel_kinds;
 use crate::cel_rule::MatchConditions;
 use crate::exceptions::Exception;
 use crate::images::Images;
@@ -23,7 +24,8 @@ use crate::validate::{Judgement, Validation, Verdict, add_entries, preconditions
 #[must_use]
 pub fn claims(document: &Value) -> bool {
     let text = |key: &str| document.get(key).and_then(Value::as_str).unwrap_or_default();
-    text("apiVersion").starts_with("kyverno.io/") && matches!(text("kind"), "ClusterPolicy" | "Policy" | "PolicyException")
+    (text("apiVersion").starts_with("kyverno.io/") && matches!(text("kind"), "ClusterPolicy" | "Policy" | "PolicyException"))
+        || cel_kinds::is_policy(document)
 }
 
 /// Compiles policies and the exceptions that lie among them. A policy with a mistake is left out and the mistakes are said, with their
@@ -33,7 +35,7 @@ pub fn compile(documents: &[PolicyDocument]) -> (Vec<Arc<dyn probity_core::Polic
     let mut said = Vec::new();
     let mut exceptions = Vec::new();
     let mut policies = Vec::new();
-    for document in documents.iter().filter(|document| claims(&document.value)) {
+    for document in documents.iter().filter(|document| claims(&document.value) && !cel_kinds::is_policy(&document.value)) {
         let text = |key: &str| document.value.get(key).and_then(Value::as_str).unwrap_or_default();
         let mut reader = Reader::new(&document.file);
         let exception = text("kind") == "PolicyException";
@@ -55,13 +57,16 @@ pub fn compile(documents: &[PolicyDocument]) -> (Vec<Arc<dyn probity_core::Polic
         said.append(&mut reader.said);
     }
     let exceptions = Arc::new(exceptions);
-    let compiled = policies
+    let mut compiled: Vec<Arc<dyn probity_core::Policy>> = policies
         .into_iter()
         .map(|(policy, conditions)| {
             let policy: Arc<dyn probity_core::Policy> = Arc::new(CompiledPolicy::new(policy, conditions, &exceptions));
             policy
         })
         .collect();
+    let (in_cel, wrong) = cel_kinds::compile(documents);
+    compiled.extend(in_cel);
+    said.extend(wrong);
     said.sort_by_key(|said| (said.level != Level::Error, said.span));
     (compiled, said)
 }

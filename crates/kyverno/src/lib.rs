@@ -2,6 +2,7 @@
 #![warn(clippy::indexing_slicing, clippy::string_slice)]
 
 mod autogen;
+mod cel_kinds;
 mod cel_rule;
 pub mod conditions;
 pub mod context;

@@ -223,7 +223,8 @@ impl Lookup for ForPolicy<'_> {
             }
             Question::Objects { api_version, kind, namespace, selector } => fixture.objects(api_version, kind, namespace, selector),
             Question::Call { method, url, .. } => {
-                let given = fixture.calls.iter().find(|(wanted, address, _)| (wanted.is_empty() || **wanted == **method) && **address == **url);
+                let given =
+                    fixture.calls.iter().find(|(wanted, address, _)| (wanted.is_empty() || **wanted == **method) && **address == **url);
                 match given {
                     Some((_, _, Some(answer))) => Some(answer.clone()),
                     Some((_, _, None)) => return Err(LookupError::Absent(question.subject())),

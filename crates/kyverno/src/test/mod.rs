@@ -220,9 +220,9 @@ fn run_one(context: &TestContext<'_>, loader: &mut Loader<'_>, path: &str, docum
     for resource in texts(document, "resources") {
         for object in loader.objects(&resource) {
             let subject = Subject::of(object);
-            let known = subjects.iter().any(|known| {
-                known.same_kind(&subject) && known.namespace == subject.namespace && known.name == subject.name
-            });
+            let known = subjects
+                .iter()
+                .any(|known| known.same_kind(&subject) && known.namespace == subject.namespace && known.name == subject.name);
             if !known {
                 fixture.add(subject.object.clone());
                 subjects.push(subject);
@@ -262,8 +262,7 @@ fn run_one(context: &TestContext<'_>, loader: &mut Loader<'_>, path: &str, docum
         }
     }
     fixture.read_test(loader, document);
-    let operations: std::collections::BTreeSet<Option<Operation>> =
-        rows.iter().map(|row| row.operation).chain([None]).collect();
+    let operations: std::collections::BTreeSet<Option<Operation>> = rows.iter().map(|row| row.operation).chain([None]).collect();
     for subject in &mut subjects {
         for operation in &operations {
             let answers = judge(context, &policies, &values, &fixture, subject, *operation);
@@ -327,16 +326,10 @@ fn judge(
             }
             let name = first.policy.rsplit('/').next().unwrap_or(&first.policy);
             let given = values.of(name, &subject.name);
-            let request =
-                if subject.payload { Request::document(object.clone()) } else { values.request(&object, &given, operation) };
+            let request = if subject.payload { Request::document(object.clone()) } else { values.request(&object, &given, operation) };
             let lookup = ForPolicy { fixture, values, given: &given.variables };
-            let policy_context = PolicyContext {
-                lookup: &lookup,
-                inventory: &inventory,
-                limits: context.limits,
-                now: context.now,
-                interrupted: &|| false,
-            };
+            let policy_context =
+                PolicyContext { lookup: &lookup, inventory: &inventory, limits: context.limits, now: context.now, interrupted: &|| false };
             let outcomes = policy.evaluate(*phase, &request, &policy_context);
             if let Some(mutated) = outcomes.iter().rev().find_map(|outcome| outcome.mutated.clone()) {
                 object = mutated;
@@ -366,7 +359,10 @@ impl Runner<'_> {
         let expectation = |resource: &str, got: Got| Expectation {
             file: self.path.into(),
             at: row.at,
-            policy: row.namespace.as_ref().map_or_else(|| Arc::clone(&row.policy), |namespace| format!("{namespace}/{}", row.policy).into()),
+            policy: row
+                .namespace
+                .as_ref()
+                .map_or_else(|| Arc::clone(&row.policy), |namespace| format!("{namespace}/{}", row.policy).into()),
             rule: Arc::clone(&row.rule),
             resource: resource.into(),
             expected: row.expected.to_string(),
@@ -377,8 +373,7 @@ impl Runner<'_> {
         let failed = |status: &str, why: String| Got { status: status.to_owned(), passed: false, why };
         let known = self.policies.iter().flat_map(|policy| policy.rules()).any(|rule| self.is_about(row, rule));
         if row.resources.is_empty() {
-            let answered: Vec<&Subject> =
-                self.subjects.iter().filter(|subject| !self.outcomes(row, subject).is_empty()).collect();
+            let answered: Vec<&Subject> = self.subjects.iter().filter(|subject| !self.outcomes(row, subject).is_empty()).collect();
             if answered.is_empty() {
                 out.push(expectation("*", failed("no answer", "no rule answered about any resource".to_owned())));
             }
@@ -409,8 +404,11 @@ impl Runner<'_> {
             }
             let mut gots: Vec<Got> =
                 own.into_iter().filter_map(|index| self.subjects.get(index)).map(|subject| self.subject(loader, row, subject)).collect();
-            let of_targets: Vec<Got> =
-                targets.into_iter().filter_map(|index| self.targets.get(index)).filter_map(|target| self.target(loader, row, target)).collect();
+            let of_targets: Vec<Got> = targets
+                .into_iter()
+                .filter_map(|index| self.targets.get(index))
+                .filter_map(|target| self.target(loader, row, target))
+                .collect();
             if !of_targets.is_empty() {
                 gots = of_targets;
             }

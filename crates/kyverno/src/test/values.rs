@@ -159,9 +159,8 @@ impl Values {
         let mut given = Given::default();
         let for_resource =
             self.by_resource.iter().filter(|(of, name, _)| **of == *policy && **name == *resource).map(|(_, _, values)| values);
-        let named = for_resource
-            .filter_map(Value::as_map)
-            .flat_map(|map| map.iter().map(|(name, entry)| (Arc::clone(name), entry.value.clone())));
+        let named =
+            for_resource.filter_map(Value::as_map).flat_map(|map| map.iter().map(|(name, entry)| (Arc::clone(name), entry.value.clone())));
         for (name, value) in self.globals.iter().cloned().chain(named) {
             let within = |part: &str| name.strip_prefix(part).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
             if *name == *"request.operation" {
