@@ -133,6 +133,15 @@ impl<'a, 'b> Resolver<'a, 'b> {
         self.scopes.pop();
     }
 
+    /// Says which variables were declared by `some` and `every` and never used.
+    pub(super) fn refuse_unused(&mut self) {
+        for (name, span, var) in std::mem::take(&mut self.unused) {
+            if &*name != "_" && !self.used.contains(&var) {
+                self.fail("rego-compile", span, format!("declared var `{name}` unused"));
+            }
+        }
+    }
+
     /// Variables with names of the outermost scope, for queries.
     pub(super) fn top_names(&self) -> Vec<(Arc<str>, Var)> {
         let Some(scope) = self.scopes.first() else { return Vec::new() };
@@ -155,6 +164,9 @@ impl<'a, 'b> Resolver<'a, 'b> {
     pub(super) fn declare(&mut self, name: &Arc<str>, span: Span) -> Var {
         if &**name == "_" {
             return self.fresh("_");
+        }
+        if matches!(&**name, "input" | "data") {
+            self.fail("rego-compile", span, format!("variables must not shadow `{name}` (use a different variable name)"));
         }
         let (again, above) = match self.scopes.last() {
             Some(scope) => (scope.declared.contains_key(name), scope.implicit.contains_key(name)),
@@ -244,14 +256,14 @@ impl<'a, 'b> Resolver<'a, 'b> {
         let joined = || callee.name.iter().map(|part| &**part).collect::<Vec<_>>().join(".");
         if !callee.operator {
             let first = callee.name.first()?;
-            if !self.is_declared(first) {
-                if let Some(mut path) = self.global(first) {
-                    path.extend(callee.name.iter().skip(1).cloned());
-                    if path.first().is_some_and(|root| &**root == "data") {
-                        if let Some(group) = self.builder.function_at(path.get(1..).unwrap_or_default()) {
-                            return Some(Callable::Group(group));
-                        }
-                    }
+            if !self.is_declared(first)
+                && let Some(mut path) = self.global(first)
+            {
+                path.extend(callee.name.iter().skip(1).cloned());
+                if path.first().is_some_and(|root| &**root == "data")
+                    && let Some(group) = self.builder.function_at(path.get(1..).unwrap_or_default())
+                {
+                    return Some(Callable::Group(group));
                 }
             }
         }
@@ -261,6 +273,24 @@ impl<'a, 'b> Resolver<'a, 'b> {
         }
         self.fail("rego-type", callee.span, format!("undefined function `{name}`"));
         None
+    }
+
+    /// The document of a rule that is called without arguments.
+    fn rule_value(&self, callee: &Callee) -> Option<Node> {
+        let first = callee.name.first()?;
+        if callee.operator || self.is_declared(first) {
+            return None;
+        }
+        let mut path = self.global(first)?;
+        path.extend(callee.name.iter().skip(1).cloned());
+        let (root, rest) = path.split_first()?;
+        if &**root != "data" || self.builder.node_at(rest).is_none_or(|node| self.builder.node(node).group.is_none()) {
+            return None;
+        }
+        if self.builder.function_at(rest).is_some() {
+            return None;
+        }
+        Some(Node::Ref(Box::new(Node::Data), rest.iter().map(|part| Node::Const(Term::String(Arc::clone(part)))).collect()))
     }
 
     /// An expression; parts that iterate become goals before it where `out` takes them.
@@ -286,6 +316,9 @@ impl<'a, 'b> Resolver<'a, 'b> {
                 }
                 Node::Ref(Box::new(head), steps)
             }
+            ExprKind::Call(callee, args) if args.is_empty() && self.rule_value(callee).is_some() => {
+                self.rule_value(callee).unwrap_or(Node::Const(Term::Null))
+            }
             ExprKind::Call(callee, args) => {
                 let args: Vec<Node> = args
                     .iter()
@@ -296,12 +329,12 @@ impl<'a, 'b> Resolver<'a, 'b> {
                     .collect();
                 match self.callable(callee) {
                     Some(callable) => {
-                        if let Some(wanted) = self.builder.arity(callable) {
-                            if wanted != args.len() {
-                                let name = callee.name.join(".");
-                                let message = format!("function `{name}` has arity {wanted}, got {} arguments", args.len());
-                                self.fail("rego-type", expr.span, message);
-                            }
+                        if let Some(wanted) = self.builder.arity(callable)
+                            && wanted != args.len()
+                        {
+                            let name = callee.name.join(".");
+                            let message = format!("function `{name}` has arity {wanted}, got {} arguments", args.len());
+                            self.fail("rego-type", expr.span, message);
                         }
                         self.call(callable, args, expr.span)
                     }
@@ -480,7 +513,7 @@ impl<'a, 'b> Resolver<'a, 'b> {
                             _ => self.statement(expr, out),
                         }
                     }
-                    ExprKind::Ref(..) => GoalKind::Test(self.negated_ref(expr, out)),
+                    ExprKind::Ref(..) | ExprKind::Var(_) => GoalKind::Test(self.negated_ref(expr, out)),
                     ExprKind::Call(..) => self.negated_call(expr, out),
                     _ => {
                         let node = self.node(expr, out);
@@ -528,10 +561,13 @@ impl<'a, 'b> Resolver<'a, 'b> {
                 };
                 let key = key.as_ref().map(|key| {
                     let (name, at) = name(key);
-                    self.declare(&name, at)
+                    let var = self.declare(&name, at);
+                    self.unused.push((name, at, var));
+                    var
                 });
                 let (value_name, at) = name(value);
                 let value = self.declare(&value_name, at);
+                self.unused.push((value_name, at, value));
                 // The body is a scope of its own: names declared in it may hide the key and the value.
                 self.open(&[], body);
                 let goals = self.goals(body);
@@ -545,17 +581,15 @@ impl<'a, 'b> Resolver<'a, 'b> {
 
     /// A line that is an expression: a call with one argument more than the function takes gives its result to it.
     fn statement(&mut self, expr: &Expr, out: &mut Vec<Goal>) -> GoalKind {
-        if let ExprKind::Call(callee, args) = &expr.kind {
-            if !callee.operator {
-                if let Some((callable, wanted)) = self.callable_quietly(callee) {
-                    if wanted + 1 == args.len() {
-                        let mut nodes = self.nodes(args, out);
-                        let result = nodes.pop().unwrap_or(Node::Const(Term::Null));
-                        let call = self.call(callable, nodes, expr.span);
-                        return GoalKind::Unify(result, call);
-                    }
-                }
-            }
+        if let ExprKind::Call(callee, args) = &expr.kind
+            && !callee.operator
+            && let Some((callable, wanted)) = self.callable_quietly(callee)
+            && wanted + 1 == args.len()
+        {
+            let mut nodes = self.nodes(args, out);
+            let result = nodes.pop().unwrap_or(Node::Const(Term::Null));
+            let call = self.call(callable, nodes, expr.span);
+            return GoalKind::Unify(result, call);
         }
         GoalKind::Test(self.node(expr, out))
     }
@@ -746,10 +780,10 @@ impl<'a, 'b> Resolver<'a, 'b> {
             }
             return Some(Ok(path));
         }
-        if let Some(names) = names {
-            if let Some(builtin) = builtins::find(&names.join(".")) {
-                return Some(Err(Callable::Builtin(builtin)));
-            }
+        if let Some(names) = names
+            && let Some(builtin) = builtins::find(&names.join("."))
+        {
+            return Some(Err(Callable::Builtin(builtin)));
         }
         self.fail("rego-type", target.span, "rego_type_error: with keyword target must reference existing `input`, `data`, or a function");
         None
