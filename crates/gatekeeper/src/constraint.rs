@@ -253,48 +253,34 @@ impl Constraint {
 
     /// Outcomes of a review, messages with a prefix.
     fn outcomes(&self, found: Found, prefix: &str, effect: Effect, out: &mut Vec<Outcome>) {
-        let mut say = |status: Status, message: &str| {
+        let say = |status: Status, message: &str| {
             let mut outcome = Outcome::new(self.rule(), status, format!("{prefix}{message}"));
             outcome.effect = effect;
-            out.push(outcome);
-            out.last_mut()
+            outcome
         };
-        match found {
-            Found::NotMatched => {}
-            Found::Rejected(why) => drop(say(Status::Error, &why)),
-            Found::Unknown(why) => drop(say(Status::Unknown, &why)),
-            Found::Judged(judgement) => {
-                let clean = judgement.violations.is_empty() && judgement.errors.is_empty() && judgement.mute.is_empty();
-                for violation in judgement.violations {
-                    if let Some(outcome) = say(Status::Fail, &violation.message) {
-                        outcome.details = violation.details;
-                        outcome.at = violation.at;
-                        outcome.cost = judgement.cost;
-                    }
+        let judgement = match found {
+            Found::NotMatched => return,
+            Found::Rejected(why) => return out.push(say(Status::Error, &why)),
+            Found::Unknown(why) => return out.push(say(Status::Unknown, &why)),
+            Found::Judged(judgement) => judgement,
+        };
+        let (before, cost) = (out.len(), judgement.cost);
+        for violation in judgement.violations {
+            out.push(Outcome { details: violation.details, at: violation.at, cost, ..say(Status::Fail, &violation.message) });
+        }
+        for (message, at) in judgement.errors.into_iter().chain(judgement.mute) {
+            out.push(Outcome { at, cost, ..say(Status::Error, &message) });
+        }
+        if out.len() == before {
+            let ignored = judgement.ignored.into_iter().next();
+            out.push(match (judgement.skipped, ignored) {
+                (Some(why), _) => Outcome { skipped: Some(SkipReason::Precondition), cost, ..say(Status::Skip, &why) },
+                (None, Some(why)) => {
+                    let reason = SkipReason::Other(format!("the failure policy ignores an error: {why}").into());
+                    Outcome { skipped: Some(reason), cost, ..say(Status::Skip, &why) }
                 }
-                for (message, at) in judgement.errors.into_iter().chain(judgement.mute) {
-                    if let Some(outcome) = say(Status::Error, &message) {
-                        outcome.at = at;
-                        outcome.cost = judgement.cost;
-                    }
-                }
-                if !clean {
-                    return;
-                }
-                let (status, message) = match (&judgement.skipped, judgement.ignored.first()) {
-                    (Some(why), _) => (Status::Skip, why.as_str()),
-                    (None, Some(why)) => (Status::Skip, why.as_str()),
-                    (None, None) => (Status::Pass, ""),
-                };
-                if let Some(outcome) = say(status, message) {
-                    outcome.cost = judgement.cost;
-                    outcome.skipped = match (judgement.skipped, judgement.ignored.into_iter().next()) {
-                        (Some(_), _) => Some(SkipReason::Precondition),
-                        (None, Some(why)) => Some(SkipReason::Other(format!("the failure policy ignores an error: {why}").into())),
-                        (None, None) => None,
-                    };
-                }
-            }
+                (None, None) => Outcome { cost, ..say(Status::Pass, "") },
+            });
         }
     }
 

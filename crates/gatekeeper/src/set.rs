@@ -38,7 +38,7 @@ pub(crate) struct Shared {
     pub(crate) expansion: Expansion,
     pub(crate) inventory: Cache,
     /// Namespaces that are left alone here.
-    exclusions: Vec<Glob>,
+    pub(crate) exclusions: Vec<Glob>,
 }
 
 impl Shared {
@@ -133,11 +133,6 @@ impl Loaded {
     #[must_use]
     pub fn expansion(&self) -> &Expansion {
         &self.shared.expansion
-    }
-
-    /// What constraints share.
-    pub(crate) fn shared(&self) -> &Shared {
-        &self.shared
     }
 }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use probity_value::{Span, Value};
 
-pub(crate) use check::{unknown_fields, violations};
+pub(crate) use check::{Unknown, Violation, unknown_fields, violations};
 pub(crate) use defaults::with_defaults;
 pub(crate) use parse::{parse, preserve_unknown};
 pub(crate) use structural::faults;
