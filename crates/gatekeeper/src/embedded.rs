@@ -17,7 +17,9 @@ impl Embedded {
         let lines = value.as_str().and_then(|text| {
             let file = sources.file(whole.file)?;
             let raw = file.text().get(whole.start as usize..whole.end as usize)?;
-            literal(text, raw).or_else(|| flat(text, raw)).map(|found| {
+            let before = file.text().get(..whole.start as usize)?;
+            let indent = before.len() - before.rfind('\n').map_or(0, |end| end + 1);
+            literal(text, raw, indent).or_else(|| flat(text, raw)).map(|found| {
                 found.into_iter().map(|(text, raw)| (offset(text), whole.start.saturating_add(offset(raw)))).collect()
             })
         });
@@ -47,17 +49,18 @@ fn offset(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }
 
-/// The lines of a literal block: those after its head, less the indentation.
-fn literal(text: &str, raw: &str) -> Option<Vec<(usize, usize)>> {
-    // The span may begin at the head of the block or at its first line.
-    let head = raw.starts_with('|').then(|| raw.find('\n').map(|end| end + 1)).unwrap_or(Some(0))?;
-    let first_line = text.lines().find(|line| !line.trim().is_empty())?;
+/// The lines of a literal block: those after its head, less the indentation. The place of the value may begin at the head or at the
+/// first line, which then stands `indent` bytes from the start of its line.
+fn literal(text: &str, raw: &str, indent: usize) -> Option<Vec<(usize, usize)>> {
+    let head = if raw.starts_with('|') { raw.find('\n').map(|end| end + 1)? } else { 0 };
     let body = raw.get(head..)?;
-    let raw_first = body.split('\n').find(|line| !line.trim().is_empty())?;
-    let indent = raw_first.len().checked_sub(first_line.len())?;
-    if !raw_first.ends_with(first_line) {
-        return None;
-    }
+    let indent = if head == 0 {
+        indent
+    } else {
+        let first_line = text.lines().find(|line| !line.trim().is_empty())?;
+        let raw_first = body.split('\n').find(|line| !line.trim().is_empty())?;
+        raw_first.len().checked_sub(first_line.len())?
+    };
     let mut found = Vec::new();
     let (mut text_at, mut raw_at) = (0, head);
     let mut raw_lines = body.split('\n');
@@ -66,7 +69,7 @@ fn literal(text: &str, raw: &str) -> Option<Vec<(usize, usize)>> {
             break;
         }
         let raw_line = raw_lines.next()?;
-        let skip = if found.is_empty() && head == 0 && raw_line == line { 0 } else { indent.min(raw_line.len()) };
+        let skip = if found.is_empty() && head == 0 { 0 } else { indent.min(raw_line.len()) };
         if raw_line.get(skip..)?.trim_end_matches('\r') != line.trim_end_matches('\r') {
             return None;
         }

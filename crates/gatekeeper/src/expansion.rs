@@ -339,8 +339,8 @@ mod tests {
         let deployment = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: Web, namespace: p}, spec: {template: {metadata: {labels: {a: b}}, spec: {x: 1}}}}";
         let made = expand(vec![template("e", "Deployment", "spec.template", "Pod").unwrap()], deployment).unwrap();
         let expected = concat!(
-            r#"{"metadata":{"labels":{"a":"b"},"namespace":"p","name":"web-pod","ownerReferences":[{"apiVersion":"apps/v1","kind":"Deployment","name":"Web","uid":""}]},"#,
-            r#""spec":{"x":1},"apiVersion":"v1","kind":"Pod"}"#
+            r#"{"apiVersion":"v1","kind":"Pod","metadata":{"labels":{"a":"b"},"name":"web-pod","namespace":"p","ownerReferences":"#,
+            r#"[{"apiVersion":"apps/v1","kind":"Deployment","name":"Web","uid":""}]},"spec":{"x":1}}"#
         );
         assert_eq!(made, [expected]);
         assert_eq!(expand(vec![template("e", "Deployment", "spec.template", "Pod").unwrap()], "{apiVersion: v1, kind: Pod}"), Ok(vec![]));

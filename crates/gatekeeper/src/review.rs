@@ -376,9 +376,9 @@ mod tests {
     fn a_lone_object_has_no_operation_and_no_user() {
         let review = Review::of_object(&value("{apiVersion: apps/v1, kind: Deployment, metadata: {name: a, namespace: b}}"), Origin::Original);
         let expected = concat!(
-            r#"{"uid":"","kind":{"group":"apps","version":"v1","kind":"Deployment"},"resource":{"group":"","version":"","resource":""},"#,
-            r#""name":"a","namespace":"b","operation":"","userInfo":{},"object":{"apiVersion":"apps/v1","kind":"Deployment","#,
-            r#""metadata":{"name":"a","namespace":"b"}},"oldObject":null,"options":null,"namespaceObject":null}"#
+            r#"{"kind":{"group":"apps","kind":"Deployment","version":"v1"},"name":"a","namespace":"b","namespaceObject":null,"#,
+            r#""object":{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"a","namespace":"b"}},"oldObject":null,"#,
+            r#""operation":"","options":null,"resource":{"group":"","resource":"","version":""},"uid":"","userInfo":{}}"#
         );
         assert_eq!(written(&review.input()), expected);
     }
