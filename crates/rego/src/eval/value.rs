@@ -199,17 +199,39 @@ impl<'p> Machine<'p> {
     }
 
     /// The way into a value.
-    fn path(&mut self, base: &'p Value, keys: &'p [Value]) -> Step<Option<Term>> {
-        let base = match base {
+    fn path(&mut self, from: &'p Value, keys: &'p [Value]) -> Step<Option<Term>> {
+        let base = match from {
             Value::Input => self.world.input.clone(),
             other => self.value(other)?,
         };
-        let Some(base) = base else { return Ok(None) };
-        self.into(&base, keys)
+        let Some(term) = base else { return Ok(None) };
+        if matches!(from, Value::Base(_)) {
+            return self.led_to_base(term, keys);
+        }
+        self.led_to(&term, keys)
+    }
+
+    /// The way into the base document, whose keys are text: a number stands for its text.
+    pub(super) fn led_to_base(&mut self, base: Term, keys: &'p [Value]) -> Step<Option<Term>> {
+        let mut at = base;
+        for key in keys {
+            let Some(key) = self.value(key)? else { return Ok(None) };
+            let next = match (at.get(&key), &key) {
+                (None, Term::Number(number)) => at.get_str(&number.to_string()),
+                (next, _) => next,
+            };
+            let Some(next) = next else {
+                self.note(at.span());
+                return Ok(None);
+            };
+            at = next;
+        }
+        self.note(at.span());
+        Ok(Some(at))
     }
 
     /// What keys lead to in a value.
-    pub(super) fn into(&mut self, base: &Term, keys: &'p [Value]) -> Step<Option<Term>> {
+    pub(super) fn led_to(&mut self, base: &Term, keys: &'p [Value]) -> Step<Option<Term>> {
         let mut at = Cursor::Term(base);
         let mut span = at.span();
         for key in keys {

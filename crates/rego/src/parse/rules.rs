@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::lexer::{Fault, Token};
 use super::{Keywords, Parser, Step};
 use crate::Term;
-use crate::ast::{Else, Expr, ExprKind, Head, HeadKind, Import, Lines, Literal, LiteralKind, Module, Rule};
+use crate::ast::{Else, Expr, ExprKind, Head, HeadKind, Import, Literal, LiteralKind, Module, Rule};
 
 impl Parser<'_> {
     pub(super) fn module(&mut self, file: &Arc<str>) -> Step<Module> {
@@ -24,7 +24,6 @@ impl Parser<'_> {
             rules: Vec::new(),
             comments: Vec::new(),
             v1: self.v1,
-            lines: Arc::new(Lines::default()),
         };
         loop {
             while self.accept(";")? {}
@@ -32,9 +31,6 @@ impl Parser<'_> {
                 break;
             }
             if self.at_name("import") && !self.heads_ref() {
-                if !module.rules.is_empty() && self.v1 {
-                    // OPA takes imports between rules too.
-                }
                 self.import(&mut module)?;
             } else {
                 let rules = self.rules()?;
@@ -123,10 +119,15 @@ impl Parser<'_> {
         let has_if = self.at_keyword("if");
         let member = matches!(head.kind, HeadKind::Member(_));
         // `p[x]` without `if` and value is a set in v0.
-        if !has_if && !self.v1 && !member && head.args.is_none() && !head.explicit && head.path.len() == 1 {
-            if let Some(key) = head.path.pop() {
-                head.kind = HeadKind::Member(key);
-            }
+        if !has_if
+            && !self.v1
+            && !member
+            && head.args.is_none()
+            && !head.explicit
+            && head.path.len() == 1
+            && let Some(key) = head.path.pop()
+        {
+            head.kind = HeadKind::Member(key);
         }
         let set = matches!(head.kind, HeadKind::Member(_));
         let mut body = None;
@@ -139,17 +140,16 @@ impl Parser<'_> {
             }
             body = Some(self.braced_body()?);
         }
-        if body.is_none() && !head.explicit && !set {
+        // In v0 a function or a longer reference alone holds.
+        let bare = !self.v1 && (head.args.is_some() || !head.path.is_empty());
+        if body.is_none() && !head.explicit && !set && !bare {
             let fault = if self.v1 && head.path.is_empty() && head.args.is_none() {
                 let message = format!("`{}` needs a value or a body to be a rule", head.name);
                 Fault::new(start, self.last_end, message)
             } else if head.path.is_empty() || head.args.is_some() {
                 self.unexpected("a value or a body of the rule")
-            } else if self.v1 {
-                Fault::new(start, self.last_end, "`contains` keyword is required for partial set rules")
             } else {
-                // `p.q.r` alone holds.
-                Fault::new(start, self.last_end, "a rule needs a value or a body")
+                Fault::new(start, self.last_end, "`contains` keyword is required for partial set rules")
             };
             return Err(self.better(fault));
         }
@@ -187,7 +187,11 @@ impl Parser<'_> {
         }
         if let HeadKind::Value(value) = &head.kind {
             if let Some(what) = not_constant(value) {
-                return Err(Fault::new(value.span.start as usize, value.span.end as usize, format!("default rule values cannot contain {what}")));
+                return Err(Fault::new(
+                    value.span.start as usize,
+                    value.span.end as usize,
+                    format!("default rule values cannot contain {what}"),
+                ));
             }
         } else {
             return Err(Fault::new(start, self.last_end, "default rules may not make sets"));
@@ -282,7 +286,8 @@ impl Parser<'_> {
         }
         let mut args = None;
         if self.adjacent() && self.at("(") {
-            args = Some(self.arguments()?);
+            // A function without arguments is a value.
+            args = Some(self.arguments()?).filter(|args| !args.is_empty());
         }
         let span = self.lexer.span(start, self.last_end);
         let mut kind = HeadKind::Value(Expr { span, kind: ExprKind::Scalar(Term::Bool(true)) });
