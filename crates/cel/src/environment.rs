@@ -7,6 +7,7 @@ use std::sync::{Arc, LazyLock};
 use probity_value::Span;
 
 use crate::library::{CostOf, Implementation, Macro};
+use crate::wellknown::WELL_KNOWN;
 use crate::{CelError, Library, Program, Signature, Type, Value, libraries, macros, standard};
 
 /// Knows the types of objects: which fields they have, and how they are made.
@@ -101,7 +102,8 @@ impl Environment {
     #[must_use]
     pub fn standard() -> Environment {
         static MADE: LazyLock<Environment> = LazyLock::new(|| {
-            let mut made = Environment { maximum: 100_000, ..Environment::default() }.library(&standard::LIBRARY);
+            let empty = Environment { maximum: 100_000, providers: vec![Arc::clone(&WELL_KNOWN)], ..Environment::default() };
+            let mut made = empty.library(&standard::LIBRARY);
             Arc::make_mut(&mut made.macros).extend_from_slice(macros::STANDARD);
             made
         });
@@ -133,7 +135,9 @@ impl Environment {
     pub fn kyverno() -> Environment {
         static MADE: LazyLock<Environment> = LazyLock::new(|| {
             let base = Environment::standard().optionals().library(&macros::TWO_VARIABLES).library(&macros::BINDINGS);
-            libraries::KYVERNO.iter().fold(base, |made, library| made.library(library))
+            let mut made = libraries::KYVERNO.iter().fold(base, |made, library| made.library(library));
+            made.homogeneous = true;
+            made
         });
         MADE.clone()
     }

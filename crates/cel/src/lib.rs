@@ -6,17 +6,23 @@
 
 pub mod admission;
 pub mod ast;
+mod check;
 mod environment;
 mod error;
+mod eval;
+mod lexer;
 pub mod libraries;
 mod library;
 pub mod macros;
+mod parser;
 mod patch;
 mod pattern;
+mod plan;
 mod program;
 mod standard;
 mod types;
 mod value;
+mod wellknown;
 
 pub use environment::{Environment, Problem, ProblemKind, TypeProvider};
 pub use error::{CelError, ErrorKind};

@@ -232,6 +232,22 @@ impl Budget {
         if self.spent > self.limit { Err(self.exceeded()) } else { Ok(()) }
     }
 
+    /// One level deeper.
+    #[inline]
+    pub(crate) fn enter(&mut self, most: u32) -> Result<(), CelError> {
+        if self.depth >= most {
+            return Err(CelError::limit(format!("the evaluation nests deeper than {most} levels")));
+        }
+        self.depth += 1;
+        Ok(())
+    }
+
+    /// One level up.
+    #[inline]
+    pub(crate) fn leave(&mut self) {
+        self.depth = self.depth.saturating_sub(1);
+    }
+
     #[cold]
     fn exceeded(&self) -> CelError {
         CelError::limit(format!("operation cancelled: actual cost limit exceeded ({})", self.limit))

@@ -280,7 +280,9 @@ fn filter(expander: &mut Expander<'_>, target: Option<Expr>, args: Vec<Expr>) ->
 }
 
 /// Two variables, perhaps a filter, and what is made of each.
-fn two(expander: &Expander<'_>, mut args: Vec<Expr>) -> Result<(Arc<str>, Arc<str>, Option<Expr>, Expr), MacroError> {
+type Two = (Arc<str>, Arc<str>, Option<Expr>, Expr);
+
+fn two(expander: &Expander<'_>, mut args: Vec<Expr>) -> Result<Two, MacroError> {
     let item = args.pop();
     let mut args = args.into_iter();
     let (Some(first), Some(second), filter, Some(item)) = (args.next(), args.next(), args.next(), item) else {

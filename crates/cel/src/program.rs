@@ -1,11 +1,13 @@
 //! A compiled expression, and how it gets its variables.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use probity_value::Span;
 
 use crate::ast::Expr;
-use crate::{Budget, Call, CelError, Context, Environment, Problem, Type, Value};
+use crate::plan::{self, Plan};
+use crate::{Budget, Call, CelError, Context, Environment, Problem, ProblemKind, Type, Value, check, eval, parser};
 
 /// Gives variables their values. Asked at most when a variable is used; values that are costly to compute are kept by the implementor.
 pub trait Activation {
@@ -63,21 +65,31 @@ pub struct Program {
     span: Span,
     expr: Expr,
     output: Type,
+    types: HashMap<u32, Type>,
     warnings: Vec<Problem>,
-    variables: Vec<usize>,
+    plan: Plan,
 }
 
 impl Program {
     pub(crate) fn compile(environment: &Environment, text: &str, span: Span, check: bool) -> Result<Program, Vec<Problem>> {
-        let _ = (environment, check);
-        Err(vec![Problem {
-            span,
-            at: (0, 0),
-            line: 1,
-            column: 1,
-            kind: crate::ProblemKind::Syntax,
-            message: format!("`{text}` cannot be read yet"),
-        }])
+        let problem = |kind, at, message| placed(text, span, kind, at, message);
+        let expr = parser::parse(environment, text).map_err(|error| vec![problem(ProblemKind::Syntax, error.at, error.message)])?;
+        if !check {
+            let plan = plan::plan(environment, &expr, &HashMap::new());
+            return Ok(Program { text: text.into(), span, expr, output: Type::Dyn, types: HashMap::new(), warnings: Vec::new(), plan });
+        }
+        let checked = check::check(environment, &expr);
+        let fatal = checked.problems.iter().any(|problem| !problem.warning);
+        let problems = checked
+            .problems
+            .into_iter()
+            .map(|found| problem(if found.warning { ProblemKind::Warning } else { ProblemKind::Check }, found.at, found.message));
+        let warnings: Vec<Problem> = problems.collect();
+        if fatal {
+            return Err(warnings);
+        }
+        let plan = plan::plan(environment, &expr, &checked.overloads);
+        Ok(Program { text: text.into(), span, expr, output: checked.output, types: checked.types, warnings, plan })
     }
 
     /// The value of the expression.
@@ -85,8 +97,7 @@ impl Program {
     /// # Errors
     /// Why it has none: an error with its place, an unknown, or a limit.
     pub fn evaluate(&self, activation: &dyn Activation, budget: &mut Budget, context: &Context<'_>) -> Result<Value, CelError> {
-        let mut call = Call::new(context, budget);
-        activation.variable(0, "", &mut call)?.ok_or_else(CelError::no_such_overload)
+        eval::run(&self.plan, activation, Call::new(context, budget))
     }
 
     /// The type of its value.
@@ -119,9 +130,28 @@ impl Program {
         &self.expr
     }
 
+    /// The type of a part of the syntax, by its id; `None` where the expression was not checked.
+    #[must_use]
+    pub fn type_of(&self, id: u32) -> Option<&Type> {
+        self.types.get(&id)
+    }
+
     /// Slots of the variables it uses.
     #[must_use]
     pub fn variables(&self) -> &[usize] {
-        &self.variables
+        &self.plan.variables
     }
+}
+
+/// A problem with its places.
+fn placed(text: &str, span: Span, kind: ProblemKind, at: (u32, u32), message: String) -> Problem {
+    let before = text.get(..at.0 as usize).unwrap_or(text);
+    let start = before.rfind('\n').map_or(0, |end| end + 1);
+    let count = |count: usize| u32::try_from(count + 1).unwrap_or(u32::MAX);
+    let line = count(before.matches('\n').count());
+    let column = count(before.get(start..).unwrap_or_default().chars().count());
+    // The text stands in the file as it is where it is as long as its span.
+    let literal = !span.is_none() && (span.end - span.start) as usize == text.len();
+    let span = if literal { Span { file: span.file, start: span.start + at.0, end: span.start + at.1.max(at.0) } } else { span };
+    Problem { span, at, line, column, kind, message }
 }

@@ -153,6 +153,27 @@ impl Value {
         }
     }
 
+    /// The name of its type without looking at it closely: `int`, `list`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Value::Null => "null",
+            Value::Bool(_) => "bool",
+            Value::Int(_) => "int",
+            Value::Uint(_) => "uint",
+            Value::Double(_) => "double",
+            Value::String(_) => "string",
+            Value::Bytes(_) => "bytes",
+            Value::List(_) => "list",
+            Value::Map(_) => "map",
+            Value::Timestamp(_) => "timestamp",
+            Value::Duration(_) => "duration",
+            Value::Type(_) => "type",
+            Value::Optional(_) => "optional",
+            Value::Object(_) | Value::Opaque(_) => "object",
+        }
+    }
+
     /// True or false, if it is that.
     #[must_use]
     pub fn as_bool(&self) -> Option<bool> {

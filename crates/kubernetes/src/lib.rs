@@ -10,6 +10,7 @@ pub mod match_resources;
 pub mod meta;
 pub mod names;
 pub mod quantity;
+pub mod read;
 pub mod schema;
 pub mod selector;
 pub mod semver;

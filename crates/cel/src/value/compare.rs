@@ -70,21 +70,10 @@ impl Value {
     }
 }
 
-/// A whole number of 65 bits against a double, exactly.
+/// A whole number against a double, as doubles: beyond 2^53 they may be equal though they differ, as in cel-go.
+#[expect(clippy::cast_precision_loss, reason = "said in the doc comment")]
 fn against(whole: i128, double: f64) -> Option<Ordering> {
-    if double.is_nan() {
-        return None;
-    }
-    if double >= 1e30 {
-        return Some(Ordering::Less);
-    }
-    if double <= -1e30 {
-        return Some(Ordering::Greater);
-    }
-    let floor = double.floor();
-    #[expect(clippy::cast_possible_truncation, reason = "whole and within 128 bits")]
-    let order = whole.cmp(&(floor as i128));
-    Some(if order == Ordering::Equal && double > floor { Ordering::Less } else { order })
+    (whole as f64).partial_cmp(&double)
 }
 
 fn lists(a: &List, b: &List) -> Result<bool, CelError> {

@@ -136,7 +136,7 @@ impl Fixture {
         if kind.ends_with("List")
             && let Some(list) = object.get("items").and_then(Value::as_list)
         {
-            return list.to_vec().into_iter().all(|item| self.add_object(item));
+            return list.iter().cloned().all(|item| self.add_object(item));
         }
         if api_version.is_empty() || kind.is_empty() || name_of(&object).is_empty() {
             return false;

@@ -1,7 +1,10 @@
 //! The variables of admission policies: `object`, `oldObject`, `request`, `params`, `namespaceObject`, `authorizer` and the policy's own
 //! `variables`, with their types (`k8s.io/apiserver/pkg/admission/plugin/cel`).
 
+mod parts;
+
 pub use crate::patch::{PatchError, apply_configuration, json_patch};
+pub use parts::{Conditions, Part, item_part, match_conditions, named_conditions, point, read_part, read_variables, refuse};
 
 use std::cell::{OnceCell, RefCell};
 use std::sync::Arc;
