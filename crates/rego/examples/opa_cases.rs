@@ -118,15 +118,8 @@ fn main() {
             };
             let agreed = match (&wanted_code, &wanted, &outcome) {
                 (Some(code), _, Err((found, _))) => code == found,
-<<<<<<< HEAD
                 (None, Some(result), Ok(solutions)) => result == solutions,
                 (None, None, Err((code, _))) => wanted_error.contains(code.as_str()),
-=======
-                (None, Some(result), Ok(solutions)) => {
-                    result == solutions || (generated && result.len() == solutions.len() && result == solutions)
-                }
-                (None, None, Ok(solutions)) => !solutions.is_empty(),
->>>>>>> main
                 _ => false,
             };
             let kind = match (agreed, &outcome) {

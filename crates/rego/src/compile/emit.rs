@@ -459,7 +459,6 @@ impl Emitter<'_, '_> {
 
     fn assign(&mut self, var: Var, value: Value, block: &mut Block) {
         // What a scan just put into a slot of its own goes to the variable itself.
-<<<<<<< HEAD
         if let Value::Slot(from) = value
             && self.names.get(from as usize).is_some_and(|name| name.is_empty())
             && let Some(Op { kind: OpKind::Scan { value, .. } | OpKind::Walk { value, .. } | OpKind::Each { value, .. }, .. }) =
@@ -468,19 +467,6 @@ impl Emitter<'_, '_> {
         {
             *value = var;
             return;
-=======
-        if let Value::Slot(from) = value {
-            if self.names.get(from as usize).is_some_and(|name| name.is_empty()) {
-                if let Some(Op { kind: OpKind::Scan { value, .. } | OpKind::Walk { value, .. } | OpKind::Each { value, .. }, .. }) =
-                    block.last_mut()
-                {
-                    if *value == from {
-                        *value = var;
-                        return;
-                    }
-                }
-            }
->>>>>>> main
         }
         self.push(block, OpKind::Let(var, value));
     }
