@@ -30,8 +30,8 @@ pub(crate) struct Judgement {
     pub(crate) violations: Vec<Violation>,
     /// What kept the code, or a part of it, from judging, and where in the policy. Gatekeeper refuses the request with these messages.
     pub(crate) errors: Vec<(String, Span)>,
-    /// Whether the evaluation met a bound of ours, so that nobody can say what Gatekeeper would.
-    pub(crate) bounded: bool,
+    /// Whether an error is no answer at all: a bound of ours was met, or Gatekeeper would fail as a whole.
+    pub(crate) fatal: bool,
     /// Results Gatekeeper does not see.
     pub(crate) mute: Vec<(String, Span)>,
     /// Errors that count for nothing, as the failure policy says.

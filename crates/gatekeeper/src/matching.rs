@@ -250,9 +250,11 @@ impl Match {
             Some(namespace) => selector.covers(namespace),
             None if read::namespace_of(candidate.object).is_empty() => Ok(true),
             None => {
-                let name = read::namespace_of(candidate.object);
+                // Gatekeeper's own words, which suites may ask for.
                 Err(Undecided::Error(format!(
-                    "failed to run Match criteria: namespace selector for namespace-scoped object but missing Namespace `{name}`"
+                    "unable to match constraints: error matching the requested object: {} :failed to run Match criteria: namespace \
+                     selector for namespace-scoped object but missing Namespace",
+                    read::name_of(candidate.object)
                 )))
             }
         }

@@ -64,6 +64,11 @@ fn null() -> Value {
     Value::null(Span::NONE)
 }
 
+/// The namespace object where there is none, or it is not known: an empty map.
+fn nothing() -> Value {
+    Value::map(Map::new(), Span::NONE)
+}
+
 fn map(entries: Vec<(&Arc<str>, Value)>) -> Value {
     let mut out = Map::new();
     for (key, value) in entries {
@@ -163,7 +168,7 @@ impl<'a> Review<'a> {
         put(&mut out, &keys.object, object.clone());
         put(&mut out, &keys.old_object, old_object.clone());
         put(&mut out, &keys.options, given("options").cloned().unwrap_or_else(null));
-        put(&mut out, &keys.namespace_object, null());
+        put(&mut out, &keys.namespace_object, nothing());
         Ok(Review {
             form: Form::Admission(Value::map(out, Span::NONE)),
             object,
@@ -266,7 +271,7 @@ fn input_of_request(request: &Request, object: &Value) -> Value {
     put(&mut out, &keys.old_object, request.old_object.clone());
     put(&mut out, &keys.dry_run, Value::bool(request.dry_run, Span::NONE));
     put(&mut out, &keys.options, request.options.clone());
-    put(&mut out, &keys.namespace_object, request.namespace_object.clone().unwrap_or_else(null));
+    put(&mut out, &keys.namespace_object, request.namespace_object.clone().unwrap_or_else(nothing));
     Value::map(out, Span::NONE)
 }
 
@@ -296,9 +301,10 @@ fn input_of_object(object: &Value, namespace: &Arc<str>) -> Value {
     put(&mut out, &keys.operation, empty);
     put(&mut out, &keys.user_info, Value::map(Map::new(), Span::NONE));
     put(&mut out, &keys.object, object.clone());
-    for key in [&keys.old_object, &keys.options, &keys.namespace_object] {
+    for key in [&keys.old_object, &keys.options] {
         put(&mut out, key, null());
     }
+    put(&mut out, &keys.namespace_object, nothing());
     Value::map(out, Span::NONE)
 }
 
@@ -352,6 +358,15 @@ fn check_request(request: &Map) -> Result<(), String> {
             let map = entry.value.as_map().ok_or_else(wrong)?;
             if **key == *"userInfo" {
                 refuse_unknown(map, &["username", "uid", "groups", "extra"], "request.userInfo.")?;
+                let text = |value: &Value| value.is_null() || value.as_str().is_some();
+                let texts = |value: &Value| value.is_null() || value.as_list().is_some_and(|items| items.iter().all(text));
+                let lists = |value: &Value| value.is_null() || value.as_map().is_some_and(|map| map.values().all(texts));
+                let fits = ["username", "uid"].iter().all(|key| map.get(key).is_none_or(text))
+                    && map.get("groups").is_none_or(texts)
+                    && map.get("extra").is_none_or(lists);
+                if !fits {
+                    return Err("`request.userInfo` does not have the types of its fields".to_owned());
+                }
             }
         }
     }
@@ -376,7 +391,7 @@ mod tests {
     fn a_lone_object_has_no_operation_and_no_user() {
         let review = Review::of_object(&value("{apiVersion: apps/v1, kind: Deployment, metadata: {name: a, namespace: b}}"), Origin::Original);
         let expected = concat!(
-            r#"{"kind":{"group":"apps","kind":"Deployment","version":"v1"},"name":"a","namespace":"b","namespaceObject":null,"#,
+            r#"{"kind":{"group":"apps","kind":"Deployment","version":"v1"},"name":"a","namespace":"b","namespaceObject":{},"#,
             r#""object":{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"a","namespace":"b"}},"oldObject":null,"#,
             r#""operation":"","options":null,"resource":{"group":"","resource":"","version":""},"uid":"","userInfo":{}}"#
         );

@@ -272,9 +272,10 @@ impl Runner<'_> {
                 }
                 why.extend(results.messages.iter().map(|message| format!("violation: {message}")));
                 why.extend(results.notes);
-                if let Some(bound) = results.bounded {
+                if let Some(fatal) = results.fatal {
                     out.passed = false;
-                    why.insert(0, format!("the evaluation met a bound: {bound}"));
+                    "error".clone_into(&mut out.actual);
+                    why.insert(0, fatal);
                 }
                 out.why = why.join("\n");
             }
@@ -382,7 +383,7 @@ fn expected(case: &Case) -> String {
 struct Results {
     messages: Vec<String>,
     notes: Vec<String>,
-    bounded: Option<String>,
+    fatal: Option<String>,
 }
 
 impl Results {
@@ -391,8 +392,8 @@ impl Results {
             Found::NotMatched => self.notes.push(format!("{prefix}the constraint does not match")),
             Found::Rejected(why) | Found::Unknown(why) => self.messages.push(format!("{prefix}{why}")),
             Found::Judged(judgement) => {
-                if judgement.bounded {
-                    self.bounded = judgement.errors.first().map(|(message, _)| message.clone());
+                if judgement.fatal {
+                    self.fatal = judgement.errors.first().map(|(message, _)| message.clone());
                 }
                 self.messages.extend(judgement.violations.into_iter().map(|violation| format!("{prefix}{}", violation.message)));
                 for (message, _) in judgement.errors {
