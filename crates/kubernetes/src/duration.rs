@@ -154,7 +154,7 @@ impl fmt::Display for GoDuration {
 }
 
 /// A text in double quotes as Go's `strconv.Quote` writes it in its errors.
-pub(crate) fn quote(text: &str) -> String {
+pub fn quote(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
     for c in text.chars() {
