@@ -73,6 +73,7 @@ pub fn inspect(file: &Arc<str>, text: &str, id: FileId, version: Version) -> Res
         });
         Walk { data: &mut info.data }.rule(rule);
     }
+    info.imports.extend(module.v1_import.map(|at| (vec!["rego".into(), "v1".into()], at)));
     Ok(info)
 }
 
