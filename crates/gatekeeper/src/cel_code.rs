@@ -187,10 +187,9 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn code(mut self, source: &Map, at: Span) -> Result<CelCode, Fault> {
-        let environment = declare(Environment::kubernetes(), &Declarations::default())
-            .variable("variables.params", Type::Dyn)
-            .variable("variables.anyObject", Type::Dyn);
-        let mut composition = Composition::new(environment);
+        let mut composition = Composition::new(declare(Environment::kubernetes(), &Declarations::default()));
+        composition.given("anyObject", Type::Dyn);
+        composition.given("params", Type::Dyn);
         let (conditions, validations, ignore) = self.parts(source, at, &mut composition)?;
         Ok(CelCode { composition, conditions, validations, ignore })
     }

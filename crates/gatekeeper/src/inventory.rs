@@ -11,17 +11,12 @@ use crate::read;
 /// An inventory in the layout of Gatekeeper.
 #[derive(Debug)]
 pub(crate) struct Prepared {
-    /// `{"inventory": {...}}`; an empty map where there is no object.
+    /// `{"inventory": {...}}`.
     pub(crate) data: Value,
+    /// Whether there is no object in it.
+    pub(crate) empty: bool,
     /// Namespace objects by name.
     pub(crate) namespaces: BTreeMap<Arc<str>, Value>,
-}
-
-impl Prepared {
-    /// Whether there is no object in it.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.data.as_map().is_none_or(Map::is_empty)
-    }
 }
 
 /// Keeps what was made of the last inventory asked for.
@@ -53,9 +48,19 @@ pub(crate) fn refused(object: &Value) -> Option<String> {
         Some(format!("the resource `{name}` has no version"))
     } else if read::kind_of(object).is_empty() {
         Some(format!("the resource `{name}` has no kind"))
+    } else if read::kind_of(object) == "Namespace" && read::group_of(object).is_empty() && !is_namespace(object) {
+        Some(format!("the namespace `{name}` does not have the types of its fields"))
     } else {
         None
     }
+}
+
+/// Whether name and labels are text.
+fn is_namespace(object: &Value) -> bool {
+    let text = |value: &Value| value.is_null() || value.as_str().is_some();
+    let texts = |value: &Value| value.is_null() || value.as_map().is_some_and(|map| map.values().all(text));
+    let metadata = |key: &str| read::at_path(object, &["metadata", key]);
+    metadata("name").is_none_or(text) && metadata("labels").is_none_or(texts) && metadata("annotations").is_none_or(texts)
 }
 
 type Names = BTreeMap<Arc<str>, Value>;
@@ -83,11 +88,10 @@ fn prepare(objects: &[Value]) -> Prepared {
     if !namespaced.is_empty() {
         inventory.insert("namespace", Span::NONE, map(namespaced.into_iter().map(|(name, below)| (name, versions(below)))));
     }
+    let empty = inventory.is_empty();
     let mut data = Map::new();
-    if !inventory.is_empty() {
-        data.insert("inventory", Span::NONE, Value::map(inventory, Span::NONE));
-    }
-    Prepared { data: Value::map(data, Span::NONE), namespaces }
+    data.insert("inventory", Span::NONE, Value::map(inventory, Span::NONE));
+    Prepared { empty, data: Value::map(data, Span::NONE), namespaces }
 }
 
 fn versions(of: Versions) -> Value {
@@ -122,7 +126,7 @@ mod tests {
             let prepared = cache.prepared(&inventory(texts));
             assert_eq!(probity_value::json::write(&prepared.data).unwrap(), expected);
         };
-        check(&[], "{}");
+        check(&[], r#"{"inventory":{}}"#);
         check(
             &["{apiVersion: v1, kind: Node, metadata: {name: n}}"],
             r#"{"inventory":{"cluster":{"v1":{"Node":{"n":{"apiVersion":"v1","kind":"Node","metadata":{"name":"n"}}}}}}}"#,

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use probity_core::{Diagnostic, Level};
 use probity_rego::{Compiler, DataOverlay, ErrorCode, EvalError, EvalOptions, Program, Query, Shape, Term, Version};
-use probity_value::{FileId, SourceMap, Span, Value};
+use probity_value::{FileId, Map, SourceMap, Span, Value};
 
 use crate::embedded::Embedded;
 use crate::inventory::Prepared;
@@ -49,7 +49,9 @@ impl RegoCode {
         if !faults.is_empty() {
             return Err(faults);
         }
-        let mut compiler = Compiler::new();
+        let mut inventory = Map::new();
+        inventory.insert("inventory", Span::NONE, Value::map(Map::new(), Span::NONE));
+        let mut compiler = Compiler::new().data(&Value::map(inventory, Span::NONE));
         for (index, (module, _)) in modules.iter().enumerate() {
             compiler = compiler.module(Arc::clone(file), Arc::clone(module), module_id(index), version);
         }
@@ -68,7 +70,7 @@ impl RegoCode {
 
     /// The inventory as data of this program; nothing where it is empty.
     fn overlay(&self, prepared: &Arc<Prepared>) -> Option<Arc<DataOverlay>> {
-        if prepared.is_empty() {
+        if prepared.empty {
             return None;
         }
         let mut last = self.overlay.lock().unwrap_or_else(PoisonError::into_inner);
@@ -114,6 +116,11 @@ impl RegoCode {
         };
         for member in members.iter() {
             let at = evaluation.places_of(member).first().copied().unwrap_or(Span::NONE);
+            if member.as_object().is_none() {
+                judgement.fatal = true;
+                judgement.fail(format!("a violation has to be an object with a `msg`, but is `{}`", member.to_json()), at);
+                continue;
+            }
             let Some(message) = member.get_str("msg") else {
                 // Gatekeeper passes over what has no message; so does this, but says so.
                 judgement.mute(&member.to_json(), at);

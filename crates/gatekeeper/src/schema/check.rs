@@ -92,6 +92,17 @@ fn is_whole(number: Number) -> bool {
 
 fn numeric(value: &Value, number: Number, schema: &Schema, path: &Path<'_>, out: &mut Vec<Violation>) {
     let given = number.as_f64();
+    let range = match schema.format.as_deref() {
+        Some("int32") => Some((f64::from(i32::MIN), f64::from(i32::MAX))),
+        Some("uint32") => Some((0.0, f64::from(u32::MAX))),
+        Some("uint64") => Some((0.0, f64::MAX)),
+        _ => None,
+    };
+    if let (Some(Kind::Integer), Some((least, most)), Some(format)) = (schema.kind, range, &schema.format)
+        && (given < least || given > most)
+    {
+        say(out, value, path, &format!("has to be an integer with the format {format}"));
+    }
     if let Some(minimum) = schema.minimum
         && (given < minimum || (schema.exclusive_minimum && given <= minimum))
     {
@@ -174,7 +185,7 @@ fn object(value: &Value, map: &probity_value::Map, schema: &Schema, path: &Path<
         say(out, value, path, &format!("may have at most {most} fields"));
     }
     for name in &schema.required {
-        if !map.contains_key(name) && schema.property(name).is_none_or(|property| property.default.is_none()) {
+        if !map.contains_key(name) {
             say(out, value, &path.key(name), "is required");
         }
     }

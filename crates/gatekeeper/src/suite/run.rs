@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use probity_core::{Expectation, Inventory, Limits, Lookup, PolicyContext, Timestamp, Tree};
-use probity_value::{SourceMap, Span, Value, yaml};
+use probity_value::{Data, Number, SourceMap, Span, Value, yaml};
 
 use super::parse::{Case, Suite, Test};
 use crate::action::EnforcementPoint;
@@ -338,7 +338,10 @@ impl Runner<'_> {
         let (documents, problems) = yaml::parse_with(text, id, options);
         let refused = problems.iter().find(|problem| problem.fatal || matches!(problem.code, "yaml-duplicate-key" | "json-duplicate-key"));
         match refused {
-            None => Ok(documents.into_iter().map(|document| document.value).collect()),
+            None => match documents.iter().find_map(|document| infinite(&document.value)) {
+                None => Ok(documents.into_iter().map(|document| document.value).collect()),
+                Some(at) => Err(format!("{}: a number that is not finite", self.place(at))),
+            },
             Some(problem) => Err(format!("{}: {}", self.place(problem.span), problem.message)),
         }
     }
@@ -369,6 +372,16 @@ impl Runner<'_> {
 
     fn words(&self, faults: &[Fault]) -> String {
         faults.iter().map(|fault| format!("{}: {}", self.place(fault.at), fault.message)).collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// Where a number is that JSON cannot write.
+fn infinite(value: &Value) -> Option<Span> {
+    match &value.data {
+        Data::Number(Number::Float(number)) if !number.is_finite() => Some(value.span),
+        Data::List(items) => items.iter().find_map(infinite),
+        Data::Map(map) => map.values().find_map(infinite),
+        _ => None,
     }
 }
 
