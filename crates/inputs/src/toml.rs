@@ -1,4 +1,4 @@
-//! TOML 1.0. Dates and times are texts as Go writes them (RFC 3339); those without a zone are taken for UTC.
+//! TOML 1.1. Dates and times are texts as Go writes them (RFC 3339); those without a zone are taken for UTC.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -193,7 +193,8 @@ impl<'a> Reader<'a> {
     fn comment(&mut self) -> Read<()> {
         if self.peek() == Some(b'#') {
             while let Some(byte) = self.peek().filter(|byte| *byte != b'\n') {
-                if byte < b' ' && byte != b'\t' && byte != b'\r' || byte == 0x7f {
+                let line_break = byte == b'\r' && self.source.byte(self.at + 1) == Some(b'\n');
+                if byte < b' ' && byte != b'\t' && !line_break || byte == 0x7f {
                     return Err(self.source.problem_at(self.at, "a control character may not stand in a comment"));
                 }
                 self.at += 1;
@@ -311,23 +312,24 @@ impl<'a> Reader<'a> {
         let start = self.at;
         self.at += 1;
         let mut table = Table::new(start..start);
-        self.blanks();
-        if self.peek() != Some(b'}') {
-            loop {
-                let key = self.dotted_key()?;
-                self.expect(b'=')?;
-                self.blanks();
-                if depth + key.len() >= MAX_DEPTH {
-                    return Err(self.source.too_deep(self.at));
-                }
-                let value = self.value(depth + key.len())?;
-                table.assign(self.source, &key, value)?;
-                self.blanks();
-                match self.peek() {
-                    Some(b',') => self.at += 1,
-                    Some(b'}') => break,
-                    _ => return Err(self.source.unexpected(self.at, "`,` or `}`")),
-                }
+        loop {
+            self.blank_lines()?;
+            if self.peek() == Some(b'}') {
+                break;
+            }
+            let key = self.dotted_key()?;
+            self.expect(b'=')?;
+            self.blanks();
+            if depth + key.len() >= MAX_DEPTH {
+                return Err(self.source.too_deep(self.at));
+            }
+            let value = self.value(depth + key.len())?;
+            table.assign(self.source, &key, value)?;
+            self.blank_lines()?;
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                Some(b'}') => break,
+                _ => return Err(self.source.unexpected(self.at, "`,` or `}`")),
             }
         }
         self.at += 1;
@@ -598,7 +600,7 @@ fn date(text: &str) -> Option<&str> {
     let month: u32 = text.get(5..7)?.parse().ok()?;
     let day: u32 = text.get(8..10)?.parse().ok()?;
     let year: u32 = text.get(..4)?.parse().ok()?;
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let days = match month {
         4 | 6 | 9 | 11 => 30,
         2 if leap => 29,
@@ -613,10 +615,16 @@ fn date(text: &str) -> Option<&str> {
 fn time(text: &str) -> Option<String> {
     let (clock, fraction) = text.split_once('.').map_or((text, None), |(clock, fraction)| (clock, Some(fraction)));
     let bytes = clock.as_bytes();
-    let fits = bytes.len() == 8
+    let fits = matches!(bytes.len(), 5 | 8)
         && bytes.iter().enumerate().all(|(at, byte)| if at == 2 || at == 5 { *byte == b':' } else { byte.is_ascii_digit() });
     let part = |range: Range<usize>| clock.get(range).and_then(|text| text.parse::<u32>().ok());
-    if !fits || part(0..2)? > 23 || part(3..5)? > 59 || part(6..8)? > 59 {
+    if !fits || part(0..2)? > 23 || part(3..5)? > 59 {
+        return None;
+    }
+    if bytes.len() == 5 {
+        return fraction.is_none().then(|| format!("{clock}:00"));
+    }
+    if part(6..8)? > 59 {
         return None;
     }
     let Some(fraction) = fraction else { return Some(clock.to_owned()) };
@@ -645,8 +653,12 @@ fn moment(word: &str) -> Option<String> {
         let (clock, zone) = rest.split_at_checked(at)?;
         let bytes = zone.as_bytes();
         let fits = matches!(bytes, [_, a, b, b':', c, d] if [a, b, c, d].iter().all(|byte| byte.is_ascii_digit()));
+        let part = |range: Range<usize>| zone.get(range).and_then(|text| text.parse::<u32>().ok());
+        if !fits || part(1..3)? > 23 || part(4..6)? > 59 {
+            return None;
+        }
         let zone = if zone.ends_with("00:00") { "Z" } else { zone };
-        return fits.then_some(format!("{day}T{}{zone}", time(clock)?));
+        return Some(format!("{day}T{}{zone}", time(clock)?));
     }
     Some(format!("{day}T{}Z", time(rest)?))
 }

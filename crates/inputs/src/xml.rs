@@ -236,11 +236,8 @@ impl<'a> Reader<'a> {
         let mut quote = None;
         while let Some(byte) = self.source.byte(self.at) {
             match (quote, byte) {
-                (Some(wanted), byte) => {
-                    if byte == wanted {
-                        quote = None;
-                    }
-                }
+                (Some(wanted), byte) if byte == wanted => quote = None,
+                (Some(_), _) => {}
                 (None, b'"' | b'\'') => quote = Some(byte),
                 (None, b'<') if self.source.rest(self.at).starts_with("<!--") => {
                     self.comment()?;

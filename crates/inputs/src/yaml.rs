@@ -23,12 +23,14 @@ pub(crate) fn read(source: &Source<'_>) -> Result<Value, Vec<Problem>> {
         let key = source.slice(problem.span.start as usize..problem.span.end as usize).trim_matches(['"', '\'']);
         problem.code == "yaml-duplicate-key" && written(key, problem.span).is_some()
     };
-    let fatal: Vec<Problem> = problems.into_iter().filter(|problem| problem.fatal || lost(problem)).collect();
+    let fatal: Vec<Problem> =
+        problems.into_iter().filter(|problem| problem.fatal || problem.code == "yaml-complex-key" || lost(problem)).collect();
     if !fatal.is_empty() {
         return Err(fatal);
     }
     let mut values = Vec::with_capacity(documents.len());
-    for document in documents {
+    // Empty documents are found by what separates them.
+    for document in documents.into_iter().filter(|document| !document.value.is_null()) {
         values.push(with_written_keys(source, document.value).map_err(|problem| vec![problem])?);
     }
     let pieces = pieces(source.text);

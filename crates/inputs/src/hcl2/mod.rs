@@ -9,6 +9,7 @@ mod template;
 use std::ops::Range;
 
 use probity_value::{Data, Map, Span, Value};
+use unicode_normalization::UnicodeNormalization as _;
 
 use crate::text::{Read, Source};
 
@@ -210,7 +211,8 @@ impl Shape<'_> {
     }
 }
 
-/// What would begin an interpolation in a literal text, doubled.
+/// A literal text: what would begin an interpolation is doubled, letters are composed (NFC).
 fn escaped(text: &str) -> String {
-    text.replace("${", "$${").replace("%{", "%%{")
+    let text = text.replace("${", "$${").replace("%{", "%%{");
+    if text.is_ascii() { text } else { text.nfc().collect() }
 }
