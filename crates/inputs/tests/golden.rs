@@ -1,5 +1,5 @@
 //! Files of every format beside what `conftest parse` (0.69) prints for them; the expected texts were written only where both agreed.
-#![allow(clippy::disallowed_methods, reason = "tests read their own files")]
+#![allow(clippy::disallowed_methods, clippy::expect_used, clippy::panic, reason = "tests read their own files")]
 
 use std::path::Path;
 
