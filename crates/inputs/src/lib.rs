@@ -20,6 +20,7 @@ mod ini;
 mod json;
 mod nginx;
 mod properties;
+mod spdx;
 mod text;
 mod toml;
 mod xml;
@@ -141,7 +142,6 @@ impl Kind {
             Kind::Cue => Some("CUE has to be evaluated first: give the output of `cue export`"),
             Kind::Jsonnet => Some("Jsonnet has to be evaluated first: give the output of `jsonnet`"),
             Kind::Hocon => Some("HOCON has substitutions and includes to resolve first: give it as JSON"),
-            Kind::Spdx => Some("SPDX as tags and values is not read: give the JSON form with the parser `json`"),
             Kind::Vcl => Some("Varnish configuration is not read"),
             Kind::Textproto => Some("protocol buffers as text need their definitions: give them as JSON"),
             _ => None,
@@ -229,12 +229,11 @@ pub fn document(kind: Kind, text: &str, file: FileId) -> Result<Value, Vec<Probl
         Kind::JsonComments => json::read_commented(&source),
         Kind::Nginx => nginx::read(&source),
         Kind::Properties => properties::read(&source),
+        Kind::Spdx => spdx::read(&source),
         Kind::Toml => toml::read(&source),
         Kind::Xml => xml::read(&source),
         Kind::Yaml => return finite(yaml::read(&source)?),
-        Kind::Cue | Kind::Hocon | Kind::Jsonnet | Kind::Spdx | Kind::Textproto | Kind::Vcl => {
-            Err(source.problem(0..0, "this format is not read"))
-        }
+        Kind::Cue | Kind::Hocon | Kind::Jsonnet | Kind::Textproto | Kind::Vcl => Err(source.problem(0..0, "this format is not read")),
     };
     finite(value.map_err(|problem| vec![problem])?)
 }

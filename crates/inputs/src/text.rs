@@ -29,6 +29,7 @@ impl<'a> Source<'a> {
             Kind::Ini => "ini-syntax",
             Kind::Nginx => "nginx-syntax",
             Kind::Properties => "properties-syntax",
+            Kind::Spdx => "spdx-syntax",
             Kind::Toml => "toml-syntax",
             Kind::Xml => "xml-syntax",
             _ => "input-syntax",
