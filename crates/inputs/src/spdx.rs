@@ -374,7 +374,7 @@ impl Reader<'_> {
                 }
                 return Ok(());
             }
-            Field::ExternalRefComment => return self.into_last("externalRefs", "comment", pair, at),
+            Field::ExternalRefComment => return self.fill_last("externalRefs", "comment", pair, at),
             Field::Artifact("name") => {
                 let map = texts(&[("name", pair.value), ("homePage", ""), ("URI", "")], at);
                 if let Some(open) = &mut self.open {
@@ -382,7 +382,7 @@ impl Reader<'_> {
                 }
                 return Ok(());
             }
-            Field::Artifact(name) => return self.into_last("artifactOfs", name, pair, at),
+            Field::Artifact(name) => return self.fill_last("artifactOfs", name, pair, at),
         };
         if let Some(open) = &mut self.open {
             open.named |= entry.0 == "SPDXID";
@@ -395,7 +395,7 @@ impl Reader<'_> {
     }
 
     /// Adds to the last entry of a list of what is filled.
-    fn into_last(&mut self, list: &str, name: &'static str, pair: &Pair<'_>, at: Span) -> Read<()> {
+    fn fill_last(&mut self, list: &str, name: &'static str, pair: &Pair<'_>, at: Span) -> Read<()> {
         let missing = self.source.problem(pair.tag_range.clone(), format!("`{}` belongs to nothing", pair.tag));
         let map = self.open.as_mut().map(|open| &mut open.map).ok_or_else(|| missing.clone())?;
         let last = last_map(map, list).ok_or(missing)?;
