@@ -104,7 +104,8 @@ fn main() {
             let wanted = case.get_str("want_result").map(|result| normal(result.as_array().expect("a list").to_vec(), sort));
             let wanted_code = case.get_str("want_error_code").and_then(|code| code.as_str().map(str::to_owned));
             let wanted_error = case.get_str("want_error").and_then(|code| code.as_str().map(str::to_owned)).unwrap_or_default();
-            let outcome = catch_unwind(AssertUnwindSafe(|| run(&case, version))).unwrap_or_else(|_| Err(("panic".to_owned(), String::new())));
+            let outcome =
+                catch_unwind(AssertUnwindSafe(|| run(&case, version))).unwrap_or_else(|_| Err(("panic".to_owned(), String::new())));
             let outcome = outcome.map(|solutions| normal(solutions, sort));
             let expected = match (&wanted_code, &wanted) {
                 (Some(code), _) => format!("{code}: {wanted_error}"),
@@ -118,7 +119,9 @@ fn main() {
             let generated = case.get_str("ignore_generated_vars") == Some(Term::Bool(true));
             let agreed = match (&wanted_code, &wanted, &outcome) {
                 (Some(code), _, Err((found, _))) => code == found,
-                (None, Some(result), Ok(solutions)) => result == solutions || (generated && result.len() == solutions.len() && result == solutions),
+                (None, Some(result), Ok(solutions)) => {
+                    result == solutions || (generated && result.len() == solutions.len() && result == solutions)
+                }
                 (None, None, Err((code, _))) => wanted_error.contains(code.as_str()),
                 _ => false,
             };

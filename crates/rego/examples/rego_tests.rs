@@ -12,7 +12,8 @@ use probity_value::FileId;
 fn folders(folder: &Path, found: &mut Vec<(PathBuf, Vec<PathBuf>)>) {
     let mut entries: Vec<PathBuf> = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
     entries.sort();
-    let files: Vec<PathBuf> = entries.iter().filter(|path| path.extension().is_some_and(|extension| extension == "rego")).cloned().collect();
+    let files: Vec<PathBuf> =
+        entries.iter().filter(|path| path.extension().is_some_and(|extension| extension == "rego")).cloned().collect();
     if files.iter().any(|path| path.to_string_lossy().ends_with("_test.rego")) {
         found.push((folder.to_path_buf(), files));
     }

@@ -91,9 +91,18 @@ pub(crate) enum LiteralKind {
     /// `some x, y`.
     Some(Vec<(Arc<str>, Span)>),
     /// `some k, v in xs`.
-    SomeIn { key: Option<Expr>, value: Expr, domain: Expr },
+    SomeIn {
+        key: Option<Expr>,
+        value: Expr,
+        domain: Expr,
+    },
     /// `every k, v in xs { .. }`.
-    Every { key: Option<Expr>, value: Expr, domain: Expr, body: Vec<Literal> },
+    Every {
+        key: Option<Expr>,
+        value: Expr,
+        domain: Expr,
+        body: Vec<Literal>,
+    },
 }
 
 /// `with target as value`.

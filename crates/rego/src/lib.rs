@@ -8,6 +8,7 @@ mod eval;
 mod parse;
 
 pub mod builtins;
+pub mod conftest;
 pub mod json;
 pub mod number;
 pub mod term;

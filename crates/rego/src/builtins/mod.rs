@@ -9,6 +9,7 @@ mod arrays;
 mod bits;
 mod caches;
 mod compare;
+mod config;
 mod graph;
 mod kinds;
 mod objects;
@@ -27,10 +28,12 @@ mod uuid;
 use std::fmt;
 
 use probity_core::{Limits, Lookup, Timestamp};
+use probity_value::Span;
 
 use crate::term::Term;
 
 pub use caches::Caches;
+pub(crate) use config::CONFIG_FILES;
 pub use graph::walk;
 pub use table::BUILTINS;
 pub use types::Type;
@@ -163,6 +166,8 @@ pub struct Context<'a> {
     pub notes: Vec<String>,
     /// What `opa.runtime` gives.
     pub runtime: Term,
+    /// Where in the policy the function is called.
+    pub at: Span,
 }
 
 impl<'a> Context<'a> {
@@ -185,6 +190,7 @@ impl<'a> Context<'a> {
             caches,
             notes: Vec::new(),
             runtime: Term::empty_object(),
+            at: Span::NONE,
         }
     }
 

@@ -4,8 +4,8 @@
 
 use crate::builtins::types::Type;
 use crate::builtins::{
-    Builtin, Function, aggregates, arithmetic, arrays, bits, compare, graph, kinds, objects, random, regexes, semver, sets, sprintf,
-    strings, units, uuid,
+    Builtin, Function, aggregates, arithmetic, arrays, bits, compare, config, graph, kinds, objects, random, regexes, semver, sets,
+    sprintf, strings, units, uuid,
 };
 
 const ANY: Type = Type::Any;
@@ -176,6 +176,14 @@ pub static BUILTINS: &[Builtin] = &[
         objects::union_n,
     ),
     Builtin { infix: "|", ..plain("or", &[("x", Type::Set(&ANY)), ("y", Type::Set(&ANY))], ("z", Type::Set(&ANY)), sets::or) },
+    plain(
+        "parse_combined_config_files",
+        &[("paths", Type::Array(&STRING))],
+        ("configs", Type::Array(&Type::Object(&[], Some((&STRING, &ANY))))),
+        config::parse_combined_config_files,
+    ),
+    plain("parse_config", &[("parser", STRING), ("text", STRING)], ("config", ANY), config::parse_config),
+    plain("parse_config_file", &[("path", STRING)], ("config", ANY), config::parse_config_file),
     Builtin { infix: "+", ..plain("plus", &[("x", NUMBER), ("y", NUMBER)], ("z", NUMBER), arithmetic::plus) },
     plain("product", &[("collection", Type::Union(&[Type::Array(&NUMBER), Type::Set(&NUMBER)]))], ("n", NUMBER), aggregates::product),
     Builtin { nondeterministic: true, ..plain("rand.intn", &[("str", STRING), ("n", NUMBER)], ("y", NUMBER), random::intn) },

@@ -52,7 +52,8 @@ impl Notes {
         let mut fail = |message: String| {
             problems.push(Diagnostic::new(Level::Error, "rego-syntax", Arc::clone(&module.file), first.span, message));
         };
-        let text: String = block.iter().skip(1).map(|comment| format!("{}\n", comment.text.strip_prefix(' ').unwrap_or(&comment.text))).collect();
+        let text: String =
+            block.iter().skip(1).map(|comment| format!("{}\n", comment.text.strip_prefix(' ').unwrap_or(&comment.text))).collect();
         let (documents, found) = yaml::parse(&text, FileId::NONE);
         if let Some(problem) = found.iter().find(|problem| problem.fatal) {
             fail(format!("annotations are no YAML: {}", problem.message));

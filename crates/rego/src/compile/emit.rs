@@ -461,7 +461,9 @@ impl Emitter<'_, '_> {
         // What a scan just put into a slot of its own goes to the variable itself.
         if let Value::Slot(from) = value {
             if self.names.get(from as usize).is_some_and(|name| name.is_empty()) {
-                if let Some(Op { kind: OpKind::Scan { value, .. } | OpKind::Walk { value, .. } | OpKind::Each { value, .. }, .. }) = block.last_mut() {
+                if let Some(Op { kind: OpKind::Scan { value, .. } | OpKind::Walk { value, .. } | OpKind::Each { value, .. }, .. }) =
+                    block.last_mut()
+                {
                     if *value == from {
                         *value = var;
                         return;

@@ -204,7 +204,8 @@ fn scopes(modules: &[ast::Module], problems: &mut Vec<Diagnostic>) -> Vec<Module
         let rules = names.entry(&module.package).or_default();
         rules.extend(module.rules.iter().map(|rule| Arc::clone(&rule.head.name)));
     }
-    let names: BTreeMap<&[Arc<str>], Arc<HashSet<Arc<str>>>> = names.into_iter().map(|(package, rules)| (package, Arc::new(rules))).collect();
+    let names: BTreeMap<&[Arc<str>], Arc<HashSet<Arc<str>>>> =
+        names.into_iter().map(|(package, rules)| (package, Arc::new(rules))).collect();
     modules
         .iter()
         .map(|module| {
@@ -339,7 +340,8 @@ pub(crate) fn prepare(program: &Compiled, text: &str) -> Result<PreparedQuery, D
     let names = resolver.top_names();
     resolver.close();
     let all_names = std::mem::take(&mut resolver.names);
-    let mut emitter = emit::Emitter { builder: &mut builder, bound: vec![false; all_names.len()], names: all_names, unsafe_vars: BTreeSet::new() };
+    let mut emitter =
+        emit::Emitter { builder: &mut builder, bound: vec![false; all_names.len()], names: all_names, unsafe_vars: BTreeSet::new() };
     let mut block = emitter.block(&goals);
     for node in &kept {
         emitter.require(node, Span::NONE);

@@ -365,7 +365,9 @@ impl<'a, 'b> Resolver<'a, 'b> {
     fn call(&mut self, callable: Callable, args: Vec<Node>, span: Span) -> Node {
         if let Callable::Builtin(builtin) = callable {
             match builtin.name {
-                "rego.metadata.rule" => return Node::Const(self.rule_annotations.as_ref().map_or_else(Term::empty_object, |found| found.0.clone())),
+                "rego.metadata.rule" => {
+                    return Node::Const(self.rule_annotations.as_ref().map_or_else(Term::empty_object, |found| found.0.clone()));
+                }
                 "rego.metadata.chain" => {
                     return Node::Const(self.rule_annotations.as_ref().map_or_else(|| Term::array(Vec::new()), |found| found.1.clone()));
                 }

@@ -14,7 +14,10 @@ pub(super) fn rule(namespace: &Arc<str>, name: &Arc<str>, warns: bool, infos: &[
     let text = |key: &str| notes.iter().find_map(|note| note.get_str(key).as_ref().and_then(Term::as_str).map(Arc::<str>::from));
     let custom: Vec<Term> = notes.iter().filter_map(|note| note.get_str("custom")).collect();
     let custom_text = |keys: &[&str]| {
-        custom.iter().flat_map(|custom| keys.iter().filter_map(|key| custom.get_str(key))).find_map(|term| term.as_str().map(Arc::<str>::from))
+        custom
+            .iter()
+            .flat_map(|custom| keys.iter().filter_map(|key| custom.get_str(key)))
+            .find_map(|term| term.as_str().map(Arc::<str>::from))
     };
     // Nearest annotations of each body first: the first severity of a body is its own.
     let own = |info: &&RuleInfo| info.annotations.iter().filter_map(|note| note.get_str("custom")).find_map(|custom| severity(&custom));

@@ -20,8 +20,7 @@ use std::sync::{Arc, Mutex, Weak};
 use probity_core::{Diagnostic, Interest, Inventory, Level, PolicyRule, Tree};
 use probity_value::{Span, Value};
 
-use crate::engine::{Compiler, DataOverlay, Program, Query, RuleInfo, RuleKind};
-use crate::ast::Version;
+use crate::engine::{Compiler, DataOverlay, Program, Query, RuleInfo, RuleKind, Version};
 
 pub use check::{Answer, Check};
 pub use load::{Gathered, Module, gather};
@@ -87,7 +86,9 @@ struct NamedRule {
 fn judging(name: &str) -> Option<bool> {
     let fits = |prefix: &str| {
         let rest = name.strip_prefix(prefix)?;
-        let parts = rest.strip_prefix('_').map(|rest| rest.split('_').all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric())));
+        let parts = rest
+            .strip_prefix('_')
+            .map(|rest| rest.split('_').all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric())));
         (rest.is_empty() || parts == Some(true)).then_some(())
     };
     if fits("deny").or_else(|| fits("violation")).is_some() {
@@ -128,7 +129,9 @@ impl Policies {
                 }
             }
         }
-        problems.extend(missing(&program, &namespaces, gathered, options));
+        if problems.is_empty() {
+            problems = missing(&program, &namespaces, gathered, options);
+        }
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -171,7 +174,11 @@ fn missing(program: &Program, namespaces: &[Namespace], gathered: &Gathered, opt
     let mut problems = Vec::new();
     for wanted in &options.namespaces {
         let pattern = wanted.contains(['*', '?', '[']);
-        let found = if pattern { namespaces.iter().any(|namespace| matches(wanted, &namespace.name) && judging(&namespace.name)) } else { judging(wanted) };
+        let found = if pattern {
+            namespaces.iter().any(|namespace| matches(wanted, &namespace.name) && judging(&namespace.name))
+        } else {
+            judging(wanted)
+        };
         if !found {
             let message = format!("the namespace `{wanted}` has no rule `deny`, `violation` or `warn`");
             problems.push(Diagnostic::new(Level::Error, "conftest-namespace", Arc::clone(&file), Span::NONE, message).hint(hint.clone()));
@@ -209,7 +216,9 @@ fn namespace(program: &Program, package: &[Arc<str>], name: Arc<str>, gathered: 
         let suffix = ["violation_", "deny_", "warn_"].iter().fold(&**rule_name, |rest, prefix| rest.strip_prefix(prefix).unwrap_or(rest));
         let suffix = if matches!(suffix, "violation" | "deny" | "warn") { "" } else { suffix };
         match program.prepare(&format!("{path}.{rule_name}")) {
-            Ok(query) => rules.push(NamedRule { rule: Arc::new(meta::rule(&name, rule_name, warns, &infos)), query, suffix: suffix.into(), warns }),
+            Ok(query) => {
+                rules.push(NamedRule { rule: Arc::new(meta::rule(&name, rule_name, warns, &infos)), query, suffix: suffix.into(), warns })
+            }
             Err(problem) => problems.push(problem),
         }
     }

@@ -46,13 +46,7 @@ struct Parser<'a> {
 /// Reads a module. `import rego.v1` in it makes it v1 whatever `version` says.
 pub(crate) fn module(file: &Arc<str>, text: &str, id: FileId, version: Version) -> Result<Module, Diagnostic> {
     let fail = |fault: Fault| {
-        Diagnostic::new(
-            Level::Error,
-            "rego-syntax",
-            Arc::clone(file),
-            probity_value::Span::new(id, fault.start..fault.end),
-            fault.message,
-        )
+        Diagnostic::new(Level::Error, "rego-syntax", Arc::clone(file), probity_value::Span::new(id, fault.start..fault.end), fault.message)
     };
     let mut parser = Parser::new(text, id, version).map_err(fail)?;
     let mut module = parser.module(file).map_err(fail)?;

@@ -186,7 +186,11 @@ impl Parser<'_> {
         }
         if let HeadKind::Value(value) = &head.kind {
             if let Some(what) = not_constant(value) {
-                return Err(Fault::new(value.span.start as usize, value.span.end as usize, format!("default rule values cannot contain {what}")));
+                return Err(Fault::new(
+                    value.span.start as usize,
+                    value.span.end as usize,
+                    format!("default rule values cannot contain {what}"),
+                ));
             }
         } else {
             return Err(Fault::new(start, self.last_end, "default rules may not make sets"));

@@ -22,7 +22,9 @@ impl Parser<'_> {
     }
 
     pub(super) fn at_keyword(&self, name: &str) -> bool {
-        self.at_name(name) && self.is_keyword(name) && match self.lexer.byte(self.word.end) {
+        self.at_name(name)
+            && self.is_keyword(name)
+            && match self.lexer.byte(self.word.end) {
                 Some(b'.') => false,
                 Some(b'[') => name == "in" && !self.word.newline,
                 _ => true,
