@@ -173,7 +173,7 @@ pub(crate) fn program(modules: Vec<ast::Module>, base: Term, keep_prints: bool) 
         dependencies.push(std::mem::take(&mut builder.dependencies));
     }
     let Builder { mut problems, coverable, .. } = builder;
-    recursion(&groups, &dependencies, &tree, &modules, &members, &mut problems);
+    recursion(&groups, &dependencies, &modules, &members, &mut problems);
     if !problems.is_empty() {
         problems.sort_by_key(|problem| problem.span);
         problems.dedup();
@@ -232,7 +232,6 @@ fn scopes(modules: &[ast::Module], problems: &mut Vec<Diagnostic>) -> Vec<Module
 fn recursion(
     groups: &[Group],
     dependencies: &[BTreeSet<GroupId>],
-    tree: &Tree,
     modules: &[ast::Module],
     members: &[Vec<(usize, usize)>],
     problems: &mut Vec<Diagnostic>,
@@ -286,7 +285,6 @@ fn recursion(
             }
         }
     }
-    let _ = tree;
 }
 
 fn infos(modules: &[ast::Module], tree: &Tree, notes: &annotations::Notes) -> Vec<RuleInfo> {
@@ -335,7 +333,6 @@ pub(crate) fn prepare(program: &Compiled, text: &str) -> Result<PreparedQuery, D
     for goal in &mut goals {
         nodes.push(keep_value(goal, &mut resolver));
     }
-    let lines = body.iter().filter(|literal| !matches!(literal.kind, LiteralKind::Some(_))).count();
     let kept: Vec<Node> = nodes.into_iter().flatten().collect();
     let names = resolver.top_names();
     resolver.close();
@@ -347,7 +344,6 @@ pub(crate) fn prepare(program: &Compiled, text: &str) -> Result<PreparedQuery, D
         emitter.require(node, Span::NONE);
     }
     let values = emitter.values(&kept, &mut block);
-    let _ = lines;
     let slots = u32::try_from(emitter.names.len()).unwrap_or(u32::MAX);
     let unsafe_vars = std::mem::take(&mut emitter.unsafe_vars);
     if let Some(problem) = builder.problems.into_iter().next() {

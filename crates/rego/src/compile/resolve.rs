@@ -244,14 +244,14 @@ impl<'a, 'b> Resolver<'a, 'b> {
         let joined = || callee.name.iter().map(|part| &**part).collect::<Vec<_>>().join(".");
         if !callee.operator {
             let first = callee.name.first()?;
-            if !self.is_declared(first) {
-                if let Some(mut path) = self.global(first) {
-                    path.extend(callee.name.iter().skip(1).cloned());
-                    if path.first().is_some_and(|root| &**root == "data") {
-                        if let Some(group) = self.builder.function_at(path.get(1..).unwrap_or_default()) {
-                            return Some(Callable::Group(group));
-                        }
-                    }
+            if !self.is_declared(first)
+                && let Some(mut path) = self.global(first)
+            {
+                path.extend(callee.name.iter().skip(1).cloned());
+                if path.first().is_some_and(|root| &**root == "data")
+                    && let Some(group) = self.builder.function_at(path.get(1..).unwrap_or_default())
+                {
+                    return Some(Callable::Group(group));
                 }
             }
         }
@@ -317,12 +317,12 @@ impl<'a, 'b> Resolver<'a, 'b> {
                     .collect();
                 match self.callable(callee) {
                     Some(callable) => {
-                        if let Some(wanted) = self.builder.arity(callable) {
-                            if wanted != args.len() {
-                                let name = callee.name.join(".");
-                                let message = format!("function `{name}` has arity {wanted}, got {} arguments", args.len());
-                                self.fail("rego-type", expr.span, message);
-                            }
+                        if let Some(wanted) = self.builder.arity(callable)
+                            && wanted != args.len()
+                        {
+                            let name = callee.name.join(".");
+                            let message = format!("function `{name}` has arity {wanted}, got {} arguments", args.len());
+                            self.fail("rego-type", expr.span, message);
                         }
                         self.call(callable, args, expr.span)
                     }
@@ -566,17 +566,15 @@ impl<'a, 'b> Resolver<'a, 'b> {
 
     /// A line that is an expression: a call with one argument more than the function takes gives its result to it.
     fn statement(&mut self, expr: &Expr, out: &mut Vec<Goal>) -> GoalKind {
-        if let ExprKind::Call(callee, args) = &expr.kind {
-            if !callee.operator {
-                if let Some((callable, wanted)) = self.callable_quietly(callee) {
-                    if wanted + 1 == args.len() {
-                        let mut nodes = self.nodes(args, out);
-                        let result = nodes.pop().unwrap_or(Node::Const(Term::Null));
-                        let call = self.call(callable, nodes, expr.span);
-                        return GoalKind::Unify(result, call);
-                    }
-                }
-            }
+        if let ExprKind::Call(callee, args) = &expr.kind
+            && !callee.operator
+            && let Some((callable, wanted)) = self.callable_quietly(callee)
+            && wanted + 1 == args.len()
+        {
+            let mut nodes = self.nodes(args, out);
+            let result = nodes.pop().unwrap_or(Node::Const(Term::Null));
+            let call = self.call(callable, nodes, expr.span);
+            return GoalKind::Unify(result, call);
         }
         GoalKind::Test(self.node(expr, out))
     }
@@ -767,10 +765,10 @@ impl<'a, 'b> Resolver<'a, 'b> {
             }
             return Some(Ok(path));
         }
-        if let Some(names) = names {
-            if let Some(builtin) = builtins::find(&names.join(".")) {
-                return Some(Err(Callable::Builtin(builtin)));
-            }
+        if let Some(names) = names
+            && let Some(builtin) = builtins::find(&names.join("."))
+        {
+            return Some(Err(Callable::Builtin(builtin)));
         }
         self.fail("rego-type", target.span, "rego_type_error: with keyword target must reference existing `input`, `data`, or a function");
         None

@@ -261,14 +261,14 @@ impl<'p> Machine<'p> {
             let replaced = !self.world.replaced.is_empty() && self.is_replaced(node);
             if replaced || here.group.is_some() {
                 let Some(document) = self.node(node)? else { return Ok(None) };
-                return self.into(&document, rest);
+                return self.led_to(&document, rest);
             }
             let Some(key) = self.value(key)? else { return Ok(None) };
             match key.as_str().and_then(|name| here.child(name)) {
                 Some(child) => node = child,
                 None => {
                     return match self.base_at(&program.tree.path_of(node)) {
-                        Some(base) => self.into_base(base, rest),
+                        Some(base) => self.led_to_base(base, rest),
                         None => Ok(None),
                     };
                 }

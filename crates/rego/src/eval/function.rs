@@ -7,6 +7,9 @@ use crate::Term;
 use crate::compile::ir::{Branch, Callable, GroupId, Rule, Value};
 use crate::engine::ErrorCode;
 
+/// What is done with a solution of a branch: whether it was one, and whether more are wanted.
+type BranchFound<'p, 'k> = &'k mut dyn FnMut(&mut Machine<'p>, &'p Branch) -> Step<(bool, Flow)>;
+
 impl<'p> Machine<'p> {
     pub(super) fn call(&mut self, callable: Callable, args: &'p [Value], span: Span) -> Step<Option<Term>> {
         let quiet = self.keep_places && matches!(callable, Callable::Builtin(builtin) if matches!(builtin.name, "sprintf" | "concat"));
@@ -112,12 +115,7 @@ impl<'p> Machine<'p> {
     }
 
     /// Runs the branches of a rule until one has a solution; `found` says whether it was one and whether more are wanted.
-    pub(super) fn rule_solutions(
-        &mut self,
-        rule: &'p Rule,
-        args: &[Term],
-        found: &mut dyn FnMut(&mut Machine<'p>, &'p Branch) -> Step<(bool, Flow)>,
-    ) -> Step<()> {
+    pub(super) fn rule_solutions(&mut self, rule: &'p Rule, args: &[Term], found: BranchFound<'p, '_>) -> Step<()> {
         let base = self.stack.len();
         let before = self.base;
         self.stack.extend_from_slice(args);

@@ -129,10 +129,10 @@ pub(crate) fn run(
             for value in &query.values {
                 values.push(machine.value(value)?.unwrap_or(Term::Null));
             }
-            if machine.keep_places {
-                if let Some(value) = values.first() {
-                    places.push((value.clone(), machine.telling()));
-                }
+            if machine.keep_places
+                && let Some(value) = values.first()
+            {
+                places.push((value.clone(), machine.telling()));
             }
             machine.builtins.bytes = machine.builtins.bytes.saturating_sub(64);
             solutions.push(Solution { bindings, values });
@@ -174,7 +174,7 @@ impl<'p> Machine<'p> {
         if self.steps > self.step_limit {
             return Err(self.error(ErrorCode::Internal, Span::NONE, format!("more than {} steps", self.step_limit)));
         }
-        if self.steps % 1024 == 0 && (self.interrupted)() {
+        if self.steps.is_multiple_of(1024) && (self.interrupted)() {
             return Err(self.error(ErrorCode::Cancelled, Span::NONE, "the time for the evaluation ran out"));
         }
         Ok(())
@@ -200,10 +200,10 @@ impl<'p> Machine<'p> {
     }
 
     fn mark(&mut self, mark: u32) {
-        if mark != NO_MARK {
-            if let Some(place) = self.covered.as_mut().and_then(|covered| covered.get_mut(mark as usize)) {
-                *place = true;
-            }
+        if mark != NO_MARK
+            && let Some(place) = self.covered.as_mut().and_then(|covered| covered.get_mut(mark as usize))
+        {
+            *place = true;
         }
     }
 

@@ -206,13 +206,13 @@ impl<'p> Machine<'p> {
         };
         let Some(term) = base else { return Ok(None) };
         if matches!(from, Value::Base(_)) {
-            return self.into_base(term, keys);
+            return self.led_to_base(term, keys);
         }
-        self.into(&term, keys)
+        self.led_to(&term, keys)
     }
 
     /// The way into the base document, whose keys are text: a number stands for its text.
-    pub(super) fn into_base(&mut self, base: Term, keys: &'p [Value]) -> Step<Option<Term>> {
+    pub(super) fn led_to_base(&mut self, base: Term, keys: &'p [Value]) -> Step<Option<Term>> {
         let mut at = base;
         for key in keys {
             let Some(key) = self.value(key)? else { return Ok(None) };
@@ -231,7 +231,7 @@ impl<'p> Machine<'p> {
     }
 
     /// What keys lead to in a value.
-    pub(super) fn into(&mut self, base: &Term, keys: &'p [Value]) -> Step<Option<Term>> {
+    pub(super) fn led_to(&mut self, base: &Term, keys: &'p [Value]) -> Step<Option<Term>> {
         let mut at = Cursor::Term(base);
         let mut span = at.span();
         for key in keys {

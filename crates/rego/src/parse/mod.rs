@@ -10,7 +10,7 @@ use probity_core::{Diagnostic, Level};
 use probity_value::FileId;
 
 use crate::Term;
-use crate::ast::{Lines, Literal, Module, Version};
+use crate::ast::{Literal, Module, Version};
 use lexer::{Fault, Lexer, Token, Word};
 
 /// Expressions may be nested this deep.
@@ -49,9 +49,7 @@ pub(crate) fn module(file: &Arc<str>, text: &str, id: FileId, version: Version) 
         Diagnostic::new(Level::Error, "rego-syntax", Arc::clone(file), probity_value::Span::new(id, fault.start..fault.end), fault.message)
     };
     let mut parser = Parser::new(text, id, version).map_err(fail)?;
-    let mut module = parser.module(file).map_err(fail)?;
-    module.lines = Arc::new(Lines::new(text));
-    Ok(module)
+    parser.module(file).map_err(fail)
 }
 
 /// Reads a query: the lines of a body.

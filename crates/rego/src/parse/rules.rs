@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::lexer::{Fault, Token};
 use super::{Keywords, Parser, Step};
 use crate::Term;
-use crate::ast::{Else, Expr, ExprKind, Head, HeadKind, Import, Lines, Literal, LiteralKind, Module, Rule};
+use crate::ast::{Else, Expr, ExprKind, Head, HeadKind, Import, Literal, LiteralKind, Module, Rule};
 
 impl Parser<'_> {
     pub(super) fn module(&mut self, file: &Arc<str>) -> Step<Module> {
@@ -24,7 +24,6 @@ impl Parser<'_> {
             rules: Vec::new(),
             comments: Vec::new(),
             v1: self.v1,
-            lines: Arc::new(Lines::default()),
         };
         loop {
             while self.accept(";")? {}
@@ -32,9 +31,6 @@ impl Parser<'_> {
                 break;
             }
             if self.at_name("import") && !self.heads_ref() {
-                if !module.rules.is_empty() && self.v1 {
-                    // OPA takes imports between rules too.
-                }
                 self.import(&mut module)?;
             } else {
                 let rules = self.rules()?;
@@ -123,10 +119,15 @@ impl Parser<'_> {
         let has_if = self.at_keyword("if");
         let member = matches!(head.kind, HeadKind::Member(_));
         // `p[x]` without `if` and value is a set in v0.
-        if !has_if && !self.v1 && !member && head.args.is_none() && !head.explicit && head.path.len() == 1 {
-            if let Some(key) = head.path.pop() {
-                head.kind = HeadKind::Member(key);
-            }
+        if !has_if
+            && !self.v1
+            && !member
+            && head.args.is_none()
+            && !head.explicit
+            && head.path.len() == 1
+            && let Some(key) = head.path.pop()
+        {
+            head.kind = HeadKind::Member(key);
         }
         let set = matches!(head.kind, HeadKind::Member(_));
         let mut body = None;
