@@ -6,14 +6,21 @@
 mod aggregates;
 mod arithmetic;
 mod arrays;
+mod aws;
 mod bits;
 mod caches;
 mod compare;
 mod config;
+mod encoding;
+mod globs;
 mod graph;
+mod hashes;
 mod kinds;
+mod net;
 mod objects;
 mod operands;
+mod outside;
+mod patches;
 mod random;
 mod regexes;
 mod semver;
@@ -21,8 +28,10 @@ mod sets;
 mod sprintf;
 mod strings;
 mod table;
+mod times;
 mod types;
 mod units;
+mod urls;
 mod uuid;
 
 use std::fmt;
@@ -146,6 +155,9 @@ impl Failure {
     }
 }
 
+/// Makes the syntax tree of a module of its file name and text, or says what is wrong with it.
+pub type ParseModule = fn(&str, &str) -> Result<Term, String>;
+
 /// What functions may use besides their arguments.
 pub struct Context<'a> {
     /// The time of the evaluation.
@@ -164,6 +176,10 @@ pub struct Context<'a> {
     pub caches: &'a Caches,
     /// What `trace` was told.
     pub notes: Vec<String>,
+    /// What was printed, line by line.
+    pub prints: Vec<String>,
+    /// Makes the syntax tree that `rego.parse_module` gives.
+    pub parse_module: Option<ParseModule>,
     /// What `opa.runtime` gives.
     pub runtime: Term,
     /// Where in the policy the function is called.
@@ -189,6 +205,8 @@ impl<'a> Context<'a> {
             seed: 0,
             caches,
             notes: Vec::new(),
+            prints: Vec::new(),
+            parse_module: None,
             runtime: Term::empty_object(),
             at: Span::NONE,
         }

@@ -133,6 +133,15 @@ impl<'a, 'b> Resolver<'a, 'b> {
         self.scopes.pop();
     }
 
+    /// Says which variables were declared by `some` and `every` and never used.
+    pub(super) fn refuse_unused(&mut self) {
+        for (name, span, var) in std::mem::take(&mut self.unused) {
+            if &*name != "_" && !self.used.contains(&var) {
+                self.fail("rego-compile", span, format!("declared var `{name}` unused"));
+            }
+        }
+    }
+
     /// Variables with names of the outermost scope, for queries.
     pub(super) fn top_names(&self) -> Vec<(Arc<str>, Var)> {
         let Some(scope) = self.scopes.first() else { return Vec::new() };
@@ -155,6 +164,9 @@ impl<'a, 'b> Resolver<'a, 'b> {
     pub(super) fn declare(&mut self, name: &Arc<str>, span: Span) -> Var {
         if &**name == "_" {
             return self.fresh("_");
+        }
+        if matches!(&**name, "input" | "data") {
+            self.fail("rego-compile", span, format!("variables must not shadow `{name}` (use a different variable name)"));
         }
         let (again, above) = match self.scopes.last() {
             Some(scope) => (scope.declared.contains_key(name), scope.implicit.contains_key(name)),
@@ -549,10 +561,13 @@ impl<'a, 'b> Resolver<'a, 'b> {
                 };
                 let key = key.as_ref().map(|key| {
                     let (name, at) = name(key);
-                    self.declare(&name, at)
+                    let var = self.declare(&name, at);
+                    self.unused.push((name, at, var));
+                    var
                 });
                 let (value_name, at) = name(value);
                 let value = self.declare(&value_name, at);
+                self.unused.push((value_name, at, value));
                 // The body is a scope of its own: names declared in it may hide the key and the value.
                 self.open(&[], body);
                 let goals = self.goals(body);
