@@ -4,7 +4,7 @@
 
 use crate::builtins::types::Type;
 use crate::builtins::{
-    Builtin, Function, aggregates, arithmetic, arrays, aws, bits, compare, encoding, globs, graph, hashes, kinds, net, objects, outside,
+    Builtin, Function, aggregates, arithmetic, arrays, aws, bits, compare, config, encoding, globs, graph, hashes, kinds, net, objects, outside,
     patches, random, regexes, semver, sets, sprintf, strings, times, units, urls, uuid,
 };
 
@@ -296,6 +296,14 @@ pub static BUILTINS: &[Builtin] = &[
     ),
     Builtin { nondeterministic: true, ..plain("opa.runtime", &[], ("output", Type::Object(&[], Some((&STRING, &ANY)))), outside::runtime) },
     Builtin { infix: "|", ..plain("or", &[("x", Type::Set(&ANY)), ("y", Type::Set(&ANY))], ("z", Type::Set(&ANY)), sets::or) },
+    plain(
+        "parse_combined_config_files",
+        &[("paths", Type::Array(&STRING))],
+        ("configs", Type::Array(&Type::Object(&[], Some((&STRING, &ANY))))),
+        config::parse_combined_config_files,
+    ),
+    plain("parse_config", &[("parser", STRING), ("text", STRING)], ("config", ANY), config::parse_config),
+    plain("parse_config_file", &[("path", STRING)], ("config", ANY), config::parse_config_file),
     Builtin { infix: "+", ..plain("plus", &[("x", NUMBER), ("y", NUMBER)], ("z", NUMBER), arithmetic::plus) },
     Builtin { variadic: true, result: None, ..plain("print", &[], ("", ANY), outside::compiled) },
     plain("product", &[("collection", Type::Union(&[Type::Array(&NUMBER), Type::Set(&NUMBER)]))], ("n", NUMBER), aggregates::product),

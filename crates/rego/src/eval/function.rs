@@ -57,6 +57,7 @@ impl<'p> Machine<'p> {
         match callable {
             Callable::Builtin(builtin) => {
                 self.tick()?;
+                self.builtins.at = span;
                 match builtin.call(&mut self.builtins, args) {
                     Ok(result) => Ok(result),
                     Err(error) => self.builtin_error(error, span),
