@@ -16,6 +16,7 @@ pub mod read;
 pub mod schema;
 pub mod selector;
 pub mod semver;
+pub mod strategic;
 pub mod structured;
 pub mod url;
 pub mod wildcard;

@@ -82,7 +82,7 @@ fn find<'d>(value: &'d Value, steps: &[&str]) -> Option<&'d Value> {
             .iter()
             .filter(|(key, _)| without_anchor(key) == *step || ***key == **step)
             .filter_map(|(_, entry)| find(&entry.value, rest))
-            .last(),
+            .next_back(),
         _ => None,
     }
 }

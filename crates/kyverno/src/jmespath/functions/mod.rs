@@ -1,8 +1,13 @@
 //! The functions: one table in the order of names, one file for each subject.
 
+mod arithmetic;
 mod encode;
+mod layout;
+mod outside;
 mod standard;
 mod text;
+mod time;
+mod version;
 
 use probity_kubernetes::go_regex;
 use probity_value::{Data, Value};
@@ -103,15 +108,19 @@ const fn of_items(name: &'static str, run: fn(&[Value], Vec<Option<Value>>) -> A
 /// All functions, by name.
 static FUNCTIONS: &[Function] = &[
     plain("abs", &[NUMBER], standard::abs),
+    plain("add", &[ANY, ANY], arithmetic::add),
     plain("avg", &[&[Type::Numbers]], standard::avg),
     plain("base64_decode", &[TEXT], encode::base64_decode),
     plain("base64_encode", &[TEXT], encode::base64_encode),
     plain("ceil", &[NUMBER], standard::ceil),
     plain("compare", &[TEXT, TEXT], text::compare),
     plain("contains", &[&[Type::List, Type::Text], ANY], standard::contains),
+    plain("divide", &[ANY, ANY], arithmetic::divide),
     plain("ends_with", &[TEXT, TEXT], standard::ends_with),
     plain("equal_fold", &[TEXT, TEXT], text::equal_fold),
     plain("floor", &[NUMBER], standard::floor),
+    plain("image_normalize", &[TEXT], outside::image_normalize),
+    plain("is_external_url", &[TEXT], outside::is_external_url),
     making("items", &[COLLECTION, TEXT, TEXT], standard::items),
     plain("join", &[TEXT, &[Type::Texts]], standard::join),
     plain("keys", &[OBJECT], standard::keys),
@@ -132,23 +141,43 @@ static FUNCTIONS: &[Function] = &[
     repeated("merge", &[OBJECT], standard::merge),
     plain("min", &[&[Type::Numbers, Type::Texts]], standard::min),
     of_items("min_by", standard::min_by),
+    plain("modulo", &[ANY, ANY], arithmetic::modulo),
+    plain("multiply", &[ANY, ANY], arithmetic::multiply),
     repeated("not_null", &[ANY], standard::not_null),
     making("object_from_lists", &[LIST, LIST], standard::object_from_lists),
     plain("parse_json", &[TEXT], encode::parse_json),
     making("parse_yaml", &[TEXT], encode::parse_yaml),
     plain("path_canonicalize", &[TEXT], text::path_canonicalize),
+    plain("pattern_match", &[TEXT, TEXT_OR_NUMBER], outside::pattern_match),
+    plain("random", &[TEXT], outside::random),
     of_regex("regex_match", &[TEXT, TEXT_OR_NUMBER], text::regex_match),
     of_regex("regex_replace_all", &[TEXT, TEXT_OR_NUMBER, TEXT_OR_NUMBER], text::regex_replace_all),
     of_regex("regex_replace_all_literal", &[TEXT, TEXT_OR_NUMBER, TEXT_OR_NUMBER], text::regex_replace_all_literal),
     plain("replace", &[TEXT, TEXT, TEXT, NUMBER], text::replace),
     plain("replace_all", &[TEXT, TEXT, TEXT], text::replace_all),
     plain("reverse", &[&[Type::List, Type::Text]], standard::reverse),
+    plain("round", &[NUMBER, NUMBER], arithmetic::round),
+    plain("semver_compare", &[TEXT, TEXT], version::semver_compare),
     plain("sha1", &[TEXT], encode::sha1),
     plain("sha256", &[TEXT], encode::sha256),
     plain("sort", &[&[Type::Texts, Type::Numbers]], standard::sort),
     of_items("sort_by", standard::sort_by),
     plain("split", &[TEXT, TEXT], text::split),
     plain("starts_with", &[TEXT, TEXT], standard::starts_with),
+    plain("subtract", &[ANY, ANY], arithmetic::subtract),
+    plain("sum", &[LIST], arithmetic::sum),
+    plain("time_add", &[TEXT, TEXT], time::add),
+    plain("time_after", &[TEXT, TEXT], time::after),
+    plain("time_before", &[TEXT, TEXT], time::before),
+    plain("time_between", &[TEXT, TEXT, TEXT], time::between),
+    plain("time_diff", &[TEXT, TEXT], time::diff),
+    plain("time_now", &[], time::now),
+    plain("time_now_utc", &[], time::now),
+    plain("time_parse", &[TEXT, TEXT], time::parse),
+    plain("time_since", &[TEXT, TEXT, TEXT], time::since),
+    plain("time_to_cron", &[TEXT], time::to_cron),
+    plain("time_truncate", &[TEXT, TEXT], time::truncate),
+    plain("time_utc", &[TEXT], time::utc),
     making("to_array", &[ANY], standard::to_array),
     plain("to_boolean", &[TEXT], text::to_boolean),
     plain("to_lower", &[TEXT], text::to_lower),
