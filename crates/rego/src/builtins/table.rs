@@ -4,8 +4,8 @@
 
 use crate::builtins::types::Type;
 use crate::builtins::{
-    Builtin, Function, aggregates, arithmetic, arrays, aws, bits, compare, config, encoding, globs, graph, hashes, kinds, net, objects, outside,
-    patches, random, regexes, semver, sets, sprintf, strings, times, units, urls, uuid,
+    Builtin, Function, aggregates, arithmetic, arrays, aws, bits, compare, config, encoding, globs, graph, hashes, kinds, net, objects,
+    outside, patches, random, regexes, semver, sets, sprintf, strings, times, units, urls, uuid,
 };
 
 const ANY: Type = Type::Any;

@@ -53,7 +53,8 @@ fn names(kinds: Kinds) -> String {
     if kinds == ANY {
         return "any".to_owned();
     }
-    let all = [(NULL, "null"), (BOOLEAN, "boolean"), (NUMBER, "number"), (STRING, "string"), (ARRAY, "array"), (OBJECT, "object"), (SET, "set")];
+    let all =
+        [(NULL, "null"), (BOOLEAN, "boolean"), (NUMBER, "number"), (STRING, "string"), (ARRAY, "array"), (OBJECT, "object"), (SET, "set")];
     let found: Vec<&str> = all.iter().filter(|(bit, _)| kinds & bit != 0).map(|(_, name)| *name).collect();
     found.join(" or ")
 }
