@@ -760,6 +760,8 @@ impl Ord for Term {
             (Term::Array(a), Term::Array(b)) => a.cmp(b),
             (Term::Set(a), Term::Set(b)) => a.items.cmp(&b.items),
             (Term::Object(a), Term::Object(b)) => a.entries.cmp(&b.entries),
+            (Term::Map(a, _), Term::Map(b, _)) => compare_maps(a, b),
+            (Term::List(a, _), Term::List(b, _)) => compare_lists(a, b),
             _ => self.kind().cmp(&other.kind()).then_with(|| match (self.as_array(), other.as_array()) {
                 (Some(a), Some(b)) => a.iter().cmp(b.iter()),
                 _ => match (self.as_object(), other.as_object()) {
@@ -768,6 +770,48 @@ impl Ord for Term {
                 },
             }),
         }
+    }
+}
+
+/// The order of two maps, without making terms of their parts.
+fn compare_maps(a: &Arc<Map>, b: &Arc<Map>) -> Ordering {
+    if Arc::ptr_eq(a, b) {
+        return Ordering::Equal;
+    }
+    fn sorted(map: &Map) -> Vec<(&str, &Value)> {
+        let mut entries: Vec<(&str, &Value)> = map.iter().map(|(key, entry)| (&**key, &entry.value)).collect();
+        entries.sort_unstable_by(|a, b| a.0.cmp(b.0));
+        entries
+    }
+    let (a, b) = (sorted(a), sorted(b));
+    for (a, b) in a.iter().zip(&b) {
+        let order = a.0.cmp(b.0).then_with(|| compare_values(a.1, b.1));
+        if order != Ordering::Equal {
+            return order;
+        }
+    }
+    a.len().cmp(&b.len())
+}
+
+fn compare_lists(a: &Arc<Vec<Value>>, b: &Arc<Vec<Value>>) -> Ordering {
+    if Arc::ptr_eq(a, b) {
+        return Ordering::Equal;
+    }
+    for (a, b) in a.iter().zip(b.iter()) {
+        let order = compare_values(a, b);
+        if order != Ordering::Equal {
+            return order;
+        }
+    }
+    a.len().cmp(&b.len())
+}
+
+fn compare_values(a: &Value, b: &Value) -> Ordering {
+    match (&a.data, &b.data) {
+        (Data::String(a), Data::String(b)) => a.cmp(b),
+        (Data::Map(a), Data::Map(b)) => compare_maps(a, b),
+        (Data::List(a), Data::List(b)) => compare_lists(a, b),
+        _ => Term::from_value(a).cmp(&Term::from_value(b)),
     }
 }
 
