@@ -18,14 +18,14 @@ use std::sync::Arc;
 
 use probity_core::{Inventory, Limits, NoLookup, PolicyContext, Timestamp};
 use probity_inputs::{Kind, combine, detect, document, split};
-use probity_rego::conftest::{Check, Options, Policies, gather};
+use probity_rego::conftest::{Check, Options, Policies, gather, verify};
 use probity_rego::{Term, Version};
 use probity_testkit::MapTree;
 use probity_value::{SourceMap, Value, json};
 
 /// What is said of one input, in an order that does not depend on chance.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-struct Verdict {
+pub(crate) struct Verdict {
     namespace: String,
     successes: usize,
     failures: Vec<String>,
@@ -42,9 +42,9 @@ impl Verdict {
     }
 }
 
-type Verdicts = Result<Vec<Verdict>, String>;
+pub(crate) type Verdicts = Result<Vec<Verdict>, String>;
 
-fn shown(verdicts: &Verdicts) -> String {
+pub(crate) fn shown(verdicts: &Verdicts) -> String {
     match verdicts {
         Ok(verdicts) => verdicts.iter().map(Verdict::shown).collect::<Vec<_>>().join("; "),
         Err(_) => "error".to_owned(),
@@ -68,15 +68,15 @@ fn files(folder: &Path, prefix: &str, found: &mut Vec<(String, Vec<u8>)>) {
 }
 
 /// What a case asks for, as flags of Conftest.
-struct Case {
+pub(crate) struct Case {
     folder: PathBuf,
     flags: Vec<String>,
-    runs: Vec<Vec<String>>,
+    pub(crate) runs: Vec<Vec<String>>,
     expected: Vec<Value>,
 }
 
 impl Case {
-    fn read(folder: PathBuf) -> Case {
+    pub(crate) fn read(folder: PathBuf) -> Case {
         let parsed = |name: &str| {
             let text = std::fs::read_to_string(folder.join(name)).expect(name);
             json::parse(&text, probity_value::FileId(0)).0
@@ -97,7 +97,7 @@ impl Case {
         self.flags.iter().any(|flag| flag == name)
     }
 
-    fn ours(&self, inputs: &[String]) -> Verdicts {
+    pub(crate) fn ours(&self, inputs: &[String]) -> Verdicts {
         let mut found = Vec::new();
         files(&self.folder, "", &mut found);
         let tree = Arc::new(MapTree::new(found));
@@ -130,13 +130,7 @@ impl Case {
             (inputs.join(","), documents.into_iter().flat_map(|(_, value)| split(value)).collect())
         };
         let inventory = Arc::new(Inventory::default());
-        let context = PolicyContext {
-            lookup: &NoLookup,
-            inventory: &inventory,
-            limits: Limits::default(),
-            now: Timestamp { seconds: 1_780_000_000, nanoseconds: 0 },
-            interrupted: &|| false,
-        };
+        let context = context(&inventory);
         let mut sums: Vec<Verdict> = policies.namespaces().map(|name| empty(name)).collect();
         for document in &documents {
             for check in policies.check(document, &path, &context) {
@@ -193,7 +187,63 @@ impl Case {
         Some(Ok(verdicts))
     }
 
-    fn written(&self, run: usize) -> Verdicts {
+    /// What our tests come to: failing ones by name, numbers of passed and skipped ones; `None` where there are none.
+    fn our_tests(&self) -> Option<Verdicts> {
+        let mut found = Vec::new();
+        files(&self.folder, "", &mut found);
+        let tree: Arc<MapTree> = Arc::new(MapTree::new(found));
+        let sources = SourceMap::new();
+        let data: Vec<&str> = self.flag("--data").into_iter().collect();
+        let gathered = gather(&*tree, &sources, &["policy"], &data).ok()?;
+        if !gathered.modules.iter().any(|module| module.text.contains("test_")) {
+            return None;
+        }
+        let version = if self.flag("--rego-version") == Some("v0") { Version::V0 } else { Version::V1 };
+        let inventory = Arc::new(Inventory::default());
+        let done = match verify(&gathered, version, false, Some(tree), &sources, &context(&inventory)) {
+            Ok(done) => done,
+            Err(problems) => return Some(Err(problems.first().map_or(String::new(), |problem| problem.message.clone()))),
+        };
+        if let Some(error) = done.expectations.iter().find(|test| test.actual == "error") {
+            return Some(Err(error.why.clone()));
+        }
+        let mut verdict = empty("tests");
+        for test in done.expectations {
+            match test.actual.as_str() {
+                "pass" => verdict.successes += 1,
+                "skip" => verdict.exceptions += 1,
+                _ => verdict.failures.push(format!("data.{}.{}", test.policy, test.rule)),
+            }
+        }
+        verdict.failures.sort();
+        Some(Ok(vec![verdict]))
+    }
+
+    fn peer_tests(&self) -> Option<Verdicts> {
+        let program = std::env::var("CONFTEST").unwrap_or_else(|_| "conftest".to_owned());
+        let flags = self.flags.iter().filter(|flag| !matches!(flag.as_str(), "--all-namespaces" | "--combine"));
+        let output = Command::new(program)
+            .current_dir(&self.folder)
+            .args(["verify", "--policy", "policy", "--output", "json", "--no-color"])
+            .args(flags)
+            .output()
+            .ok()?;
+        let (value, problems) = json::parse(&String::from_utf8_lossy(&output.stdout), probity_value::FileId(0));
+        if !problems.is_empty() || value.as_list().is_none() {
+            return Some(Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
+        }
+        let mut verdict = empty("tests");
+        for file in value.as_list().unwrap_or_default() {
+            verdict.successes += count(file.get("successes"));
+            verdict.exceptions += file.get("skipped").and_then(Value::as_list).unwrap_or_default().len();
+            let failures = file.get("failures").and_then(Value::as_list).unwrap_or_default();
+            verdict.failures.extend(failures.iter().filter_map(|item| item.get("msg")?.as_str().map(str::to_owned)));
+        }
+        verdict.failures.sort();
+        Some(Ok(vec![verdict]))
+    }
+
+    pub(crate) fn written(&self, run: usize) -> Verdicts {
         let Some(verdicts) = self.expected.get(run).and_then(Value::as_list) else { return Err("an error is expected".to_owned()) };
         let texts = |value: &Value, name: &str| {
             let items = value.get(name).and_then(Value::as_list).unwrap_or_default();
@@ -214,6 +264,16 @@ impl Case {
     }
 }
 
+fn context(inventory: &Arc<Inventory>) -> PolicyContext<'_> {
+    PolicyContext {
+        lookup: &NoLookup,
+        inventory,
+        limits: Limits::default(),
+        now: Timestamp { seconds: 1_780_000_000, nanoseconds: 0 },
+        interrupted: &|| false,
+    }
+}
+
 fn count(value: Option<&Value>) -> usize {
     value.and_then(Value::as_int).and_then(|count| usize::try_from(count).ok()).unwrap_or(0)
 }
@@ -229,6 +289,35 @@ fn add(verdict: &mut Verdict, check: Check) {
     verdict.exceptions += check.exceptions.len();
 }
 
+/// Prints one comparison; whether both agree.
+fn tell(id: String, ours: &Verdicts, theirs: &Verdicts) -> bool {
+    let same = match (ours, theirs) {
+        (Ok(ours), Ok(theirs)) => ours == theirs,
+        (Err(_), Err(_)) => true,
+        _ => false,
+    };
+    let kind: Term = match (same, denies(ours), denies(theirs)) {
+        (true, ..) => Term::Null,
+        (false, false, true) => "false-allow".into(),
+        (false, ..) => "false-deny".into(),
+    };
+    let why = match (ours, theirs) {
+        (Err(ours), _) => ours.clone(),
+        (_, Err(theirs)) => theirs.clone(),
+        _ => String::new(),
+    };
+    let line = Term::object(vec![
+        ("id".into(), id.into()),
+        ("expected".into(), shown(theirs).into()),
+        ("actual".into(), shown(ours).into()),
+        ("agreed".into(), Term::Bool(same)),
+        ("kind".into(), kind),
+        ("why".into(), why.into()),
+    ]);
+    println!("{}", line.to_json());
+    same
+}
+
 fn main() {
     let folder = std::env::args().nth(1).map_or_else(|| PathBuf::from("crates/rego/tests/conftest"), PathBuf::from);
     let mut folders: Vec<PathBuf> = std::fs::read_dir(&folder).expect("the folder").map(|entry| entry.expect("an entry").path()).collect();
@@ -238,36 +327,16 @@ fn main() {
         let name = folder.file_name().expect("a name").to_string_lossy().into_owned();
         let case = Case::read(folder);
         for (run, inputs) in case.runs.iter().enumerate() {
-            let ours = case.ours(inputs);
             let peer = case.peer(inputs);
             by_peer += usize::from(peer.is_some());
             let theirs = peer.unwrap_or_else(|| case.written(run));
-            let same = match (&ours, &theirs) {
-                (Ok(ours), Ok(theirs)) => ours == theirs,
-                (Err(_), Err(_)) => true,
-                _ => false,
-            };
             pairs += 1;
-            agreed += usize::from(same);
-            let kind: Term = match (same, denies(&ours), denies(&theirs)) {
-                (true, ..) => Term::Null,
-                (false, false, true) => "false-allow".into(),
-                (false, ..) => "false-deny".into(),
-            };
-            let why = match (&ours, &theirs) {
-                (Err(ours), _) => ours.clone(),
-                (_, Err(theirs)) => theirs.clone(),
-                _ => String::new(),
-            };
-            let line = Term::object(vec![
-                ("id".into(), format!("{name} {}", inputs.join(",")).into()),
-                ("expected".into(), shown(&theirs).into()),
-                ("actual".into(), shown(&ours).into()),
-                ("agreed".into(), Term::Bool(same)),
-                ("kind".into(), kind),
-                ("why".into(), why.into()),
-            ]);
-            println!("{}", line.to_json());
+            agreed += usize::from(tell(format!("{name} {}", inputs.join(",")), &case.ours(inputs), &theirs));
+        }
+        if let (Some(ours), Some(theirs)) = (case.our_tests(), case.peer_tests()) {
+            pairs += 1;
+            by_peer += 1;
+            agreed += usize::from(tell(format!("{name} (tests)"), &ours, &theirs));
         }
     }
     eprintln!("{agreed} of {pairs} pairs agree; {by_peer} were asked of conftest itself");
