@@ -9,8 +9,6 @@ use probity_core::{
 use probity_kubernetes::wildcard;
 use probity_value::{Span, Value};
 
-use crate::cel_kinds;
-use crate::cel_rule::MatchConditions;
 use crate::exceptions::Exception;
 use crate::images::Images;
 use crate::jmespath::Evaluation;
@@ -24,8 +22,7 @@ use crate::validate::{Judgement, Validation, Verdict, add_entries, preconditions
 #[must_use]
 pub fn claims(document: &Value) -> bool {
     let text = |key: &str| document.get(key).and_then(Value::as_str).unwrap_or_default();
-    (text("apiVersion").starts_with("kyverno.io/") && matches!(text("kind"), "ClusterPolicy" | "Policy" | "PolicyException"))
-        || cel_kinds::is_policy(document)
+    text("apiVersion").starts_with("kyverno.io/") && matches!(text("kind"), "ClusterPolicy" | "Policy" | "PolicyException")
 }
 
 /// Compiles policies and the exceptions that lie among them. A policy with a mistake is left out and the mistakes are said, with their
@@ -35,7 +32,7 @@ pub fn compile(documents: &[PolicyDocument]) -> (Vec<Arc<dyn probity_core::Polic
     let mut said = Vec::new();
     let mut exceptions = Vec::new();
     let mut policies = Vec::new();
-    for document in documents.iter().filter(|document| claims(&document.value) && !cel_kinds::is_policy(&document.value)) {
+    for document in documents.iter().filter(|document| claims(&document.value)) {
         let text = |key: &str| document.value.get(key).and_then(Value::as_str).unwrap_or_default();
         let mut reader = Reader::new(&document.file);
         let exception = text("kind") == "PolicyException";
@@ -51,22 +48,18 @@ pub fn compile(documents: &[PolicyDocument]) -> (Vec<Arc<dyn probity_core::Polic
             exceptions.extend(read.filter(|_| !reader.failed()));
         } else {
             let read = Policy::read(&mut reader, document);
-            let conditions = read.as_ref().and_then(|policy| MatchConditions::read(&mut reader, &policy.match_conditions));
-            policies.extend(read.filter(|_| !reader.failed()).map(|policy| (policy, conditions)));
+            policies.extend(read.filter(|_| !reader.failed()));
         }
         said.append(&mut reader.said);
     }
     let exceptions = Arc::new(exceptions);
-    let mut compiled: Vec<Arc<dyn probity_core::Policy>> = policies
+    let compiled = policies
         .into_iter()
-        .map(|(policy, conditions)| {
-            let policy: Arc<dyn probity_core::Policy> = Arc::new(CompiledPolicy::new(policy, conditions, &exceptions));
+        .map(|policy| {
+            let policy: Arc<dyn probity_core::Policy> = Arc::new(CompiledPolicy::new(policy, &exceptions));
             policy
         })
         .collect();
-    let (in_cel, wrong) = cel_kinds::compile(documents);
-    compiled.extend(in_cel);
-    said.extend(wrong);
     said.sort_by_key(|said| (said.level != Level::Error, said.span));
     (compiled, said)
 }
@@ -77,7 +70,6 @@ struct CompiledPolicy {
     policy: Policy,
     rules: Vec<Arc<PolicyRule>>,
     interest: Interest,
-    conditions: Option<MatchConditions>,
     exceptions: Arc<Vec<Exception>>,
 }
 
@@ -117,10 +109,10 @@ fn interest(policy: &Policy) -> Interest {
 }
 
 impl CompiledPolicy {
-    fn new(policy: Policy, conditions: Option<MatchConditions>, exceptions: &Arc<Vec<Exception>>) -> CompiledPolicy {
+    fn new(policy: Policy, exceptions: &Arc<Vec<Exception>>) -> CompiledPolicy {
         let rules = policy.rules.iter().map(|rule| Arc::clone(&rule.rule)).collect();
         let interest = interest(&policy);
-        CompiledPolicy { policy, rules, interest, conditions, exceptions: Arc::clone(exceptions) }
+        CompiledPolicy { policy, rules, interest, exceptions: Arc::clone(exceptions) }
     }
 
     /// Whether a policy with a namespace is about the objects of a request at all.
@@ -220,6 +212,9 @@ impl Run<'_> {
         outcome.skipped = verdict.skipped;
         outcome.audit_annotations = verdict.audit_annotations;
         outcome.cost = verdict.cost;
+        outcome.mutated = verdict.mutated;
+        outcome.targets = verdict.targets;
+        outcome.generated = verdict.generated;
         Some(outcome)
     }
 
@@ -273,7 +268,16 @@ impl Run<'_> {
                 }
                 excepted(&covering).or_else(|| images.judge(self.request.target(), &scope))
             }
-            Body::Mutate | Body::Generate => Some(Verdict::new(Status::Error, "mutation and generation are not evaluated")),
+            Body::Mutate(mutation) => {
+                // What is taken away is not changed any more; other objects may be.
+                if self.request.operation == Operation::Delete && !mutation.is_of_existing() {
+                    return None;
+                }
+                Some(excepted(&covering).unwrap_or_else(|| mutation.judge(self.request.target(), &scope, given.as_ref())))
+            }
+            Body::Generate(generation) => {
+                Some(excepted(&covering).unwrap_or_else(|| generation.judge(self.request.target(), &scope, given.as_ref())))
+            }
         }
     }
 
@@ -364,13 +368,19 @@ impl probity_core::Policy for CompiledPolicy {
         if !self.policy.rules.iter().any(|rule| rule.rule.phase == phase) || !self.in_namespace(request) {
             return outcomes;
         }
-        if self.conditions.as_ref().is_some_and(|conditions| !conditions.hold(request, context)) {
+        if self.policy.match_conditions.as_ref().is_some_and(|conditions| !conditions.hold(request, context)) {
             return outcomes;
         }
-        let run = Run { policy: self, request, context, kind: top_kind(request) };
+        // A rule that changes the object changes it for the rules after it.
+        let mut changed: Option<Request> = None;
         for rule in self.policy.rules.iter().filter(|rule| rule.rule.phase == phase) {
+            let request = changed.as_ref().unwrap_or(request);
+            let run = Run { policy: self, request, context, kind: top_kind(request) };
             let Some(outcome) = run.rule(rule) else { continue };
             let decided = matches!(outcome.status, Status::Pass | Status::Fail);
+            if let Some(object) = &outcome.mutated {
+                changed = Some(Request { object: object.clone(), ..request.clone() });
+            }
             outcomes.push(outcome);
             if self.policy.one && decided {
                 break;

@@ -9,9 +9,12 @@ use probity_kubernetes::{Selector, wildcard};
 use probity_value::{Map, Span, Value};
 
 use crate::autogen;
+use crate::cel_rule::MatchConditions;
 use crate::conditions::Conditions;
 use crate::context::ContextEntry;
+use crate::generate::Generation;
 use crate::matching::Clause;
+use crate::mutate::Mutation;
 use crate::read::Reader;
 use crate::validate::Validation;
 use crate::verify_images::ImageRule;
@@ -98,9 +101,9 @@ pub(crate) enum Body {
     /// It judges.
     Validate(Box<Validation>),
     /// It changes objects.
-    Mutate,
+    Mutate(Box<Mutation>),
     /// It makes objects.
-    Generate,
+    Generate(Box<Generation>),
     /// It checks images.
     VerifyImages(Box<ImageRule>),
 }
@@ -132,8 +135,8 @@ pub(crate) struct Policy {
     pub(crate) one: bool,
     /// What failures lead to.
     pub(crate) action: Action,
-    /// CEL conditions of the webhook, as written.
-    pub(crate) match_conditions: Vec<Value>,
+    /// CEL conditions of the webhook.
+    pub(crate) match_conditions: Option<MatchConditions>,
 }
 
 const SPEC_FIELDS: &[&str] = &[
@@ -203,11 +206,11 @@ impl Policy {
             reader.boolean(spec, key);
         }
         let action = Action::read(reader, spec, "validationFailureAction", "validationFailureActionOverrides");
-        let mut match_conditions = Vec::new();
+        let mut match_conditions = None;
         if let Some(webhook) = Reader::get(spec, "webhookConfiguration")
             && let Some(fields) = reader.fields(webhook, "webhookConfiguration", &["failurePolicy", "timeoutSeconds", "matchConditions"])
         {
-            match_conditions = reader.list(fields, "matchConditions").to_vec();
+            match_conditions = MatchConditions::read(reader, fields);
         }
         let items = reader.list(spec, "rules");
         if items.is_empty() {
@@ -275,12 +278,11 @@ impl Rule {
         let null = Value::null(Span::NONE);
         let (body, phase) = match *what {
             "validate" => {
-                let preconditions = map.get("celPreconditions").unwrap_or(&null);
-                let validation = Validation::read(reader, identity, &name, body_value, preconditions)?;
+                let validation = Validation::read(reader, identity, &name, body_value, map)?;
                 (Body::Validate(Box::new(validation)), Phase::Validate)
             }
-            "mutate" => (Body::Mutate, Phase::Mutate),
-            "generate" => (Body::Generate, Phase::Generate),
+            "mutate" => (Body::Mutate(Box::new(Mutation::read(reader, identity, &name, body_value)?)), Phase::Mutate),
+            "generate" => (Body::Generate(Box::new(Generation::read(reader, identity, &name, body_value)?)), Phase::Generate),
             _ => {
                 let rule = ImageRule::read(reader, body_value, map.get("imageExtractors").unwrap_or(&null));
                 (Body::VerifyImages(Box::new(rule)), Phase::VerifyImages)

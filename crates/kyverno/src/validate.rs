@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use probity_core::{Effect, Operation, PathStep, Request, SkipReason, Status, span_at};
-use probity_value::{Data, Span, Value};
+use probity_value::{Data, Map, Span, Value};
 
 use crate::cel_rule::CelRule;
 use crate::conditions::{ConditionError, Conditions};
@@ -27,9 +27,15 @@ pub(crate) struct Verdict {
     pub(crate) at: Span,
     pub(crate) skipped: Option<SkipReason>,
     /// Whether preconditions could not be evaluated: in a loop, that passes over the element.
-    precondition_error: bool,
+    pub(crate) precondition_error: bool,
     pub(crate) audit_annotations: Vec<(Arc<str>, String)>,
     pub(crate) cost: u64,
+    /// The object as the rule changes it.
+    pub(crate) mutated: Option<Value>,
+    /// Other objects as the rule changes them.
+    pub(crate) targets: Vec<Value>,
+    /// Objects the rule makes.
+    pub(crate) generated: Vec<Value>,
 }
 
 impl Verdict {
@@ -43,6 +49,9 @@ impl Verdict {
             precondition_error: false,
             audit_annotations: Vec::new(),
             cost: 0,
+            mutated: None,
+            targets: Vec::new(),
+            generated: Vec::new(),
         }
     }
 
@@ -148,7 +157,7 @@ impl Validation {
         identity: &Identity,
         name: &Arc<str>,
         value: &Value,
-        cel_preconditions: &Value,
+        rule: &Map,
     ) -> Option<Validation> {
         let map = reader.fields(value, "validate", FIELDS)?;
         let action = Action::read(reader, map, "failureAction", "failureActionOverrides");
@@ -179,7 +188,7 @@ impl Validation {
         let check = match **what {
             "podSecurity" => Check::PodSecurity(PodSecurity::read(reader, Reader::get(map, "podSecurity")?)?),
             "cel" => {
-                let rule = CelRule::read(reader, identity, Reader::get(map, "cel")?, cel_preconditions, &message)?;
+                let rule = CelRule::read(reader, Reader::get(map, "cel")?, rule, &message)?;
                 Check::Cel(Box::new(rule))
             }
             "manifests" => Check::Manifests,
@@ -219,7 +228,7 @@ impl Validation {
 }
 
 impl Check {
-    fn read(reader: &mut Reader, identity: &Identity, map: &probity_value::Map, at: Span, base: &[&str]) -> Option<Check> {
+    fn read(reader: &mut Reader, identity: &Identity, map: &Map, at: Span, base: &[&str]) -> Option<Check> {
         let under = |key: &'static str| -> Vec<&str> { base.iter().copied().chain([key]).collect() };
         if let Some(deny) = Reader::get(map, "deny") {
             let conditions = match reader.fields(deny, "deny", &["conditions"]) {
