@@ -6,6 +6,8 @@
 mod access;
 mod calls;
 
+pub(crate) use calls::accepts;
+
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -45,6 +47,15 @@ pub(crate) fn run<'c>(plan: &Plan, activation: &dyn Activation, call: Call<'c>) 
     let mut locals = Vec::new();
     locals.resize_with(plan.locals, || Local::Empty);
     Evaluation { activation, locals, call }.node(&plan.root)
+}
+
+/// What it costs to take a part of something that is no variable or part of one: cel-go makes a root for the way there.
+fn root(operand: &Node) -> u64 {
+    let rooted = matches!(
+        operand.step,
+        Step::Variable(..) | Step::Local(_) | Step::Fields(..) | Step::Index(..) | Step::OptionalField(..) | Step::Conditional(_)
+    );
+    u64::from(!rooted)
 }
 
 /// The type of a value, for a message.
@@ -89,22 +100,23 @@ impl<'a> Evaluation<'a, '_> {
             }
             Step::Fields(operand, fields) => {
                 let value = self.node(operand)?;
-                self.spend(fields.len() as u64)?;
+                self.spend(fields.len() as u64 + root(operand))?;
                 self.fields(value, fields)
             }
             Step::Test(operand, field) => {
                 let value = self.node(operand)?;
+                self.spend(root(operand))?;
                 self.present(&value, field).map(Value::Bool)
             }
             Step::OptionalField(operand, field) => {
                 let value = self.node(operand)?;
-                self.spend(1)?;
+                self.spend(1 + root(operand))?;
                 self.optional_field(&value, field)
             }
             Step::Index(parts, optional) => {
                 let value = self.node(&parts.0)?;
                 let index = self.node(&parts.1)?;
-                self.spend(1)?;
+                self.spend(1 + root(&parts.0))?;
                 access::index(&value, &index, *optional)
             }
             Step::And(terms) => self.logical(terms, false),
