@@ -23,7 +23,9 @@ pub static IP: Library = Library::new(
         ),
         Function::new(
             "family",
-            &[Overload::new("ip_family", "net.IP.family() -> int", |_, args| Ok(Value::Int(if address(args, 0)?.is_ipv4() { 4 } else { 6 })))],
+            &[Overload::new("ip_family", "net.IP.family() -> int", |_, args| {
+                Ok(Value::Int(if address(args, 0)?.is_ipv4() { 4 } else { 6 }))
+            })],
         ),
         Function::new(
             "isUnspecified",

@@ -153,9 +153,9 @@ fn last_index_of_from(_: &mut Call<'_>, args: &[Value]) -> Result<Value, CelErro
         return Ok(from.min(length(text)).into());
     }
     let Some(start) = byte_of(text, from).filter(|start| *start < text.len()) else { return Ok(Value::Int(-1)) };
+    // A part that begins there ends between characters, if it is there at all.
     let until = (start + part.len()).min(text.len());
-    // A cut inside a character can only be one the part does not end at.
-    let until = (until..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
+    let until = (0..=until).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
     let found = text.get(..until).and_then(|head| head.rfind(part)).filter(|at| *at <= start);
     Ok(found.map_or(-1, |at| character_of(text, at)).into())
 }
