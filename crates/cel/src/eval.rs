@@ -141,8 +141,8 @@ impl<'a> Evaluation<'a, '_> {
                 }
             }
             Step::Conditional(parts) => match self.node(&parts.0)? {
-                Value::Bool(true) => self.node(&parts.1),
-                Value::Bool(false) => self.node(&parts.2),
+                Value::Bool(true) => self.branch(&parts.1),
+                Value::Bool(false) => self.branch(&parts.2),
                 other => Err(no_overload(operator::CONDITIONAL, &[&other])),
             },
             Step::Binary(binary, parts) => {
@@ -164,12 +164,12 @@ impl<'a> Evaluation<'a, '_> {
             Step::Insert(slot, parts) => {
                 let key = self.node(&parts.0)?;
                 let value = self.node(&parts.1)?;
-                self.spend(1)?;
+                self.spend(2)?;
                 self.insert(*slot, vec![(key, value)])
             }
             Step::InsertAll(slot, entries) => {
                 let entries = self.node(entries)?;
-                self.spend(1)?;
+                self.spend(2)?;
                 let Value::Map(entries) = entries else { return Err(no_overload("cel.@mapInsert", &[&entries])) };
                 let entries = entries.entries().into_iter().map(|(key, value)| Ok((key, value?))).collect::<Result<_, CelError>>()?;
                 self.insert(*slot, entries)
@@ -262,18 +262,25 @@ impl<'a> Evaluation<'a, '_> {
         })
     }
 
+    /// A branch of a choice: cel-go does not count the way to a variable there.
+    fn branch(&mut self, node: &'a Node) -> Given {
+        let result = self.node(node);
+        if matches!(node.step, Step::Variable(..) | Step::Local(_) | Step::Fields(..) | Step::Index(..) | Step::OptionalField(..)) {
+            self.call.budget.refund(1);
+        }
+        result
+    }
+
     fn otherwise(&mut self, target: &'a Node, other: &'a Node, value: bool) -> Given {
-        let target = self.node(target)?;
-        self.spend(1)?;
-        match target {
+        match self.node(target)? {
             Value::Optional(Some(held)) if value => Ok(Value::clone(&held)),
-            Value::Optional(Some(_)) => Ok(target),
-            Value::Optional(None) => match self.node(other)? {
+            held @ Value::Optional(Some(_)) => Ok(held),
+            target @ Value::Optional(None) => match self.node(other)? {
                 found if value => Ok(found),
                 found @ Value::Optional(_) => Ok(found),
                 found => Err(no_overload("or", &[&target, &found])),
             },
-            _ => Err(no_overload(if value { "orValue" } else { "or" }, &[&target])),
+            other => Err(no_overload(if value { "orValue" } else { "or" }, &[&other])),
         }
     }
 

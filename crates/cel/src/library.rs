@@ -257,6 +257,11 @@ impl Budget {
         self.depth = self.depth.saturating_sub(1);
     }
 
+    /// Takes back what was spent too much.
+    pub(crate) fn refund(&mut self, cost: u64) {
+        self.spent = self.spent.saturating_sub(cost);
+    }
+
     #[cold]
     fn exceeded(&self) -> CelError {
         CelError::limit(format!("operation cancelled: actual cost limit exceeded ({})", self.limit))
