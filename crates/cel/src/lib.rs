@@ -4,6 +4,7 @@
 //! viewed, never converted. What is unknown in them stays unknown, and is absorbed by `&&` and `||` as the language says.
 #![warn(clippy::indexing_slicing, clippy::string_slice)]
 
+pub mod admission;
 pub mod ast;
 mod check;
 mod environment;
@@ -15,6 +16,7 @@ pub mod libraries;
 mod library;
 pub mod macros;
 mod parser;
+mod patch;
 mod pattern;
 mod plan;
 mod program;

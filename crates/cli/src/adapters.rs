@@ -12,6 +12,7 @@ use probity_files::FolderTree;
 use probity_pipeline::{Compile, Compiled};
 use probity_value::{SourceMap, Span};
 use probity_verdict::SignatureCheck;
+use probity_verdict::config::Policies;
 
 /// The sources, in the order in which they claim files.
 pub(crate) const SOURCES: &[&dyn Source] = probity_iac::SOURCES;
@@ -170,17 +171,22 @@ fn digest(catalog: &Catalog, files: &[(Arc<str>, Arc<str>)]) -> Digest {
 }
 
 impl Compile for Rules {
-    fn compile(&self, folders: &[Arc<str>], tree: &dyn Tree, texts: &SourceMap) -> Compiled {
+    fn compile(&self, policies: &Policies, tree: &dyn Tree, texts: &SourceMap) -> Compiled {
         // Which rules take part is decided by the configuration afterwards, so that each one left out can be named.
         let all = Selection { preview: true, ..Selection::default() };
-        if self.folders.is_empty() && folders.is_empty() {
+        if self.folders.is_empty() && policies.folders.is_empty() && policies.conftest.is_empty() {
             let catalog = builtin();
-            return Compiled { programs: vec![Box::new(catalog.program(&all))], diagnostics: Vec::new(), digest: catalog.digest() };
+            return Compiled {
+                programs: vec![Box::new(catalog.program(&all))],
+                diagnostics: Vec::new(),
+                digest: catalog.digest(),
+                readers: Vec::new(),
+            };
         }
-        let loaded = self.load(folders, Some(tree), texts);
+        let loaded = self.load(&policies.folders, Some(tree), texts);
         let mut programs: Vec<Box<dyn Program>> = vec![Box::new(loaded.catalog.program(&all))];
         programs.extend(loaded.foreign);
-        Compiled { programs, diagnostics: loaded.wrong, digest: loaded.digest }
+        Compiled { programs, diagnostics: loaded.wrong, digest: loaded.digest, readers: Vec::new() }
     }
 }
 

@@ -1,2 +1,11 @@
 //! All policy languages of the field as one set: loads, indexes, evaluates within budgets, tests and lints.
+//!
+//! **Invariant:** a policy that cannot be loaded is said and the others still run; an evaluation that fails or panics is an `error`, never
+//! a pass.
 #![warn(clippy::indexing_slicing, clippy::string_slice)]
+
+mod lookup;
+mod set;
+
+pub use lookup::{Answer, Fixture, FixtureError, Recorder};
+pub use set::{Decided, Evaluation, NoStopwatch, PolicySet, Stopwatch};

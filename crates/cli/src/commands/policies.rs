@@ -92,7 +92,7 @@ impl Tree for OneFile {
 fn world(source: TestSource, text: &str) -> Option<(World, Vec<Diagnostic>)> {
     let path = source.file();
     let tree = OneFile { files: vec![TreeFile { path: path.into(), size: text.len() as u64 }], bytes: text.as_bytes().into() };
-    let found = collect(&tree, &SourceMap::new(), SOURCES, &CollectOptions::default(), &|_| true);
+    let found = collect(&tree, &SourceMap::new(), SOURCES, &[], &CollectOptions::default(), &|_| true);
     Some((found.world, found.diagnostics))
 }
 
