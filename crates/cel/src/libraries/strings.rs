@@ -8,10 +8,10 @@ use crate::{Call, CelError, Function, Library, Overload, Value};
 pub static LIBRARY: Library =
     Library::new("strings", &[CHAR_AT, INDEX_OF, LAST_INDEX_OF, LOWER, UPPER, REPLACE, SPLIT, SUBSTRING, TRIM, QUOTE, JOIN, FORMAT]);
 
-/// Those of the newest version: `reverse`, and `format` without a locale.
+/// Those of the language's own definition: `reverse`, `format` without a locale, and no search from beyond the end.
 pub static NEWEST: Library = Library::new(
     "strings",
-    &[CHAR_AT, INDEX_OF, LAST_INDEX_OF, LOWER, UPPER, REPLACE, SPLIT, SUBSTRING, TRIM, QUOTE, JOIN, FORMAT_NEWEST, REVERSE],
+    &[CHAR_AT, INDEX_OF_WITHIN, LAST_INDEX_OF_WITHIN, LOWER, UPPER, REPLACE, SPLIT, SUBSTRING, TRIM, QUOTE, JOIN, FORMAT_NEWEST, REVERSE],
 );
 
 const CHAR_AT: Function = Function::new("charAt", &[Overload::new("string_char_at_int", "string.charAt(int) -> string", char_at)]);
@@ -29,6 +29,28 @@ const LAST_INDEX_OF: Function = Function::new(
     &[
         Overload::new("string_last_index_of_string", "string.lastIndexOf(string) -> int", last_index_of).cost(cost_of_all),
         Overload::new("string_last_index_of_string_int", "string.lastIndexOf(string, int) -> int", last_index_of_from).cost(cost_of_all),
+    ],
+);
+
+const INDEX_OF_WITHIN: Function = Function::new(
+    "indexOf",
+    &[
+        Overload::new("string_index_of_string", "string.indexOf(string) -> int", index_of).cost(cost_of_all),
+        Overload::new("string_index_of_string_int", "string.indexOf(string, int) -> int", |call, args| {
+            within(args).and_then(|()| index_of(call, args))
+        })
+        .cost(cost_of_all),
+    ],
+);
+
+const LAST_INDEX_OF_WITHIN: Function = Function::new(
+    "lastIndexOf",
+    &[
+        Overload::new("string_last_index_of_string", "string.lastIndexOf(string) -> int", last_index_of).cost(cost_of_all),
+        Overload::new("string_last_index_of_string_int", "string.lastIndexOf(string, int) -> int", |call, args| {
+            within(args).and_then(|()| last_index_of_from(call, args))
+        })
+        .cost(cost_of_all),
     ],
 );
 
@@ -111,6 +133,12 @@ fn character_of(text: &str, byte: usize) -> i64 {
 
 fn length(text: &str) -> i64 {
     character_of(text, text.len())
+}
+
+/// A search may begin at the end of the text, but not beyond it.
+fn within(args: &[Value]) -> Result<(), CelError> {
+    let from = int(args, 2)?;
+    if from > length(text(args, 0)?) { Err(out_of_range(from)) } else { Ok(()) }
 }
 
 fn char_at(_: &mut Call<'_>, args: &[Value]) -> Result<Value, CelError> {
