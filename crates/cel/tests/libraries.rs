@@ -1,4 +1,5 @@
 //! Every function of the libraries, in at least five cases each.
+#![expect(clippy::unwrap_used, reason = "the cases are ours")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
