@@ -7,6 +7,7 @@ mod adapters;
 mod arguments;
 mod commands;
 mod output;
+mod policies;
 mod reading;
 mod run;
 mod state;
@@ -85,6 +86,8 @@ fn dispatch(command: Command) -> anyhow::Result<u8> {
         Command::Scan(arguments) => commands::scan::run(&arguments),
         Command::Baseline(arguments) => commands::baseline::run(&arguments),
         Command::Compare(arguments) => commands::compare::run(&arguments),
+        Command::Eval(arguments) => commands::eval::run(&arguments),
+        Command::Test(arguments) => commands::test::run(&arguments),
         Command::Fix(arguments) => commands::fix::run(&arguments),
         Command::Explain(arguments) => commands::policies::explain(&arguments),
         Command::Policies { command: PoliciesCommand::List { policies, format, examples } } => {

@@ -12,6 +12,7 @@ use probity_files::FolderTree;
 use probity_formats::{explain, json};
 use probity_pipeline::collect;
 use probity_value::SourceMap;
+use probity_verdict::config::Policies;
 use probity_verdict::{ids, own};
 
 use crate::adapters::{OwnRules, Rules, SOURCES};
@@ -21,7 +22,7 @@ use crate::{Wrong, output};
 /// All rules: built in, of the folders, and Probity's own.
 pub(crate) fn all(folders: Vec<PathBuf>) -> Result<Vec<Arc<RuleMeta>>> {
     let texts = SourceMap::new();
-    let loaded = Rules { folders }.load(&[], None, &texts);
+    let loaded = Rules { folders }.load(&Policies::default(), None, &texts);
     if !loaded.wrong.is_empty() {
         output::diagnostics(&loaded.wrong, &texts);
         return Err(Wrong::hint("the policies have problems", Some("`probity policies lint DIR` says more")).into());
@@ -89,7 +90,7 @@ impl Tree for OneFile {
 }
 
 /// The subjects of a test's text.
-fn world(source: TestSource, text: &str) -> Option<(World, Vec<Diagnostic>)> {
+pub(crate) fn world(source: TestSource, text: &str) -> Option<(World, Vec<Diagnostic>)> {
     let path = source.file();
     let tree = OneFile { files: vec![TreeFile { path: path.into(), size: text.len() as u64 }], bytes: text.as_bytes().into() };
     let found = collect(&tree, &SourceMap::new(), SOURCES, &[], &CollectOptions::default(), &|_| true);
@@ -100,9 +101,11 @@ pub(crate) fn lint(path: &Path) -> Result<u8> {
     let tree = FolderTree::open(path, None, 1 << 20).map_err(Wrong::new)?;
     let texts = SourceMap::new();
     let others = probity_foreign::load_folder(&tree, "", &texts);
-    let linted = lint_folder(&OwnRules::of(&tree, "", &others), "", "", &texts);
+    let found = probity_policy::load_folder(&tree, "", &texts);
+    let linted = lint_folder(&OwnRules::of(&tree, "", &others, &found), "", "", &texts);
     let mut wrong = linted.diagnostics;
     wrong.extend(others.diagnostics);
+    wrong.extend(found.diagnostics.iter().cloned());
     if !linted.frameworks.is_empty() {
         wrong.extend(unknown_controls(&linted.rules, &linted.frameworks));
         wrong.extend(unknown_pairs(&linted.rules, &linted.frameworks));
