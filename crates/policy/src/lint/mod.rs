@@ -44,7 +44,7 @@ pub(crate) struct Subject<'a> {
 impl Subject<'_> {
     /// Says something of the policy.
     pub(crate) fn say(&mut self, code: &'static str, at: Span, message: impl Into<String>, hint: &str) {
-        let at = at.or(self.object.span);
+        let at = at.or(self.object.get("kind").map_or(self.object.span, |kind| kind.span));
         let level = if matches!(code, "untested" | "deprecated-policy") { Level::Note } else { Level::Warning };
         let one = Diagnostic::new(level, code, Arc::clone(self.file), at, message);
         self.out.push(if hint.is_empty() { one } else { one.hint(hint) });
