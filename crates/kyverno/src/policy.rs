@@ -188,7 +188,14 @@ pub(crate) fn identity(reader: &mut Reader, value: &Value) -> Option<Identity> {
     let namespace = reader.text(metadata, "namespace").filter(|_| namespaced).unwrap_or_else(|| "".into());
     let namespace: Arc<str> = if kind == "Policy" && namespace.is_empty() { "default".into() } else { namespace };
     let full_name = if namespace.is_empty() { Arc::clone(&name) } else { format!("{namespace}/{name}").into() };
-    Some(Identity { kind: kind.into(), name, namespace, full_name, annotations: reader.text_map(metadata, "annotations"), object: value.clone() })
+    Some(Identity {
+        kind: kind.into(),
+        name,
+        namespace,
+        full_name,
+        annotations: reader.text_map(metadata, "annotations"),
+        object: value.clone(),
+    })
 }
 
 impl Policy {
