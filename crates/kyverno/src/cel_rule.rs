@@ -234,8 +234,7 @@ fn namespace_of(request: &Request, context: &PolicyContext<'_>) -> Value {
     if let Some(object) = &request.namespace_object {
         return object.clone();
     }
-    let question =
-        Question::Object { api_version: "v1".into(), kind: "Namespace".into(), namespace: "".into(), name: namespace.into() };
+    let question = Question::Object { api_version: "v1".into(), kind: "Namespace".into(), namespace: "".into(), name: namespace.into() };
     context.lookup.ask(&question).unwrap_or_else(|error| {
         Value::unknown(probity_value::UnknownKind::DataSource, format!("the namespace `{namespace}`: {error}"), Span::NONE)
     })

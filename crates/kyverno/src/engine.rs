@@ -20,7 +20,7 @@ use crate::validate::{Judgement, Validation, Verdict, add_entries, preconditions
 
 /// Whether a document is one that [`compile`] reads: a policy or an exception of Kyverno.
 #[must_use]
-pub fn claims(document: &Value) -> bool {
+pub(crate) fn claims(document: &Value) -> bool {
     let text = |key: &str| document.get(key).and_then(Value::as_str).unwrap_or_default();
     text("apiVersion").starts_with("kyverno.io/") && matches!(text("kind"), "ClusterPolicy" | "Policy" | "PolicyException")
 }
@@ -28,7 +28,7 @@ pub fn claims(document: &Value) -> bool {
 /// Compiles policies and the exceptions that lie among them. A policy with a mistake is left out and the mistakes are said, with their
 /// places; the others work. Documents of other kinds are passed over.
 #[must_use]
-pub fn compile(documents: &[PolicyDocument]) -> (Vec<Arc<dyn probity_core::Policy>>, Vec<Diagnostic>) {
+pub(crate) fn compile(documents: &[PolicyDocument]) -> (Vec<Arc<dyn probity_core::Policy>>, Vec<Diagnostic>) {
     let mut said = Vec::new();
     let mut exceptions = Vec::new();
     let mut policies = Vec::new();

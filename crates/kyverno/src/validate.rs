@@ -152,13 +152,7 @@ const FIELDS: &[&str] = &[
 const FOREACH_FIELDS: &[&str] = &["list", "elementScope", "context", "preconditions", "pattern", "anyPattern", "deny", "foreach"];
 
 impl Validation {
-    pub(crate) fn read(
-        reader: &mut Reader,
-        identity: &Identity,
-        name: &Arc<str>,
-        value: &Value,
-        rule: &Map,
-    ) -> Option<Validation> {
+    pub(crate) fn read(reader: &mut Reader, identity: &Identity, name: &Arc<str>, value: &Value, rule: &Map) -> Option<Validation> {
         let map = reader.fields(value, "validate", FIELDS)?;
         let action = Action::read(reader, map, "failureAction", "failureActionOverrides");
         let allow_existing = reader.boolean(map, "allowExistingViolations").unwrap_or(true);

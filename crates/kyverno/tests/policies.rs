@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow};
 use probity_core::{
-    Effect, Inventory, Limits, Lookup, LookupError, NoLookup, Operation, Outcome, PathStep, Phase, Policy, PolicyContext,
-    PolicyDocument, Question, Request, SkipReason, Status, Timestamp, UserInfo,
+    Effect, Inventory, Limits, Lookup, LookupError, NoLookup, Operation, Outcome, PathStep, Phase, Policy, PolicyContext, PolicyDocument,
+    Question, Request, SkipReason, Status, Timestamp, UserInfo,
 };
 use probity_value::{FileId, Map, SourceMap, Span, UnknownKind, Value, yaml};
 
@@ -19,8 +19,7 @@ fn document(text: &str) -> Result<Value> {
 
 /// Compiles policies; what is said about them is an error.
 fn compiled(text: &str) -> Result<Vec<Arc<dyn Policy>>> {
-    let documents: Vec<PolicyDocument> =
-        documents(text).into_iter().map(|value| PolicyDocument { file: "p.yaml".into(), value }).collect();
+    let documents: Vec<PolicyDocument> = documents(text).into_iter().map(|value| PolicyDocument { file: "p.yaml".into(), value }).collect();
     let (policies, said) = probity_kyverno::compile(&documents);
     match said.first() {
         Some(said) => Err(anyhow!("{}", said.message)),
@@ -81,10 +80,8 @@ fn mistakes_are_refused_with_their_places() -> Result<()> {
             yaml::parse(text, file).0.into_iter().map(|document| PolicyDocument { file: "p.yaml".into(), value: document.value }).collect();
         let (policies, said) = probity_kyverno::compile(&documents);
         assert!(policies.is_empty(), "{text}");
-        let said: Vec<(u32, &str)> = said
-            .iter()
-            .map(|said| (sources.locate(said.span).map_or(0, |(_, start, _)| start.line), &*said.message))
-            .collect();
+        let said: Vec<(u32, &str)> =
+            said.iter().map(|said| (sources.locate(said.span).map_or(0, |(_, start, _)| start.line), &*said.message)).collect();
         assert!(said.contains(&(line, message)), "{text}\n{said:?}");
         Ok(())
     };
@@ -107,7 +104,9 @@ fn mistakes_are_refused_with_their_places() -> Result<()> {
     )?;
     check(&rule("{podSecurity: {level: high}}"), 8, "`level` is `high`, which is none of privileged, baseline, restricted")?;
     check(
-        &policy("  - name: r\n    match: {any: [{resources: {kinds: [Pod]}}], all: [{resources: {kinds: [Pod]}}]}\n    validate: {deny: {}}"),
+        &policy(
+            "  - name: r\n    match: {any: [{resources: {kinds: [Pod]}}], all: [{resources: {kinds: [Pod]}}]}\n    validate: {deny: {}}",
+        ),
         7,
         "`match` can have `any` or `all`, not both",
     )?;
@@ -139,7 +138,8 @@ fn a_broken_policy_takes_no_other_with_it() -> Result<()> {
 
 #[test]
 fn patterns_say_where() -> Result<()> {
-    let policies = rule("{message: 'no latest in {{ request.object.metadata.name }}', pattern: {spec: {containers: [{image: '!*:latest'}]}}}");
+    let policies =
+        rule("{message: 'no latest in {{ request.object.metadata.name }}', pattern: {spec: {containers: [{image: '!*:latest'}]}}}");
     check(&policies, &pod(NGINX), &[("r", Status::Pass)])?;
     let failed = outcomes(&policies, &pod("spec: {containers: [{name: b, image: b}, {name: c, image: 'nginx:latest'}]}"))?;
     let failed = failed.first().context("no outcome")?;
@@ -176,7 +176,8 @@ fn rules_are_made_for_controllers() -> Result<()> {
     ] {
         assert_eq!(names(&never)?, ["r"], "{never}");
     }
-    let object = |kind: &str, spec: &str| format!("{{apiVersion: apps/v1, kind: {kind}, metadata: {{name: a, namespace: n}}, spec: {spec}}}");
+    let object =
+        |kind: &str, spec: &str| format!("{{apiVersion: apps/v1, kind: {kind}, metadata: {{name: a, namespace: n}}, spec: {spec}}}");
     let template = "{template: {spec: {containers: [{name: c, image: 'x:latest'}]}}}";
     check(&pattern, &object("Deployment", template), &[("autogen-r", Status::Fail)])?;
     check(&annotated("DaemonSet"), &object("Deployment", template), &[])?;
@@ -185,7 +186,8 @@ fn rules_are_made_for_controllers() -> Result<()> {
     let failed = failed.first().context("no outcome")?;
     assert!(failed.message.ends_with("failed at path /spec/jobTemplate/spec/template/spec/containers/0/image/"), "{}", failed.message);
     // The text of conditions is rewritten, too.
-    let deny = rule("{deny: {conditions: {any: [{key: '{{ request.object.spec.containers[].image }}', operator: AnyIn, value: ['*:latest']}]}}}");
+    let deny =
+        rule("{deny: {conditions: {any: [{key: '{{ request.object.spec.containers[].image }}', operator: AnyIn, value: ['*:latest']}]}}}");
     check(&deny, &object("StatefulSet", template), &[("autogen-r", Status::Fail)])?;
     check(&deny, &cron, &[("autogen-cronjob-r", Status::Fail)])?;
     let cel = rule("{cel: {expressions: [{expression: \"object.spec.containers.all(c, !c.image.endsWith(':latest'))\"}]}}");
@@ -200,7 +202,8 @@ fn preconditions_and_denials() -> Result<()> {
             "  - name: r\n    match: {{any: [{{resources: {{kinds: [Pod]}}}}]}}\n    preconditions: {preconditions}\n    validate: {{message: no, deny: {deny}}}"
         ))
     };
-    let name = |operator: &str, value: &str| format!("{{key: '{{{{ request.object.metadata.name }}}}', operator: {operator}, value: {value}}}");
+    let name =
+        |operator: &str, value: &str| format!("{{key: '{{{{ request.object.metadata.name }}}}', operator: {operator}, value: {value}}}");
     let always = "{conditions: {}}";
     for (preconditions, status) in [
         (format!("{{any: [{}]}}", name("Equals", "a")), Status::Fail),
@@ -238,7 +241,11 @@ fn loops() -> Result<()> {
         &[("r", Status::Pass)],
     )?;
     let nested = "foreach: [{list: element.ports, deny: {conditions: {any: [{key: '{{ element0.name }}-{{ element1 }}-{{ elementIndex1 }}', operator: Equals, value: a-81-1}]}}}]";
-    check(&foreach("request.object.spec.containers", nested), &pod("spec: {containers: [{name: a, ports: [80, 81]}]}"), &[("r", Status::Fail)])
+    check(
+        &foreach("request.object.spec.containers", nested),
+        &pod("spec: {containers: [{name: a, ports: [80, 81]}]}"),
+        &[("r", Status::Fail)],
+    )
 }
 
 #[test]
@@ -258,8 +265,16 @@ fn pod_security_with_exclusions() -> Result<()> {
     let level = |rest: &str| rule(&format!("{{podSecurity: {{{rest}}}}}"));
     let privileged = pod("spec: {containers: [{name: c, image: 'r.io/good:1', securityContext: {privileged: true}}]}");
     check(&level("level: baseline"), &privileged, &[("r", Status::Fail)])?;
-    check(&level("level: baseline, exclude: [{controlName: Privileged Containers, images: ['r.io/*']}]"), &privileged, &[("r", Status::Pass)])?;
-    check(&level("level: baseline, exclude: [{controlName: Privileged Containers, images: ['x.io/*']}]"), &privileged, &[("r", Status::Fail)])?;
+    check(
+        &level("level: baseline, exclude: [{controlName: Privileged Containers, images: ['r.io/*']}]"),
+        &privileged,
+        &[("r", Status::Pass)],
+    )?;
+    check(
+        &level("level: baseline, exclude: [{controlName: Privileged Containers, images: ['x.io/*']}]"),
+        &privileged,
+        &[("r", Status::Fail)],
+    )?;
     let capabilities = pod("spec: {containers: [{name: c, image: x, securityContext: {capabilities: {add: [NET_RAW, SYS_TIME]}}}]}");
     let field = "restrictedField: 'spec.containers[*].securityContext.capabilities.add'";
     let exclude = |values: &str| {
@@ -338,18 +353,20 @@ fn exceptions_skip() -> Result<()> {
         format!(
             "{}{}",
             rule("{deny: {}}"),
-            exception(&format!("  conditions: {{any: [{{key: '{{{{ request.object.metadata.namespace }}}}', operator: Equals, value: {value}}}]}}"))
+            exception(&format!(
+                "  conditions: {{any: [{{key: '{{{{ request.object.metadata.namespace }}}}', operator: Equals, value: {value}}}]}}"
+            ))
         )
     };
     check(&conditional("n"), &pod(NGINX), &[("r", Status::Skip)])?;
     check(&conditional("other"), &pod(NGINX), &[("r", Status::Fail)])?;
-    let security = format!(
-        "{}{}",
-        rule("{podSecurity: {level: baseline}}"),
-        exception("  podSecurity: [{controlName: Host Namespaces}]")
-    );
+    let security = format!("{}{}", rule("{podSecurity: {level: baseline}}"), exception("  podSecurity: [{controlName: Host Namespaces}]"));
     check(&security, &pod("spec: {hostNetwork: true, containers: []}"), &[("r", Status::Skip)])?;
-    check(&security, &pod("spec: {hostNetwork: true, containers: [{name: c, securityContext: {privileged: true}}]}"), &[("r", Status::Fail)])
+    check(
+        &security,
+        &pod("spec: {hostNetwork: true, containers: [{name: c, securityContext: {privileged: true}}]}"),
+        &[("r", Status::Fail)],
+    )
 }
 
 #[test]
