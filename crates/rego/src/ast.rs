@@ -183,6 +183,8 @@ pub(crate) struct Module {
     pub(crate) package: Vec<Arc<str>>,
     pub(crate) package_span: Span,
     pub(crate) imports: Vec<Import>,
+    /// Where it imports `rego.v1`.
+    pub(crate) v1_import: Option<Span>,
     pub(crate) rules: Vec<Rule>,
     pub(crate) comments: Vec<Comment>,
     /// Whether the rules of v1 hold in it.

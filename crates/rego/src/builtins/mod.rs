@@ -10,6 +10,7 @@ mod aws;
 mod bits;
 mod caches;
 mod compare;
+mod config;
 mod encoding;
 mod globs;
 mod graph;
@@ -42,10 +43,12 @@ mod yaml;
 use std::fmt;
 
 use probity_core::{Limits, Lookup, Timestamp};
+use probity_value::Span;
 
 use crate::term::Term;
 
 pub use caches::Caches;
+pub(crate) use config::CONFIG_FILES;
 pub use graph::{Visit, walk};
 pub use table::BUILTINS;
 pub use types::Type;
@@ -185,6 +188,8 @@ pub struct Context<'a> {
     pub parse_module: Option<ParseModule>,
     /// What `opa.runtime` gives.
     pub runtime: Term,
+    /// Where in the policy the function is called.
+    pub at: Span,
 }
 
 impl<'a> Context<'a> {
@@ -209,6 +214,7 @@ impl<'a> Context<'a> {
             prints: Vec::new(),
             parse_module: None,
             runtime: Term::empty_object(),
+            at: Span::NONE,
         }
     }
 

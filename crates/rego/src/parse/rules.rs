@@ -20,6 +20,7 @@ impl Parser<'_> {
             file: Arc::clone(file),
             package,
             package_span,
+            v1_import: None,
             imports: Vec::new(),
             rules: Vec::new(),
             comments: Vec::new(),
@@ -78,6 +79,7 @@ impl Parser<'_> {
             ["rego", "v1"] => {
                 self.v1 = true;
                 self.keywords = Keywords::ALL;
+                module.v1_import = Some(span);
             }
             ["future", "keywords"] => self.keywords = Keywords::ALL,
             ["future", "keywords", keyword] => match *keyword {
