@@ -41,7 +41,7 @@ fn main() {
     folders(&folder, &mut found);
     for (path, files) in found {
         let name = path.strip_prefix(&folder).unwrap_or(&path).display().to_string();
-        let mut compiler = Compiler::new().prints();
+        let mut compiler = Compiler::new().prints().tests_apart();
         for (at, file) in files.iter().enumerate() {
             let text = std::fs::read_to_string(file).expect("a file");
             compiler = compiler.module(file.display().to_string(), text, FileId(u32::try_from(at).expect("few files")), version);

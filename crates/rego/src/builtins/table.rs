@@ -4,8 +4,9 @@
 
 use crate::builtins::types::Type;
 use crate::builtins::{
-    Builtin, Function, aggregates, arithmetic, arrays, aws, bits, compare, encoding, globs, graph, graphql, hashes, jwt, kinds, net,
-    objects, outside, patches, random, regexes, schema, semver, sets, sprintf, strings, template, times, units, urls, uuid, x509, yaml,
+    Builtin, Function, aggregates, arithmetic, arrays, aws, bits, compare, config, encoding, globs, graph, graphql, hashes, jwt, kinds,
+    net, objects, outside, patches, random, regexes, schema, semver, sets, sprintf, strings, template, times, units, urls, uuid, x509,
+    yaml,
 };
 
 const ANY: Type = Type::Any;
@@ -444,6 +445,14 @@ pub static BUILTINS: &[Builtin] = &[
     ),
     Builtin { nondeterministic: true, ..plain("opa.runtime", &[], ("output", Type::Object(&[], Some((&STRING, &ANY)))), outside::runtime) },
     Builtin { infix: "|", ..plain("or", &[("x", Type::Set(&ANY)), ("y", Type::Set(&ANY))], ("z", Type::Set(&ANY)), sets::or) },
+    plain(
+        "parse_combined_config_files",
+        &[("paths", Type::Array(&STRING))],
+        ("configs", Type::Array(&Type::Object(&[], Some((&STRING, &ANY))))),
+        config::parse_combined_config_files,
+    ),
+    plain("parse_config", &[("parser", STRING), ("text", STRING)], ("config", ANY), config::parse_config),
+    plain("parse_config_file", &[("path", STRING)], ("config", ANY), config::parse_config_file),
     Builtin { infix: "+", ..plain("plus", &[("x", NUMBER), ("y", NUMBER)], ("z", NUMBER), arithmetic::plus) },
     Builtin { variadic: true, result: None, ..plain("print", &[], ("", ANY), outside::compiled) },
     plain("product", &[("collection", Type::Union(&[Type::Array(&NUMBER), Type::Set(&NUMBER)]))], ("n", NUMBER), aggregates::product),

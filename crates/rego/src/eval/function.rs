@@ -63,6 +63,7 @@ impl<'p> Machine<'p> {
         match callable {
             Callable::Builtin(builtin) => {
                 self.tick()?;
+                self.builtins.at = span;
                 match builtin.call(&mut self.builtins, self.args.get(start..).unwrap_or_default()) {
                     Ok(result) => Ok(result),
                     Err(error) => self.builtin_error(error, span),
