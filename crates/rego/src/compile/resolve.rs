@@ -600,6 +600,8 @@ impl<'a, 'b> Resolver<'a, 'b> {
             && let Some((callable, wanted)) = self.callable_quietly(callee)
             && wanted + 1 == args.len()
         {
+            // Once more, to say what is wrong with it.
+            self.callable(callee);
             let mut nodes = self.nodes(args, out);
             let result = nodes.pop().unwrap_or(Node::Const(Term::Null));
             let call = self.call(callable, nodes, expr.span);
