@@ -1,6 +1,13 @@
 //! Runs Gatekeeper's suites and the Rego unit tests of a folder (`cargo run --example gator_suite -- FOLDER [FILTER]`): one JSON object
 //! a case.
-#![allow(clippy::print_stdout, clippy::print_stderr, clippy::disallowed_methods, clippy::expect_used, clippy::unwrap_used, reason = "a tool of the developers")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a tool of the developers"
+)]
 
 use std::path::Path;
 

@@ -74,7 +74,8 @@ pub(crate) fn at_point(spec: Option<&Map>, at: Span, point: EnforcementPoint, wa
 
 fn scoped(spec: Option<&Map>, at: Span, point: EnforcementPoint, warnings: &mut Vec<Fault>) -> Result<Option<Effect>, Fault> {
     let list = spec.and_then(|spec| spec.get("scopedEnforcementActions")).filter(|value| !value.is_null());
-    let list = list.ok_or_else(|| Fault::new(CODE, at, "`spec.scopedEnforcementActions` has to be there where the enforcement action is `scoped`"))?;
+    let list = list
+        .ok_or_else(|| Fault::new(CODE, at, "`spec.scopedEnforcementActions` has to be there where the enforcement action is `scoped`"))?;
     let mut strictest = None;
     for item in read::list(list, "scopedEnforcementActions", CODE)? {
         let item_at = item.span;
@@ -141,13 +142,22 @@ mod tests {
         check("{enforcementAction: scoped}", "`spec.scopedEnforcementActions` has to be there");
         check("{enforcementAction: scoped, scopedEnforcementActions: []}", "nothing");
         check("{enforcementAction: scoped, scopedEnforcementActions: [{action: warn, enforcementPoints: [{name: '*'}]}]}", "warn");
-        check("{enforcementAction: scoped, scopedEnforcementActions: [{action: deny, enforcementPoints: [{name: audit.gatekeeper.sh}]}]}", "nothing");
+        check(
+            "{enforcementAction: scoped, scopedEnforcementActions: [{action: deny, enforcementPoints: [{name: audit.gatekeeper.sh}]}]}",
+            "nothing",
+        );
         check(
             "{enforcementAction: scoped, scopedEnforcementActions: [{action: warn, enforcementPoints: [{name: '*'}]}, {action: deny, enforcementPoints: [{name: gator.gatekeeper.sh}]}]}",
             "deny",
         );
-        check("{enforcementAction: scoped, scopedEnforcementActions: [{action: deny, enforcementPoints: [{name: gator}]}]}", "nothing; the enforcement point `gator`");
-        check("{enforcementAction: scoped, scopedEnforcementActions: [{action: audit, enforcementPoints: [{name: '*'}]}]}", "deny; the scoped");
+        check(
+            "{enforcementAction: scoped, scopedEnforcementActions: [{action: deny, enforcementPoints: [{name: gator}]}]}",
+            "nothing; the enforcement point `gator`",
+        );
+        check(
+            "{enforcementAction: scoped, scopedEnforcementActions: [{action: audit, enforcementPoints: [{name: '*'}]}]}",
+            "deny; the scoped",
+        );
         // Without `scoped` the scoped actions say nothing.
         check("{scopedEnforcementActions: [{action: warn, enforcementPoints: [{name: '*'}]}]}", "deny");
     }

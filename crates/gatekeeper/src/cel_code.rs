@@ -64,7 +64,8 @@ impl CelCode {
     pub(crate) fn judge(&self, review: &Review<'_>, constraint: &Value, means: &Means<'_>) -> Judgement {
         let request = review.request();
         let context = Context::of(means.context);
-        let mut run = Run { code: self, context: &context, budget: Budget::new(COST.min(means.context.limits.cel_cost)), out: Judgement::default() };
+        let mut run =
+            Run { code: self, context: &context, budget: Budget::new(COST.min(means.context.limits.cel_cost)), out: Judgement::default() };
         let parameters = read::at_path(constraint, &["spec", "parameters"]);
         let mut scope = Scope::new(&self.composition, &request)
             .with("variables.params", parameters.map_or(Ok(probity_cel::Value::Null), probity_cel::Value::view))

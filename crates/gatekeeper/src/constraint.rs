@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use probity_core::{
-    Effect, GroupVersionKind, Interest, Outcome, Phase, Policy, PolicyContext, PolicyRule, Request, SkipReason, Status,
-};
+use probity_core::{Effect, GroupVersionKind, Interest, Outcome, Phase, Policy, PolicyContext, PolicyRule, Request, SkipReason, Status};
 use probity_value::{Map, Span, Value};
 
 use crate::action::{self, EnforcementPoint};
@@ -78,7 +76,12 @@ pub(crate) struct Checked {
 
 impl Checked {
     /// Reads a constraint of a template.
-    pub(crate) fn read(value: &Value, template: &Arc<Template>, point: EnforcementPoint, warnings: &mut Vec<Fault>) -> Result<Checked, Refusal> {
+    pub(crate) fn read(
+        value: &Value,
+        template: &Arc<Template>,
+        point: EnforcementPoint,
+        warnings: &mut Vec<Fault>,
+    ) -> Result<Checked, Refusal> {
         let name = read::name_of(value);
         let name_at = read::at_path(value, &["metadata", "name"]).map_or(value.span, |name| name.span);
         let fault = |at: Span, message: String| Refusal::one(Fault::new(CODE, at, message));
@@ -170,7 +173,8 @@ fn check_schema(value: &Value, template: &Template) -> Result<(), Refusal> {
     let fault = |found: &schema::Unknown| {
         let mut fault = Fault::new(CODE, found.at, format!("the template does not know the field `{}`", found.path));
         if schema_less && found.path == "spec.parameters" {
-            fault = fault.hint("the template has no schema (`spec.crd.spec.validation.openAPIV3Schema`), so its constraints take no parameters");
+            fault = fault
+                .hint("the template has no schema (`spec.crd.spec.validation.openAPIV3Schema`), so its constraints take no parameters");
         }
         fault
     };

@@ -19,9 +19,9 @@ impl Embedded {
             let raw = file.text().get(whole.start as usize..whole.end as usize)?;
             let before = file.text().get(..whole.start as usize)?;
             let indent = before.len() - before.rfind('\n').map_or(0, |end| end + 1);
-            literal(text, raw, indent).or_else(|| flat(text, raw)).map(|found| {
-                found.into_iter().map(|(text, raw)| (offset(text), whole.start.saturating_add(offset(raw)))).collect()
-            })
+            literal(text, raw, indent)
+                .or_else(|| flat(text, raw))
+                .map(|found| found.into_iter().map(|(text, raw)| (offset(text), whole.start.saturating_add(offset(raw)))).collect())
         });
         Embedded { whole, lines: lines.unwrap_or_default() }
     }

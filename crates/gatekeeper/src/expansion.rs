@@ -204,7 +204,10 @@ impl Expansion {
         let mut kept = Vec::new();
         for (template, circular) in templates.into_iter().zip(circular) {
             if circular {
-                let message = format!("the expansion template `{}` is part of a cycle: what it makes is expanded to what it is made of", template.name);
+                let message = format!(
+                    "the expansion template `{}` is part of a cycle: what it makes is expanded to what it is made of",
+                    template.name
+                );
                 faults.push((Arc::clone(&template.name), Fault::new(CODE, template.at, message)));
             } else {
                 kept.push(template);
@@ -234,7 +237,11 @@ impl Expansion {
     }
 
     /// As [`Expansion::expand`], and changes every object made before it is expanded further.
-    pub(crate) fn expand_with(&self, object: &Value, change: &mut dyn FnMut(&mut Value) -> Result<(), String>) -> Result<Vec<Expanded>, String> {
+    pub(crate) fn expand_with(
+        &self,
+        object: &Value,
+        change: &mut dyn FnMut(&mut Value) -> Result<(), String>,
+    ) -> Result<Vec<Expanded>, String> {
         let mut out = Vec::new();
         self.below(object, 0, change, &mut out)?;
         Ok(out)
@@ -334,7 +341,9 @@ mod tests {
         let expand = |templates: Vec<Template>, object: &str| {
             let (expansion, faults) = Expansion::of(templates);
             assert!(faults.is_empty(), "{faults:?}");
-            expansion.expand(&value(object)).map(|made| made.iter().map(|made| probity_value::json::write(&made.object).unwrap()).collect::<Vec<_>>())
+            expansion
+                .expand(&value(object))
+                .map(|made| made.iter().map(|made| probity_value::json::write(&made.object).unwrap()).collect::<Vec<_>>())
         };
         let deployment = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: Web, namespace: p}, spec: {template: {metadata: {labels: {a: b}}, spec: {x: 1}}}}";
         let made = expand(vec![template("e", "Deployment", "spec.template", "Pod").unwrap()], deployment).unwrap();
@@ -348,10 +357,8 @@ mod tests {
         let error = expand(vec![template("e", "Deployment", "spec.template", "Pod").unwrap()], missing).unwrap_err();
         assert_eq!(error, "could not find source field `spec.template` in resource `a`");
         // A CronJob makes a Job, which makes a Pod.
-        let both = vec![
-            template("jobs", "CronJob", "spec.jobTemplate", "Job").unwrap(),
-            template("pods", "Job", "spec.template", "Pod").unwrap(),
-        ];
+        let both =
+            vec![template("jobs", "CronJob", "spec.jobTemplate", "Job").unwrap(), template("pods", "Job", "spec.template", "Pod").unwrap()];
         let cron = "{apiVersion: batch/v1, kind: CronJob, metadata: {name: c}, spec: {jobTemplate: {spec: {template: {spec: {}}}}}}";
         let made = expand(both, cron).unwrap();
         assert_eq!(made.len(), 2);

@@ -115,7 +115,8 @@ mod tests {
     use probity_value::FileId;
 
     fn inventory(texts: &[&str]) -> Arc<Inventory> {
-        let value = |text: &&str| probity_value::yaml::parse(text, FileId::NONE).0.into_iter().next().map(|document| document.value).unwrap();
+        let value =
+            |text: &&str| probity_value::yaml::parse(text, FileId::NONE).0.into_iter().next().map(|document| document.value).unwrap();
         Arc::new(Inventory { objects: texts.iter().map(value).collect(), data: Vec::new() })
     }
 

@@ -237,12 +237,7 @@ impl Match {
         Ok(among && !self.excluded.iter().any(|glob| glob.fits(name)))
     }
 
-    fn covers_namespace_labels(
-        &self,
-        selector: &Selector,
-        candidate: &Candidate<'_>,
-        is_namespace: bool,
-    ) -> Result<bool, Undecided> {
+    fn covers_namespace_labels(&self, selector: &Selector, candidate: &Candidate<'_>, is_namespace: bool) -> Result<bool, Undecided> {
         if is_namespace {
             return selector.covers(candidate.object);
         }
@@ -413,10 +408,8 @@ pub(crate) fn schema() -> Schema {
         requirement.required = vec!["key".into(), "operator".into()];
         Schema::object(vec![("matchExpressions", Schema::list(requirement)), ("matchLabels", Schema::map_of(Schema::of(String)))])
     };
-    let source = Schema {
-        enumeration: ["All", "Generated", "Original"].map(|word| Value::string(word, Span::NONE)).to_vec(),
-        ..Schema::of(String)
-    };
+    let source =
+        Schema { enumeration: ["All", "Generated", "Original"].map(|word| Value::string(word, Span::NONE)).to_vec(), ..Schema::of(String) };
     let mut schema = Schema::of(Object);
     schema.properties = vec![
         ("excludedNamespaces".into(), Schema::list(glob())),

@@ -21,9 +21,8 @@ pub(crate) fn of(kind: &str, name: &str, value: &Value, template: &Template, eff
     let own = template::annotations(value);
     let lists: [&[(Arc<str>, Arc<str>)]; 2] = [&own, &template.annotations];
     let severity = annotation(&lists, "severity").and_then(|word| word.to_lowercase().parse().ok());
-    let controls = annotation(&lists, "controls").map(|text| {
-        text.split([',', '\n', ' ']).map(str::trim).filter(|part| !part.is_empty()).map(Arc::from).collect::<Vec<Arc<str>>>()
-    });
+    let controls = annotation(&lists, "controls")
+        .map(|text| text.split([',', '\n', ' ']).map(str::trim).filter(|part| !part.is_empty()).map(Arc::from).collect::<Vec<Arc<str>>>());
     let title = annotation(&lists, "title").cloned().unwrap_or_else(|| format!("{kind} {name}").into());
     let why = annotation(&lists, "description").map_or_else(|| "A constraint of your own asks for it.".into(), |text| text.trim().into());
     let applies_to = interest.kinds.iter().filter(|kind| *kind.kind != *"*").map(|kind| Arc::clone(&kind.kind)).collect();

@@ -258,9 +258,7 @@ fn input_of_request(request: &Request, object: &Value) -> Value {
             (&keys.resource, text(&resource.resource)),
         ]),
     );
-    for (key, value) in
-        [(&keys.sub_resource, &request.sub_resource), (&keys.name, &request.name), (&keys.namespace, &request.namespace)]
-    {
+    for (key, value) in [(&keys.sub_resource, &request.sub_resource), (&keys.name, &request.name), (&keys.namespace, &request.namespace)] {
         if !value.is_empty() {
             put(&mut out, key, text(value));
         }
@@ -389,7 +387,8 @@ mod tests {
 
     #[test]
     fn a_lone_object_has_no_operation_and_no_user() {
-        let review = Review::of_object(&value("{apiVersion: apps/v1, kind: Deployment, metadata: {name: a, namespace: b}}"), Origin::Original);
+        let review =
+            Review::of_object(&value("{apiVersion: apps/v1, kind: Deployment, metadata: {name: a, namespace: b}}"), Origin::Original);
         let expected = concat!(
             r#"{"kind":{"group":"apps","kind":"Deployment","version":"v1"},"name":"a","namespace":"b","namespaceObject":{},"#,
             r#""object":{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"a","namespace":"b"}},"oldObject":null,"#,

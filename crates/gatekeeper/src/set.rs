@@ -102,11 +102,13 @@ pub fn load(documents: &[PolicyDocument], sources: &SourceMap, options: &Options
     let mut expansions = Vec::new();
     let mut exclusions = Vec::new();
     for document in with_role(Role::Expansion) {
-        let found = loader.with_warnings(document, |_, warnings| expansion::Template::read(&document.value, warnings).map_err(|fault| vec![fault]));
+        let found =
+            loader.with_warnings(document, |_, warnings| expansion::Template::read(&document.value, warnings).map_err(|fault| vec![fault]));
         expansions.extend(found.map(|template| (document, template)));
     }
     for document in with_role(Role::Config) {
-        exclusions.extend(loader.with_warnings(document, |loader, warnings| loader.exclusions(&document.value, warnings)).into_iter().flatten());
+        exclusions
+            .extend(loader.with_warnings(document, |loader, warnings| loader.exclusions(&document.value, warnings)).into_iter().flatten());
     }
     let expansion = loader.expansion(expansions);
     let shared = Arc::new(Shared { point: options.point, expansion, inventory: Cache::default(), exclusions });
@@ -212,14 +214,19 @@ impl Loader<'_> {
                 None => kept.push((document, template)),
                 Some(known) => {
                     self.diagnostics.push(
-                        Fault::new("gatekeeper-twice", template.at, format!("the expansion template `{}` is defined twice; the later one counts", template.name))
-                            .diagnostic(Level::Warning, &document.file),
+                        Fault::new(
+                            "gatekeeper-twice",
+                            template.at,
+                            format!("the expansion template `{}` is defined twice; the later one counts", template.name),
+                        )
+                        .diagnostic(Level::Warning, &document.file),
                     );
                     *known = (document, template);
                 }
             }
         }
-        let files: Vec<(Arc<str>, Arc<str>)> = kept.iter().map(|(document, template)| (Arc::clone(&template.name), Arc::clone(&document.file))).collect();
+        let files: Vec<(Arc<str>, Arc<str>)> =
+            kept.iter().map(|(document, template)| (Arc::clone(&template.name), Arc::clone(&document.file))).collect();
         let (expansion, faults) = Expansion::of(kept.into_iter().map(|(_, template)| template).collect());
         for (name, fault) in faults {
             let file = files.iter().find(|(known, _)| *known == name).map(|(_, file)| Arc::clone(file)).unwrap_or_default();
@@ -251,4 +258,3 @@ impl Loader<'_> {
         Ok(out)
     }
 }
-

@@ -56,23 +56,14 @@ impl Template {
             return Err(faults);
         }
         let code = parts.code(file, sources, warnings)?;
-        Ok(Template {
-            kind: Arc::clone(parts.kind),
-            schema,
-            operations: parts.operations,
-            code,
-            annotations: annotations(value),
-        })
+        Ok(Template { kind: Arc::clone(parts.kind), schema, operations: parts.operations, code, annotations: annotations(value) })
     }
 }
 
 /// Annotations that are text.
 pub(crate) fn annotations(value: &Value) -> Vec<(Arc<str>, Arc<str>)> {
     let map = read::at_path(value, &["metadata", "annotations"]).and_then(Value::as_map);
-    map.into_iter()
-        .flat_map(Map::iter)
-        .filter_map(|(key, entry)| Some((Arc::clone(key), Arc::from(entry.value.as_str()?))))
-        .collect()
+    map.into_iter().flat_map(Map::iter).filter_map(|(key, entry)| Some((Arc::clone(key), Arc::from(entry.value.as_str()?)))).collect()
 }
 
 /// The parts of a template, their types checked.
@@ -98,7 +89,8 @@ impl<'a> Parts<'a> {
             return Err(fault(at, format!("the version `{version}` of templates is none of `v1`, `v1beta1`, `v1alpha1`")));
         }
         let root = read::map(value, "the template", CODE)?;
-        let (spec, spec_at) = read::map_field(root, "spec", CODE, warnings)?.ok_or_else(|| fault(value.span, "the template has no `spec`".into()))?;
+        let (spec, spec_at) =
+            read::map_field(root, "spec", CODE, warnings)?.ok_or_else(|| fault(value.span, "the template has no `spec`".into()))?;
         warn_unknown(spec, &["crd", "targets"], "spec", warnings);
         let crd = read::map_field(spec, "crd", CODE, warnings)?;
         let crd_spec = match crd {
@@ -226,7 +218,8 @@ impl<'a> Parts<'a> {
             }
         }
         if let Some((at, source)) = cel {
-            let source = source.and_then(Value::as_map).ok_or_else(|| one(Fault::new(CODE, at, "the `source` of the code has to be a map")))?;
+            let source =
+                source.and_then(Value::as_map).ok_or_else(|| one(Fault::new(CODE, at, "the `source` of the code has to be a map")))?;
             return CelCode::read(source, at, sources, warnings).map(|code| Code::Cel(Box::new(code)));
         }
         // The field `rego` counts before a code of the engine `Rego`.
@@ -237,7 +230,8 @@ impl<'a> Parts<'a> {
             return RegoCode::compile(text, libs, false, file, sources, warnings).map(|code| Code::Rego(Box::new(code)));
         }
         let Some((at, source)) = rego else {
-            let message = "the template has no code for an engine that is known: `rego`, or `code` with the engine `Rego` or `K8sNativeValidation`";
+            let message =
+                "the template has no code for an engine that is known: `rego`, or `code` with the engine `Rego` or `K8sNativeValidation`";
             return Err(one(Fault::new(CODE, self.target_at, message)));
         };
         let source = source.and_then(Value::as_map).ok_or_else(|| one(Fault::new(CODE, at, "the `source` of the code has to be a map")))?;
@@ -291,7 +285,8 @@ fn constraint_schema(parameters: Option<Schema>) -> Schema {
     let enforcement = Schema { default: Some(Value::string("deny", Span::NONE)), ..Schema::of(String) };
     let points = Schema::list(Schema::object(vec![("name", Schema::of(String))]));
     let scoped = Schema::list(Schema::object(vec![("action", Schema::of(String)), ("enforcementPoints", points)]));
-    let mut spec = Schema::object(vec![("match", matching::schema()), ("enforcementAction", enforcement), ("scopedEnforcementActions", scoped)]);
+    let mut spec =
+        Schema::object(vec![("match", matching::schema()), ("enforcementAction", enforcement), ("scopedEnforcementActions", scoped)]);
     if let Some(parameters) = parameters {
         spec.properties.push(("parameters".into(), parameters));
     }

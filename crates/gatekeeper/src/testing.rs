@@ -65,7 +65,8 @@ pub fn run(folder: &str, means: &Means<'_>) -> Run {
     let mut compiler = Compiler::new().prints();
     let mut names: BTreeMap<FileId, Arc<str>> = BTreeMap::new();
     for file in means.tree.below(folder) {
-        let rest = if folder.is_empty() { &*file.path } else { file.path.strip_prefix(folder).unwrap_or(&file.path).trim_start_matches('/') };
+        let rest =
+            if folder.is_empty() { &*file.path } else { file.path.strip_prefix(folder).unwrap_or(&file.path).trim_start_matches('/') };
         if rest.contains('/') || !rest.ends_with(".rego") {
             continue;
         }

@@ -146,10 +146,15 @@ pub fn apply(steps: &[Step], object: &Value, options: Options) -> Result<Value, 
     for step in steps {
         let wrong = |operation: &'static str, message: String| JsonPatchError::Apply { operation, path: written(&step.path), message };
         match &step.kind {
-            StepKind::Add(value) => add(&mut out, &step.path, value.clone(), options).map_err(|message| wrong("add", message))?,
+            StepKind::Add(value) => {
+                if options.ensure_path_on_add {
+                    ensure(&mut out, &step.path, options).map_err(|message| wrong("add", message))?;
+                }
+                add(&mut out, &step.path, value.clone(), options).map_err(|message| wrong("add", message))?;
+            }
             StepKind::Remove => match take(&mut out, &step.path, options) {
                 Ok(_) => {}
-                Err(_) if options.missing_on_remove => {}
+                Err(_) if options.missing_on_remove && !names_no_item(&out, &step.path, options) => {}
                 Err(message) => return Err(wrong("remove", message)),
             },
             StepKind::Replace(value) => replace(&mut out, &step.path, value, options).map_err(|message| wrong("replace", message))?,
@@ -169,6 +174,11 @@ pub fn apply(steps: &[Step], object: &Value, options: Options) -> Result<Value, 
                 add(&mut out, &step.path, value, options).map_err(|message| wrong("copy", message))?;
             }
             StepKind::Test(value) => {
+                // Null is what is not there, but the way to it has to be.
+                let before = step.path.split_last().map_or([].as_slice(), |(_, before)| before);
+                if find(&out, before, options).is_none() {
+                    return Err(wrong("test", missing(before)));
+                }
                 let found = find(&out, &step.path, options);
                 let holds = found.map_or(value.is_null(), |found| found == value);
                 if !holds {
@@ -226,8 +236,7 @@ fn reach<'a>(value: &'a mut Value, path: &[Arc<str>], options: Options) -> Optio
 }
 
 fn add(document: &mut Value, path: &[Arc<str>], value: Value, options: Options) -> Result<(), String> {
-    let resolved = if options.ensure_path_on_add { ensure(document, path) } else { path.to_vec() };
-    let Some((last, before)) = resolved.split_last() else {
+    let Some((last, before)) = path.split_last() else {
         *document = value;
         return Ok(());
     };
@@ -269,40 +278,73 @@ fn add(document: &mut Value, path: &[Arc<str>], value: Value, options: Options) 
     }
 }
 
-/// Makes what is missing on the way to a path: lists where the next token is an index or `-`, else maps. Gives the path back with the
-/// index of each item it made in place of `-`.
-fn ensure(document: &mut Value, path: &[Arc<str>]) -> Vec<Arc<str>> {
-    let mut resolved = path.to_vec();
+/// Longest list that is made or filled up on the way to an index.
+const MOST_FILLED: usize = 10_000;
+
+/// Makes what is missing on the way to a path: lists where the next token is an index or `-`, else maps. Lists are filled up with nulls to
+/// the index that is asked for.
+fn ensure(document: &mut Value, path: &[Arc<str>], options: Options) -> Result<(), String> {
+    let nulls = |count: usize| std::iter::repeat_n(Value::null(Span::NONE), count);
     let mut current = document;
     for (position, token) in path.iter().enumerate() {
         let Some(next) = path.get(position + 1) else { break };
-        let is_list = &**next == "-" || next.parse::<usize>().is_ok();
-        let fresh = || if is_list { Value::list(Vec::new(), Span::NONE) } else { Value::map(Map::new(), Span::NONE) };
-        let inner = match &mut current.data {
+        let fresh = |next: &str| match next.parse::<i64>() {
+            Ok(at) if at < -1 => Err(format!("no list is made for the index {next}")),
+            Ok(at) => {
+                let at = usize::try_from(at).unwrap_or(0);
+                if at > MOST_FILLED {
+                    Err(format!("the index {next} is too large"))
+                } else {
+                    Ok(Value::list(nulls(at).collect(), Span::NONE))
+                }
+            }
+            Err(_) if next == "-" => Ok(Value::list(Vec::new(), Span::NONE)),
+            Err(_) => Ok(Value::map(Map::new(), Span::NONE)),
+        };
+        let kind = current.type_name();
+        current = match &mut current.data {
             Data::Map(map) => {
                 let map = Arc::make_mut(map);
                 if map.get(token).is_none_or(Value::is_null) {
-                    map.insert(Arc::clone(token), Span::NONE, fresh());
+                    let made = fresh(next)?;
+                    match map.get_mut(token) {
+                        Some(slot) => *slot = made,
+                        None => {
+                            map.insert(Arc::clone(token), Span::NONE, made);
+                        }
+                    }
                 }
-                map.get_mut(token)
+                map.get_mut(token).ok_or_else(|| missing(path))?
             }
             Data::List(items) => {
                 let items = Arc::make_mut(items);
-                let at = if &**token == "-" { items.len() } else { token.parse().unwrap_or(usize::MAX) };
-                if at == items.len() {
-                    items.push(fresh());
-                }
-                if let Some(slot) = resolved.get_mut(position) {
-                    *slot = at.to_string().into();
-                }
-                items.get_mut(at)
+                let there = index(token, items.len(), options).filter(|at| items.get(*at).is_some_and(|item| !item.is_null()));
+                let at = match there {
+                    Some(at) => at,
+                    None => {
+                        // What is made for a null stands before it.
+                        let at = token.parse::<usize>().map_err(|_| format!("`{token}` is no index of an item"))?;
+                        if at > MOST_FILLED {
+                            return Err(format!("the index {token} is too large"));
+                        }
+                        let short = at.saturating_sub(items.len());
+                        items.extend(nulls(short));
+                        items.insert(at, fresh(next)?);
+                        at
+                    }
+                };
+                items.get_mut(at).ok_or_else(|| missing(path))?
             }
-            _ => None,
+            _ => return Err(format!("a {kind} has no parts")),
         };
-        let Some(inner) = inner else { break };
-        current = inner;
     }
-    resolved
+    Ok(())
+}
+
+/// Whether the last token of a path that cannot be taken away is no index, though it stands for an item of a list.
+fn names_no_item(document: &Value, path: &[Arc<str>], options: Options) -> bool {
+    let Some((last, before)) = path.split_last() else { return true };
+    find(document, before, options).is_some_and(|parent| parent.as_list().is_some()) && last.parse::<i64>().is_err()
 }
 
 fn take(document: &mut Value, path: &[Arc<str>], options: Options) -> Result<Value, String> {
@@ -387,7 +429,19 @@ mod tests {
         check("{}", r#"[{"op":"add","path":"/a/b/c","value":1}]"#, r#"{"a":{"b":{"c":1}}}"#);
         check("{}", r#"[{"op":"add","path":"/a/0","value":1}]"#, r#"{"a":[1]}"#);
         check("{}", r#"[{"op":"add","path":"/a/-","value":1}]"#, r#"{"a":[1]}"#);
-        check("{}", r#"[{"op":"add","path":"/a/-/b","value":1}]"#, r#"{"a":[{"b":1}]}"#);
+        check("{}", r#"[{"op":"add","path":"/a/2","value":1}]"#, r#"{"a":[null,null,1]}"#);
+        check(r#"{"a":[1]}"#, r#"[{"op":"add","path":"/a/2/b","value":1}]"#, r#"{"a":[1,null,{"b":1}]}"#);
+        check(r#"{"a":[{"b":1}]}"#, r#"[{"op":"add","path":"/a/-1/c","value":1}]"#, r#"{"a":[{"b":1,"c":1}]}"#);
+        check(r#"{"a":[1]}"#, r#"[{"op":"remove","path":"/a/5"}]"#, r#"{"a":[1]}"#);
+        let fails = |object: &str, patch: &str, expected: &str| check_with(Options::KYVERNO, object, patch, Err(expected));
+        fails("{}", r#"[{"op":"add","path":"/a/-/b","value":1}]"#, "`add` at `/a/-/b`: `-` is no index of an item");
+        fails("{}", r#"[{"op":"add","path":"/a/-2","value":1}]"#, "`add` at `/a/-2`: no list is made for the index -2");
+        fails("{}", r#"[{"op":"add","path":"/a/99999999","value":1}]"#, "`add` at `/a/99999999`: the index 99999999 is too large");
+        fails(r#"{"a":1}"#, r#"[{"op":"add","path":"/a/b","value":1}]"#, "`add` at `/a/b`: a number has no parts");
+        fails(r#"{"a":[1]}"#, r#"[{"op":"remove","path":"/a/x"}]"#, "`remove` at `/a/x`: there is nothing at `/a/x`");
+        fails("{}", r#"[{"op":"copy","from":"/a","path":"/b/c"}]"#, "`copy` at `/b/c`: there is nothing at `/a`");
+        fails(r#"{"a":1}"#, r#"[{"op":"copy","from":"/a","path":"/b/c"}]"#, "`copy` at `/b/c`: there is nothing at `/b`");
+        fails("{}", r#"[{"op":"test","path":"/a/b","value":null}]"#, "`test` at `/a/b`: there is nothing at `/a`");
         check("{}", r#"[{"op":"remove","path":"/a/b"}]"#, "{}");
         check(r#"{"a":null}"#, r#"[{"op":"add","path":"/a/b","value":1}]"#, r#"{"a":{"b":1}}"#);
     }

@@ -5,15 +5,18 @@
 #![warn(clippy::indexing_slicing, clippy::string_slice)]
 
 pub mod duration;
+pub mod go_regex;
 pub mod json_patch;
 pub mod match_resources;
 pub mod meta;
 pub mod names;
+pub mod pod_security;
 pub mod quantity;
 pub mod read;
 pub mod schema;
 pub mod selector;
 pub mod semver;
+pub mod strategic;
 pub mod structured;
 pub mod url;
 pub mod wildcard;

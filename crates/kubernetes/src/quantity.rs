@@ -228,6 +228,30 @@ impl Quantity {
         Quantity { amount: Amount::Decimal(product), format: self.format, text: None }
     }
 
+    /// The exact product of two amounts, written as the first.
+    #[must_use]
+    pub fn product(&self, by: &Quantity) -> Quantity {
+        let (a, b) = (self.decimal(), by.decimal());
+        let product = Decimal { unscaled: a.unscaled * b.unscaled, scale: a.scale + b.scale };
+        Quantity { amount: Amount::Decimal(product), format: self.format, text: None }
+    }
+
+    /// The quotient of two amounts with as many decimals as the one of the two that has more of them, cut off towards zero, written as
+    /// the first; none if the divisor is zero.
+    #[must_use]
+    pub fn quotient(&self, by: &Quantity) -> Option<Quantity> {
+        if by.is_zero() {
+            return None;
+        }
+        let (a, b) = (self.decimal(), by.decimal());
+        let scale = a.scale.max(b.scale);
+        // a / b = (a.unscaled / b.unscaled) * 10^(b.scale - a.scale), wanted in units of 10^-scale.
+        let shift = scale + b.scale - a.scale;
+        let power = BigInt::from(10).pow(u32::try_from(shift.unsigned_abs()).ok()?);
+        let unscaled = if shift >= 0 { a.unscaled * power / b.unscaled } else { a.unscaled / (b.unscaled * power) };
+        Some(Quantity { amount: Amount::Decimal(Decimal { unscaled, scale }), format: self.format, text: None })
+    }
+
     /// The exact quotient of two amounts as a double; none if the divisor is zero.
     #[must_use]
     pub fn ratio(&self, other: &Quantity) -> Option<f64> {

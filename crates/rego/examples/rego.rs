@@ -1,4 +1,4 @@
-//! Evaluates a query over files (`cargo run --example rego -- QUERY [--v0] [--input FILE.json] [--places] [--coverage] FILE.rego...`).
+//! Evaluates a query over files (`cargo run --example rego -- QUERY [--v0] [--input FILE.json] [--json] [--places] [--coverage] FILE.rego...`).
 #![allow(clippy::print_stdout, clippy::disallowed_methods, clippy::expect_used, clippy::unwrap_used, reason = "a tool of the developers")]
 
 use probity_core::Timestamp;
@@ -8,12 +8,13 @@ use probity_value::SourceMap;
 fn main() {
     let mut args = std::env::args().skip(1);
     let query = args.next().expect("a query");
-    let (mut version, mut input, mut places, mut coverage) = (Version::V1, None, false, false);
+    let (mut version, mut input, mut places, mut coverage, mut json) = (Version::V1, None, false, false, false);
     let sources = SourceMap::new();
     let mut compiler = Compiler::new().prints();
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--v0" => version = Version::V0,
+            "--json" => json = true,
             "--places" => places = true,
             "--coverage" => coverage = true,
             "--input" => {
@@ -44,6 +45,7 @@ fn main() {
     let options = EvalOptions { now: Timestamp { seconds: 1_700_000_000, nanoseconds: 0 }, places, coverage, ..EvalOptions::default() };
     let place = |span| sources.locate(span).map_or("-".to_owned(), |(file, start, _)| format!("{file}:{}:{}", start.line, start.column));
     match program.evaluate(&query, input.as_ref(), None, &options) {
+        Ok(evaluation) if json => println!("{}", evaluation.value().map_or_else(|| "undefined".to_owned(), |value| value.to_json())),
         Ok(evaluation) => {
             for solution in &evaluation.solutions {
                 let bindings: Vec<String> = solution.bindings.iter().map(|(name, value)| format!("{name} = {value}")).collect();

@@ -9,6 +9,7 @@ mod inspect;
 mod parse;
 
 pub mod builtins;
+pub mod conftest;
 pub mod json;
 pub mod number;
 pub mod term;

@@ -3,7 +3,7 @@
 
 mod parts;
 
-pub use crate::patch::{PatchError, apply_configuration, json_patch};
+pub use crate::patch::{PatchError, apply_configuration, apply_configuration_with, json_patch};
 pub use parts::{Conditions, Part, item_part, match_conditions, named_conditions, point, read_part, read_variables, refuse};
 
 use std::cell::{OnceCell, RefCell};
@@ -15,6 +15,7 @@ use probity_value as data;
 use probity_value::Span;
 
 use crate::ast::{Expr, ExprKind, operator};
+use crate::libraries::authorizer::{Authorizer, ResourceCheck};
 use crate::{Activation, Budget, Call, CelError, Context, Environment, Problem, Program, Type, TypeProvider, Value};
 
 /// The types of requests, namespaces and the built-in kinds.
@@ -165,9 +166,8 @@ pub fn declare(environment: Environment, with: &Declarations) -> Environment {
         out = out.variable("params", type_of_kind(with.params_kind.as_ref()));
     }
     if with.authorizer {
-        out = out
-            .variable("authorizer", Type::opaque("kubernetes.authorization.Authorizer"))
-            .variable("authorizer.requestResource", Type::opaque("kubernetes.authorization.ResourceCheck"));
+        out =
+            out.variable("authorizer", Authorizer::variable_type()).variable("authorizer.requestResource", ResourceCheck::variable_type());
     }
     if with.patches {
         out = out.types(Arc::new(PatchTypes));
@@ -344,6 +344,16 @@ impl Activation for Scope<'_> {
             "oldObject" => return Value::view(&self.request.old_object).map(Some),
             "namespaceObject" => {
                 return self.request.namespace_object.as_ref().map_or(Ok(Some(Value::Null)), |object| Value::view(object).map(Some));
+            }
+            "authorizer" => return Ok(Some(Value::opaque(Authorizer::new(Arc::new(self.request.user.clone()))))),
+            "authorizer.requestResource" => {
+                let resource = probity_kubernetes::match_resources::resource_of(self.request);
+                let mut check = ResourceCheck::default();
+                check.user = Arc::new(self.request.user.clone());
+                (check.group, check.resource) = (resource.group, resource.resource);
+                check.subresource = Arc::clone(&self.request.sub_resource);
+                (check.namespace, check.name) = (Arc::clone(&self.request.namespace), Arc::clone(&self.request.name));
+                return Ok(Some(Value::opaque(check)));
             }
             "request" => {
                 if let Some(value) = self.request_value.get() {

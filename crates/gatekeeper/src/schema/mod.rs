@@ -42,9 +42,7 @@ impl Kind {
     }
 
     pub(crate) fn of(word: &str) -> Option<Kind> {
-        [Kind::Object, Kind::Array, Kind::String, Kind::Integer, Kind::Number, Kind::Boolean]
-            .into_iter()
-            .find(|kind| kind.as_str() == word)
+        [Kind::Object, Kind::Array, Kind::String, Kind::Integer, Kind::Number, Kind::Boolean].into_iter().find(|kind| kind.as_str() == word)
     }
 }
 

@@ -108,7 +108,11 @@ fn keyword(out: &mut Schema, key: &Arc<str>, value: &Value, depth: usize, warnin
 
 /// A keyword nobody reads: a slip of the pen, which drops what it was to say.
 fn similar(key: &str, value: &Value, warnings: &mut Vec<Fault>) {
-    warnings.push(Fault::new("gatekeeper-schema-keyword", value.span, format!("the keyword `{key}` of a schema is not known and says nothing")));
+    warnings.push(Fault::new(
+        "gatekeeper-schema-keyword",
+        value.span,
+        format!("the keyword `{key}` of a schema is not known and says nothing"),
+    ));
 }
 
 fn forbid(out: &mut Schema, key: &'static str, value: &Value) {

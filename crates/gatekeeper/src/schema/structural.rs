@@ -47,7 +47,8 @@ fn structural(schema: &Schema, level: Level, path: &Path<'_>, out: &mut Vec<Faul
             fault(out, schema, path, "`additionalProperties` must not be used if `x-kubernetes-embedded-resource` is set");
         }
         if !schema.keeps_unknown() && schema.properties.is_empty() {
-            let says = "`properties` must not be empty if `x-kubernetes-embedded-resource` is true without `x-kubernetes-preserve-unknown-fields`";
+            let says =
+                "`properties` must not be empty if `x-kubernetes-embedded-resource` is true without `x-kubernetes-preserve-unknown-fields`";
             fault(out, schema, path, says);
         }
     }
@@ -170,7 +171,8 @@ fn default(schema: &Schema, path: &Path<'_>, out: &mut Vec<Fault>) {
 
 /// The logical parts of a schema.
 fn nested_all(schema: &Schema, path: &Path<'_>, out: &mut Vec<Fault>) {
-    let (first, whole) = (int_or_string_pattern(&schema.any_of), schema.all_of.first().is_some_and(|all| int_or_string_pattern(&all.any_of)));
+    let (first, whole) =
+        (int_or_string_pattern(&schema.any_of), schema.all_of.first().is_some_and(|all| int_or_string_pattern(&all.any_of)));
     for (index, part) in schema.any_of.iter().enumerate() {
         if !first {
             nested(part, false, &path.key("anyOf").child(Step::Index(index)), out);

@@ -207,7 +207,8 @@ impl Runner<'_> {
         }
         let checked = Checked::read(&value, &template, EnforcementPoint::Gator, &mut Vec::new())
             .map_err(|refusal| NotReady { why: self.words(&refusal.faults), schema: refusal.schema })?;
-        let expansion = if test.expansion.is_empty() { Expansion::default() } else { self.expansion(&test.expansion).map_err(NotReady::new)? };
+        let expansion =
+            if test.expansion.is_empty() { Expansion::default() } else { self.expansion(&test.expansion).map_err(NotReady::new)? };
         let shared = Arc::new(Shared { point: EnforcementPoint::Gator, ..Shared::default() });
         Ok(Ready { constraint: checked.bind(&shared), expansion })
     }
@@ -387,7 +388,8 @@ fn infinite(value: &Value) -> Option<Span> {
 
 /// What is expected of a case, in words.
 fn expected(case: &Case) -> String {
-    let words: Vec<String> = case.assertions.iter().map(|assertion| assertion.as_ref().map_or_else(Clone::clone, |known| known.words())).collect();
+    let words: Vec<String> =
+        case.assertions.iter().map(|assertion| assertion.as_ref().map_or_else(Clone::clone, |known| known.words())).collect();
     if words.is_empty() { "something".to_owned() } else { words.join(", ") }
 }
 

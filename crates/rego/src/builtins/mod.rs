@@ -10,10 +10,12 @@ mod aws;
 mod bits;
 mod caches;
 mod compare;
+mod config;
 mod encoding;
 mod globs;
 mod graph;
 mod hashes;
+mod jwt;
 mod kinds;
 mod net;
 mod objects;
@@ -22,6 +24,7 @@ mod outside;
 mod patches;
 mod random;
 mod regexes;
+mod schema;
 mod semver;
 mod sets;
 mod sprintf;
@@ -32,14 +35,18 @@ mod types;
 mod units;
 mod urls;
 mod uuid;
+mod x509;
+mod yaml;
 
 use std::fmt;
 
 use probity_core::{Limits, Lookup, Timestamp};
+use probity_value::Span;
 
 use crate::term::Term;
 
 pub use caches::Caches;
+pub(crate) use config::CONFIG_FILES;
 pub use graph::walk;
 pub use table::BUILTINS;
 pub use types::Type;
@@ -179,6 +186,8 @@ pub struct Context<'a> {
     pub parse_module: Option<ParseModule>,
     /// What `opa.runtime` gives.
     pub runtime: Term,
+    /// Where in the policy the function is called.
+    pub at: Span,
 }
 
 impl<'a> Context<'a> {
@@ -203,6 +212,7 @@ impl<'a> Context<'a> {
             prints: Vec::new(),
             parse_module: None,
             runtime: Term::empty_object(),
+            at: Span::NONE,
         }
     }
 
@@ -243,7 +253,15 @@ pub(crate) mod tests {
     use super::*;
     use probity_core::NoLookup;
 
-    /// The result of a call whose arguments are written as JSON, as OPA prints it; `undefined`, or the error.
+    /// The result of a call.
+    pub(crate) fn shown_of(name: &str, arguments: &[Term]) -> Term {
+        let caches = Caches::default();
+        let mut context =
+            Context::new(Timestamp { seconds: 1_700_000_000, nanoseconds: 5 }, &NoLookup, &|| false, &Limits::default(), &caches);
+        find(name).unwrap().call(&mut context, arguments).unwrap().unwrap()
+    }
+
+    /// The result of a call, as OPA prints it; `undefined`, or the error.
     pub(crate) fn shown(name: &str, arguments: &[Term]) -> String {
         let caches = Caches::default();
         let mut context =

@@ -7,6 +7,7 @@ mod resolve;
 mod rule;
 mod scope;
 mod tree;
+mod types;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -174,6 +175,13 @@ pub(crate) fn program(modules: Vec<ast::Module>, base: Term, keep_prints: bool) 
     }
     let Builder { mut problems, coverable, .. } = builder;
     recursion(&groups, &dependencies, &modules, &members, &mut problems);
+    if problems.is_empty() {
+        let file = |span: Span| {
+            let module = modules.iter().find(|module| module.package_span.file == span.file);
+            module.map_or_else(|| "".into(), |module| Arc::clone(&module.file))
+        };
+        problems = types::Checker::new(&groups, &coverable).all(file);
+    }
     if !problems.is_empty() {
         problems.sort_by_key(|problem| problem.span);
         problems.dedup();
@@ -336,6 +344,7 @@ pub(crate) fn prepare(program: &Compiled, text: &str) -> Result<PreparedQuery, D
     let kept: Vec<Node> = nodes.into_iter().flatten().collect();
     let names = resolver.top_names();
     resolver.close();
+    resolver.refuse_unused();
     let all_names = std::mem::take(&mut resolver.names);
     let mut emitter =
         emit::Emitter { builder: &mut builder, bound: vec![false; all_names.len()], names: all_names, unsafe_vars: BTreeSet::new() };
@@ -351,6 +360,9 @@ pub(crate) fn prepare(program: &Compiled, text: &str) -> Result<PreparedQuery, D
     }
     if let Some((name, span)) = unsafe_vars.into_iter().next() {
         return Err(Diagnostic::new(Level::Error, "rego-unsafe-var", "query", span, format!("var `{name}` is unsafe")));
+    }
+    if let Some(message) = types::Checker::new(&program.groups, &[]).query(&block, slots) {
+        return Err(Diagnostic::new(Level::Error, "rego-type", "query", Span::NONE, message));
     }
     let bindings = names.into_iter().filter(|(name, _)| !name.is_empty() && &**name != "_").collect();
     let rule = match (block.as_slice(), body.as_slice()) {

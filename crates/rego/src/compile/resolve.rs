@@ -79,6 +79,8 @@ struct Scope {
     /// Names that stand in it and are not declared.
     direct: HashSet<Arc<str>>,
     implicit: HashMap<Arc<str>, Var>,
+    /// Names it declares that only closures within it mean; each closure has its own.
+    idle: HashSet<Arc<str>>,
 }
 
 /// Resolves one rule or query.
@@ -124,13 +126,22 @@ impl<'a, 'b> Resolver<'a, 'b> {
 
     /// Opens the scope of a body; `heads` are expressions that belong to it.
     pub(super) fn open(&mut self, heads: &[&Expr], body: &[Literal]) {
-        let mut direct = HashSet::new();
-        collect_names(body, heads, &mut direct);
-        self.scopes.push(Scope { direct, ..Scope::default() });
+        let (mut direct, mut idle) = (HashSet::new(), HashSet::new());
+        collect_names(body, heads, &mut direct, &mut idle);
+        self.scopes.push(Scope { direct, idle, ..Scope::default() });
     }
 
     pub(super) fn close(&mut self) {
         self.scopes.pop();
+    }
+
+    /// Says which variables were declared by `some` and `every` and never used.
+    pub(super) fn refuse_unused(&mut self) {
+        for (name, span, var) in std::mem::take(&mut self.unused) {
+            if &*name != "_" && !self.used.contains(&var) {
+                self.fail("rego-compile", span, format!("declared var `{name}` unused"));
+            }
+        }
     }
 
     /// Variables with names of the outermost scope, for queries.
@@ -156,6 +167,9 @@ impl<'a, 'b> Resolver<'a, 'b> {
         if &**name == "_" {
             return self.fresh("_");
         }
+        if matches!(&**name, "input" | "data") {
+            self.fail("rego-compile", span, format!("variables must not shadow `{name}` (use a different variable name)"));
+        }
         let (again, above) = match self.scopes.last() {
             Some(scope) => (scope.declared.contains_key(name), scope.implicit.contains_key(name)),
             None => (false, false),
@@ -179,9 +193,18 @@ impl<'a, 'b> Resolver<'a, 'b> {
             return Some(var);
         }
         let mut found = None;
+        let mut idle = false;
+        let innermost = self.scopes.len().saturating_sub(1);
         for (index, scope) in self.scopes.iter().enumerate().rev() {
             if let Some(var) = scope.declared.get(name) {
-                found = Some(Ok(*var));
+                idle = index < innermost && scope.idle.contains(name);
+                if idle {
+                    // It counts as used, but is not what the closure takes from outside.
+                    let var = *var;
+                    self.unused.retain(|(_, _, unused)| *unused != var);
+                } else {
+                    found = Some(Ok(*var));
+                }
                 break;
             }
             if scope.direct.contains(name) {
@@ -189,7 +212,7 @@ impl<'a, 'b> Resolver<'a, 'b> {
             }
         }
         // A name that is a document is no variable unless it was declared.
-        if !matches!(found, Some(Ok(_))) && self.global(name).is_some() {
+        if !idle && !matches!(found, Some(Ok(_))) && self.global(name).is_some() {
             return None;
         }
         let var = match found {
@@ -549,10 +572,13 @@ impl<'a, 'b> Resolver<'a, 'b> {
                 };
                 let key = key.as_ref().map(|key| {
                     let (name, at) = name(key);
-                    self.declare(&name, at)
+                    let var = self.declare(&name, at);
+                    self.unused.push((name, at, var));
+                    var
                 });
                 let (value_name, at) = name(value);
                 let value = self.declare(&value_name, at);
+                self.unused.push((value_name, at, value));
                 // The body is a scope of its own: names declared in it may hide the key and the value.
                 self.open(&[], body);
                 let goals = self.goals(body);

@@ -63,6 +63,7 @@ fn branch(
     let key_nodes: Vec<Node> = keys.iter().map(|key| resolver.head(key, &mut goals)).collect();
     let value_node = resolver.head(value, &mut goals);
     resolver.close();
+    resolver.refuse_unused();
     let names = std::mem::take(&mut resolver.names);
     let mut bound = vec![false; names.len()];
     bound.iter_mut().take(slots.len()).for_each(|bound| *bound = true);

@@ -57,6 +57,8 @@ pub(crate) struct Machine<'p> {
     world: World,
     stack: Vec<Term>,
     base: usize,
+    /// Arguments of the calls under way.
+    args: Vec<Term>,
     builtins: Context<'p>,
     strict: bool,
     interrupted: &'p (dyn Fn() -> bool + Sync),
@@ -69,6 +71,8 @@ pub(crate) struct Machine<'p> {
     covered: Option<Vec<bool>>,
     /// Places read on the way to the solution at hand.
     trail: Vec<Span>,
+    /// Places at which something was looked for and not found.
+    misses: Vec<Span>,
     keep_places: bool,
     /// Reading for messages: not what an answer depends on.
     quiet: u32,
@@ -104,6 +108,7 @@ pub(crate) fn run(
         },
         stack: vec![Term::Null; query.slots as usize],
         base: 0,
+        args: Vec::new(),
         builtins: context,
         strict: options.strict_builtin_errors,
         interrupted: options.interrupted,
@@ -114,6 +119,7 @@ pub(crate) fn run(
         prints: Vec::new(),
         covered: options.coverage.then(|| vec![false; program.coverable.len()]),
         trail: Vec::new(),
+        misses: Vec::new(),
         keep_places: options.places,
         quiet: 0,
         members: Vec::new(),
@@ -214,6 +220,13 @@ impl<'p> Machine<'p> {
         }
     }
 
+    /// Notes that something was looked for at a place and not found.
+    fn miss(&mut self, span: Span) {
+        if self.keep_places && self.quiet == 0 && !span.is_none() && self.misses.len() < 64 {
+            self.misses.push(span);
+        }
+    }
+
     /// The places read so far: the last one first, each once.
     fn telling(&self) -> Vec<Span> {
         let mut places: Vec<Span> = Vec::new();
@@ -257,13 +270,20 @@ impl<'p> Machine<'p> {
                 OpKind::Not(body) => {
                     let mut any = false;
                     let trail = self.trail.len();
+                    let misses = self.misses.len();
                     self.block(body, &mut |_| {
                         any = true;
                         Ok(Flow::Enough)
                     })?;
+                    self.trail.truncate(trail);
                     if any {
-                        self.trail.truncate(trail);
+                        self.misses.truncate(misses);
                         return Ok(Flow::More);
+                    }
+                    // It holds because of what is not there: the places around are what to tell of.
+                    if self.misses.len() > misses {
+                        let missing = self.misses.split_off(misses);
+                        missing.iter().take(8).for_each(|span| self.note(*span));
                     }
                 }
                 OpKind::Every { domain, key, value, body } => {

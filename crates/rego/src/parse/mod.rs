@@ -39,6 +39,8 @@ struct Parser<'a> {
     keywords: Keywords,
     v1: bool,
     depth: u32,
+    /// Words that may still be read.
+    budget: usize,
     /// The fault that reached farthest, for a better message after a second reading.
     farthest: Option<Fault>,
 }
@@ -102,10 +104,16 @@ impl<'a> Parser<'a> {
         let word = lexer.next(0)?;
         let v1 = version == Version::V1;
         let keywords = if v1 { Keywords::ALL } else { Keywords::default() };
-        Ok(Parser { lexer, word, last_end: 0, keywords, v1, depth: 0, farthest: None })
+        Ok(Parser { lexer, word, last_end: 0, keywords, v1, depth: 0, budget: text.len().saturating_mul(20).saturating_add(10_000), farthest: None })
     }
 
     fn advance(&mut self) -> Step<()> {
+        // Text that may be read in two ways is read again; how often is bounded.
+        self.budget = self.budget.saturating_sub(1);
+        if self.budget == 0 {
+            let fault = Fault::new(self.word.start, self.word.end, "too many ways to read this");
+            return Err(Fault { fatal: true, ..fault });
+        }
         self.last_end = self.word.end;
         self.word = self.lexer.next(self.word.end)?;
         Ok(())

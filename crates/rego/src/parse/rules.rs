@@ -27,7 +27,6 @@ impl Parser<'_> {
             v1: self.v1,
         };
         loop {
-            while self.accept(";")? {}
             if self.word.token == Token::End {
                 break;
             }
@@ -163,7 +162,11 @@ impl Parser<'_> {
             body: body.unwrap_or_default(),
             otherwise: Vec::new(),
         };
-        self.else_branches(&mut rule, set)?;
+        if first_body {
+            self.else_branches(&mut rule, set)?;
+        } else if self.at_name("else") && !self.heads_ref() {
+            return Err(Fault::new(self.word.start, self.word.end, "unexpected `else`: the rule has no body before it"));
+        }
         rule.span = self.lexer.span(start, self.last_end);
         let mut rules = vec![rule];
         // `r { .. } { .. }`: the same head again.
@@ -175,10 +178,6 @@ impl Parser<'_> {
             next.body = body;
             next.span = self.lexer.span(start, self.last_end);
             rules.push(next);
-        }
-        if self.word.token != Token::End && !self.word.newline && !self.at(";") {
-            let fault = self.unexpected("a new line after the rule");
-            return Err(self.better(fault));
         }
         Ok(rules)
     }
@@ -224,9 +223,6 @@ impl Parser<'_> {
             // A set alone is a body in braces.
             if matches!(&literal.kind, LiteralKind::Expr(Expr { kind: ExprKind::Set(_), .. })) {
                 return Err(parser.fault_at(start, "a set is no body"));
-            }
-            if parser.word.token != Token::End && !parser.word.newline && !parser.at(";") && !parser.at_name("else") {
-                return Err(parser.unexpected("a new line after the rule"));
             }
             Ok(literal)
         })?;
@@ -278,7 +274,11 @@ impl Parser<'_> {
     fn head(&mut self) -> Step<Head> {
         let start = self.word.start;
         let name = match self.word.token.clone() {
-            Token::Name(name) if self.heads_ref() || !self.is_keyword(&name) || &*name == "contains" => name,
+            Token::Name(name) if self.heads_ref() || !self.is_keyword(&name) => name,
+            Token::Name(name) if matches!(&*name, "contains" | "if" | "in" | "every") => {
+                let message = format!("`{name}` keyword cannot be used for rule name");
+                return Err(Fault::new(self.word.start, self.word.end, message));
+            }
             _ => return Err(self.unexpected("a rule")),
         };
         self.advance()?;
