@@ -1,6 +1,13 @@
 //! Time of judging one Pod with the Pod Security templates of the Gatekeeper library
 //! (`cargo run --release --example bench_pod -- LIBRARY [SECONDS] [rego|cel]`).
-#![allow(clippy::print_stdout, clippy::print_stderr, clippy::disallowed_methods, clippy::expect_used, clippy::unwrap_used, reason = "a tool of the developers")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a tool of the developers"
+)]
 
 use std::path::Path;
 use std::sync::Arc;
