@@ -90,7 +90,9 @@ fn check(template: &str, constraint: &str, object: &str, expected: &[(Status, &s
 
 #[test]
 fn rego_and_cel_judge() {
-    check(TEMPLATE, &constraint("K8sReplicas", "{}"), OBJECT, &[(Status::Fail, "5 replicas")]);
+    check(TEMPLATE, &constraint("K8sReplicas", "{parameters: {}}"), OBJECT, &[(Status::Fail, "5 replicas")]);
+    // Defaults fill parameters in only where there are some, as in Gatekeeper.
+    check(TEMPLATE, &constraint("K8sReplicas", "{}"), OBJECT, &[(Status::Pass, "")]);
     check(TEMPLATE, &constraint("K8sReplicas", "{parameters: {most: 5}}"), OBJECT, &[(Status::Pass, "")]);
     check(TEMPLATE, &constraint("K8sReplicas", "{match: {namespaces: [q]}}"), OBJECT, &[]);
     check(CEL, &constraint("K8sCel", "{}"), OBJECT, &[(Status::Fail, "at most 1")]);
@@ -134,7 +136,7 @@ fn what_is_wrong_is_said_and_the_others_run() {
 #[test]
 fn workloads_are_judged_by_what_they_make() {
     let expansion = "{apiVersion: expansion.gatekeeper.sh/v1beta1, kind: ExpansionTemplate, metadata: {name: pods}, spec: {applyTo: [{groups: [apps], versions: [v1], kinds: [Deployment]}], templateSource: spec.template, generatedGVK: {group: '', version: v1, kind: Pod}, enforcementAction: warn}}";
-    let text = constraint("K8sReplicas", "{match: {kinds: [{apiGroups: [''], kinds: [Pod]}]}}");
+    let text = constraint("K8sReplicas", "{match: {kinds: [{apiGroups: [''], kinds: [Pod]}]}, parameters: {}}");
     let (loaded, _) = loaded(&[TEMPLATE, &text, expansion], EnforcementPoint::Gator);
     let object = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: a}, spec: {template: {spec: {replicas: 7}}}}";
     let outcomes = judged(&loaded, object);
