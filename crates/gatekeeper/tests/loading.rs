@@ -95,7 +95,7 @@ fn rego_and_cel_judge() {
     check(TEMPLATE, &constraint("K8sReplicas", "{}"), OBJECT, &[(Status::Pass, "")]);
     check(TEMPLATE, &constraint("K8sReplicas", "{parameters: {most: 5}}"), OBJECT, &[(Status::Pass, "")]);
     check(TEMPLATE, &constraint("K8sReplicas", "{match: {namespaces: [q]}}"), OBJECT, &[]);
-    check(CEL, &constraint("K8sCel", "{}"), OBJECT, &[(Status::Fail, "at most 1")]);
+    check(CEL, &constraint("K8sCel", "{parameters: {}}"), OBJECT, &[(Status::Fail, "at most 1")]);
     check(CEL, &constraint("K8sCel", "{parameters: {most: 9}}"), OBJECT, &[(Status::Pass, "")]);
     check(
         CEL,

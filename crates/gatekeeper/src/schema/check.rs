@@ -40,8 +40,8 @@ fn check(value: &Value, schema: &Schema, path: &Path<'_>, out: &mut Vec<Violatio
     if !typed(value, schema, path, out) {
         return;
     }
-    let listed = schema.enumeration.is_empty() || schema.enumeration.contains(value);
-    if !listed && !(value.is_null() && schema.nullable) {
+    let listed = schema.enumeration.is_empty() || schema.enumeration.contains(value) || (value.is_null() && schema.nullable);
+    if !listed {
         let known: Vec<String> = schema.enumeration.iter().map(|known| probity_value::json::write(known).unwrap_or_default()).collect();
         say(out, value, path, &format!("has to be one of {}", known.join(", ")));
     }
