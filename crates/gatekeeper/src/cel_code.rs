@@ -139,7 +139,8 @@ impl Run<'_> {
             Ok(probity_cel::Value::Bool(true)) => {}
             Ok(_) => {
                 let message = self.message(validation, scope);
-                self.out.add(Violation { message, details: Value::null(Span::NONE), at: Span::NONE });
+                // Two validations that say the same are two violations.
+                self.out.violations.push(Violation { message, details: Value::null(Span::NONE), at: Span::NONE });
             }
             Err(error) => self.fail(error, &validation.expression),
         }
@@ -263,9 +264,18 @@ impl Reader<'_> {
     /// Compiles an expression. One that is wrong is said, and fails whenever it is asked, as in Gatekeeper.
     fn compiled(&mut self, map: &Map, name: &str, composition: &Composition, what: &str) -> Result<Option<Expression>, Fault> {
         let Some((text, embedded)) = self.expression(map, name)? else { return Ok(None) };
+        let wanted = if name == "messageExpression" { Type::String } else { Type::Bool };
         let program = composition.compile(&text, embedded.whole()).map_err(|problems| {
             self.say(&problems, &embedded, what);
             problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+        });
+        let program = program.and_then(|program| {
+            if *program.output() == wanted {
+                return Ok(program);
+            }
+            let message = format!("must evaluate to {} but got {}", wanted.name(), program.output().name());
+            self.warnings.push(Fault::new(CODE, embedded.whole(), format!("{what} {message}")).error());
+            Err(message)
         });
         Ok(Some(Expression { text, program, at: embedded.whole() }))
     }

@@ -99,6 +99,11 @@ pub fn load(documents: &[PolicyDocument], sources: &SourceMap, options: &Options
     for document in with_role(Role::Template) {
         loader.template(document, &mut templates);
     }
+    for document in with_role(Role::Mutator) {
+        let (kind, name) = (read::kind_of(&document.value), read::name_of(&document.value));
+        let message = format!("the mutator `{kind}` `{name}` is not applied: objects are judged as they are written");
+        loader.warn(document, "gatekeeper-mutator", message);
+    }
     let mut expansions = Vec::new();
     let mut exclusions = Vec::new();
     for document in with_role(Role::Expansion) {

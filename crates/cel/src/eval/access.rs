@@ -62,7 +62,8 @@ impl Evaluation<'_, '_> {
             Value::Map(map) => known(map, field),
             Value::Object(object) => Ok(object.field(field).is_some()),
             Value::Opaque(opaque) => opaque.field(field, &mut self.call).map(|found| found.is_some()),
-            Value::Optional(None) => Ok(false),
+            // Null has no fields: Kubernetes' `params` is null where there are none.
+            Value::Optional(None) | Value::Null => Ok(false),
             Value::Optional(Some(held)) => self.present(held, field),
             other => Err(CelError::new(
                 ErrorKind::NoSuchOverload,

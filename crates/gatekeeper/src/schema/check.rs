@@ -40,7 +40,8 @@ fn check(value: &Value, schema: &Schema, path: &Path<'_>, out: &mut Vec<Violatio
     if !typed(value, schema, path, out) {
         return;
     }
-    if !schema.enumeration.is_empty() && !schema.enumeration.contains(value) && !(value.is_null() && schema.nullable) {
+    let listed = schema.enumeration.is_empty() || schema.enumeration.contains(value) || (value.is_null() && schema.nullable);
+    if !listed {
         let known: Vec<String> = schema.enumeration.iter().map(|known| probity_value::json::write(known).unwrap_or_default()).collect();
         say(out, value, path, &format!("has to be one of {}", known.join(", ")));
     }
@@ -169,7 +170,7 @@ fn list(value: &Value, items: &[Value], schema: &Schema, path: &Path<'_>, out: &
 
 fn has_twice(items: &[Value]) -> bool {
     let mut seen = BTreeSet::new();
-    items.iter().filter_map(|item| probity_value::json::write(item)).any(|text| !seen.insert(text))
+    items.iter().filter_map(probity_value::json::write).any(|text| !seen.insert(text))
 }
 
 fn object(value: &Value, map: &probity_value::Map, schema: &Schema, path: &Path<'_>, out: &mut Vec<Violation>) {
