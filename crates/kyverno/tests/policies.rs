@@ -102,6 +102,21 @@ fn mistakes_are_refused_with_their_places() -> Result<()> {
         8,
         "the control `Capabilities` is about containers: `images` are needed",
     )?;
+    check(
+        &rule("{deny: {conditions: {any: [{key: '{{ alowed.names }}', operator: Equals, value: b}]}}}"),
+        8,
+        "there is no variable `alowed`: neither Kyverno nor the context of the rule gives it",
+    )?;
+    check(
+        &rule("{deny: {conditions: [{key: '{{ request.operation }}', operator: AnyIn, value: [CREATE, UPDTAE]}]}}"),
+        8,
+        "`UPDTAE` is none of the operations CREATE, UPDATE, DELETE, CONNECT",
+    )?;
+    check(
+        &rule("{deny: {conditions: {all: [{key: a, operator: Equals}]}}}"),
+        8,
+        "a condition needs a `key` and a `value` that are not null",
+    )?;
     check(&rule("{podSecurity: {level: high}}"), 8, "`level` is `high`, which is none of privileged, baseline, restricted")?;
     check(
         &policy(

@@ -5,6 +5,7 @@ mod functions;
 mod interpreter;
 mod lexer;
 mod parser;
+mod roots;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
