@@ -24,20 +24,22 @@ const OPERATIONS: &[&str] = &["CREATE", "UPDATE", "DELETE", "CONNECT"];
 /// conditions of `foreach`.
 pub(crate) fn check(reader: &mut Reader, rule: &Value) {
     let Some(map) = rule.as_map() else { return };
-    let mut known: Vec<&str> = KNOWN.to_vec();
-    context_names(rule, &mut known, 0);
-    let mut names = Names { reader, known };
+    let mut names = Names { reader, known: KNOWN.to_vec() };
+    names.context(rule);
+    // What is known of a target is known to the patch.
+    for target in rule.get("mutate").and_then(|mutate| mutate.get("targets")).and_then(Value::as_list).unwrap_or_default() {
+        names.context(target);
+    }
     for (key, entry) in map.iter().filter(|(key, _)| !APART.contains(&&***key)) {
         if key.as_ref() == "validate" {
-            for (_, part) in
+            for (key, part) in
                 entry.value.as_map().into_iter().flat_map(|map| map.iter()).filter(|(key, _)| !matches!(&***key, "cel" | "assert"))
             {
-                names.document(&part.value, 0);
+                names.part(key, &part.value, 0);
             }
         } else {
-            names.document(&entry.value, 0);
+            names.part(key, &entry.value, 0);
         }
-        names.lists(&entry.value, 0);
     }
     names.paths(rule);
     let denied = rule.get("validate").and_then(|validate| validate.get("deny")).and_then(|deny| deny.get("conditions"));
@@ -67,32 +69,50 @@ fn check_condition(reader: &mut Reader, condition: &Value) {
     }
 }
 
-/// The names of all context entries of a rule, wherever they stand.
-fn context_names<'v>(value: &'v Value, out: &mut Vec<&'v str>, depth: usize) {
-    if depth > MAX_DEPTH {
-        return;
-    }
-    match &value.data {
-        Data::List(items) => items.iter().for_each(|item| context_names(item, out, depth + 1)),
-        Data::Map(map) => {
-            for (key, entry) in map.iter() {
-                if key.as_ref() == "context" {
-                    let entries = entry.value.as_list().unwrap_or_default();
-                    out.extend(entries.iter().filter_map(|entry| entry.get("name").and_then(Value::as_str)));
-                }
-                context_names(&entry.value, out, depth + 1);
-            }
-        }
-        _ => {}
-    }
-}
-
 struct Names<'r, 'v> {
     reader: &'r mut Reader,
     known: Vec<&'v str>,
 }
 
-impl Names<'_, '_> {
+impl<'v> Names<'_, 'v> {
+    /// Takes in the names of a context.
+    fn context(&mut self, of: &'v Value) {
+        let entries = of.get("context").and_then(Value::as_list).unwrap_or_default();
+        self.known.extend(entries.iter().filter_map(|entry| entry.get("name").and_then(Value::as_str)));
+    }
+
+    /// One part of a rule or of one of its loops.
+    fn part(&mut self, key: &str, value: &'v Value, depth: usize) {
+        if depth > MAX_DEPTH {
+            return;
+        }
+        match value.as_map() {
+            Some(map) if matches!(key, "mutate" | "generate") => {
+                map.iter().for_each(|(key, entry)| self.part(key, &entry.value, depth + 1));
+            }
+            _ if key == "foreach" => {
+                for item in value.as_list().unwrap_or_default() {
+                    self.lap(item, depth + 1);
+                }
+            }
+            _ => self.document(value, depth + 1),
+        }
+    }
+
+    /// A loop, whose context only it sees.
+    fn lap(&mut self, item: &'v Value, depth: usize) {
+        let outside = self.known.len();
+        self.context(item);
+        if let Some(list) = item.get("list") {
+            self.path(list);
+        }
+        self.paths(item);
+        for (key, entry) in item.as_map().into_iter().flat_map(|map| map.iter()) {
+            self.part(key, &entry.value, depth);
+        }
+        self.known.truncate(outside);
+    }
+
     /// The variables in the texts of a document.
     fn document(&mut self, value: &Value, depth: usize) {
         if depth > MAX_DEPTH {
@@ -116,20 +136,6 @@ impl Names<'_, '_> {
             for expression in variables::expressions(text) {
                 self.expression(&expression, at, Level::Error);
             }
-        }
-    }
-
-    /// The lists that a part of a rule goes through.
-    fn lists(&mut self, part: &Value, depth: usize) {
-        if depth > MAX_DEPTH {
-            return;
-        }
-        for item in part.get("foreach").and_then(Value::as_list).unwrap_or_default() {
-            if let Some(list) = item.get("list") {
-                self.path(list);
-            }
-            self.paths(item);
-            self.lists(item, depth + 1);
         }
     }
 
