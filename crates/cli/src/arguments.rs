@@ -412,10 +412,13 @@ pub(crate) enum PoliciesCommand {
         #[arg(long, value_enum, default_value_t = MatrixFormat::Human)]
         format: MatrixFormat,
     },
-    /// Check a folder of rules and run the tests inside them
+    /// Check a folder of rules and policies of every language, and run the tests inside our own rules
     Lint {
         /// The folder
         path: PathBuf,
+        /// Warnings fail too
+        #[arg(long)]
+        strict: bool,
     },
 }
 

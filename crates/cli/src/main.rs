@@ -96,7 +96,7 @@ fn dispatch(command: Command) -> anyhow::Result<u8> {
         Command::Policies { command: PoliciesCommand::Matrix { framework, rules, policies, format } } => {
             commands::matrix::run(framework.as_deref(), rules, policies, format)
         }
-        Command::Policies { command: PoliciesCommand::Lint { path } } => commands::policies::lint(&path),
+        Command::Policies { command: PoliciesCommand::Lint { path, strict } } => commands::policies::lint(&path, strict),
         Command::Accept(arguments) => commands::accept::run(&arguments),
         Command::Evidence { command } => match command {
             EvidenceCommand::List { place, format } => commands::evidence::list(&place, format),

@@ -5,6 +5,7 @@
 #![warn(clippy::indexing_slicing, clippy::string_slice)]
 
 mod documents;
+pub mod lint;
 mod load;
 mod lookup;
 mod program;
