@@ -205,6 +205,16 @@ fn rules_are_made_for_controllers() -> Result<()> {
         rule("{deny: {conditions: {any: [{key: '{{ request.object.spec.containers[].image }}', operator: AnyIn, value: ['*:latest']}]}}}");
     check(&deny, &object("StatefulSet", template), &[("autogen-r", Status::Fail)])?;
     check(&deny, &cron, &[("autogen-cronjob-r", Status::Fail)])?;
+    for (expression, holds) in [
+        ("has(request.namespace) && !has(request.subResource) && !has(request.userInfo.username)", true),
+        ("request.userInfo.username == ''", false),
+        ("!has(object.spec.securityContext.runAsUser)", true),
+        ("object.spec.?securityContext.?runAsUser.orValue(1) == 1", true),
+    ] {
+        let object = pod("spec: {securityContext: null, containers: [{name: c, image: nginx}]}");
+        let status = if holds { Status::Pass } else { Status::Fail };
+        check(&rule(&format!("{{cel: {{expressions: [{{expression: \"{expression}\"}}]}}}}")), &object, &[("r", status)])?;
+    }
     let cel = rule("{cel: {expressions: [{expression: \"object.spec.containers.all(c, !c.image.endsWith(':latest'))\"}]}}");
     check(&cel, &object("Deployment", template), &[("autogen-r", Status::Fail)])?;
     check(&cel, &pod(NGINX), &[("r", Status::Pass)])
