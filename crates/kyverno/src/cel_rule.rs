@@ -182,7 +182,7 @@ impl CelRule {
             match self.conditions.hold(&CelRule::scope(&self.plain, request, namespace, params), budget, context) {
                 Ok(None) => {}
                 Ok(Some(_)) => return Some(Verdict::skip(SkipReason::Precondition, "cel preconditions not met")),
-                Err((error, at)) => return Some(failed(&error, format!("a precondition: {}", error.message()), at)),
+                Err((error, at)) => return Some(failed(&error, format!("a precondition resulted in error: {}", error.message()), at)),
             }
         }
         let scope = CelRule::scope(&self.composition, request, namespace, params);
