@@ -133,24 +133,29 @@ impl Expr {
     /// Calls `visit` for it and every part of it, outside in.
     pub fn visit<'a>(&'a self, visit: &mut dyn FnMut(&'a Expr)) {
         visit(self);
+        self.children(&mut |child| child.visit(visit));
+    }
+
+    /// Calls `visit` for each of its direct parts.
+    pub fn children<'a>(&'a self, visit: &mut dyn FnMut(&'a Expr)) {
         match &self.kind {
             ExprKind::Literal(_) | ExprKind::Ident(_) => {}
-            ExprKind::Select { operand, .. } => operand.visit(visit),
+            ExprKind::Select { operand, .. } => visit(operand),
             ExprKind::Call { target, args, .. } => {
                 if let Some(target) = target {
-                    target.visit(visit);
+                    visit(target);
                 }
-                args.iter().for_each(|arg| arg.visit(visit));
+                args.iter().for_each(visit);
             }
-            ExprKind::List(items) => items.iter().for_each(|(item, _)| item.visit(visit)),
+            ExprKind::List(items) => items.iter().for_each(|(item, _)| visit(item)),
             ExprKind::Map(entries) => entries.iter().for_each(|entry| {
-                entry.key.visit(visit);
-                entry.value.visit(visit);
+                visit(&entry.key);
+                visit(&entry.value);
             }),
-            ExprKind::Struct { fields, .. } => fields.iter().for_each(|field| field.value.visit(visit)),
+            ExprKind::Struct { fields, .. } => fields.iter().for_each(|field| visit(&field.value)),
             ExprKind::Comprehension(inner) => {
                 for part in [&inner.range, &inner.init, &inner.condition, &inner.step, &inner.result] {
-                    part.visit(visit);
+                    visit(part);
                 }
             }
         }

@@ -74,6 +74,7 @@ pub(crate) struct OverloadDeclaration {
     pub(crate) signature: Signature,
     pub(crate) call: Option<Implementation>,
     pub(crate) cost: Option<CostOf>,
+    pub(crate) unguarded: bool,
 }
 
 /// A function with all its overloads.
@@ -160,6 +161,7 @@ impl Environment {
                     signature,
                     call: Some(overload.call),
                     cost: overload.cost,
+                    unguarded: overload.unguarded,
                 });
             }
         }
@@ -209,7 +211,7 @@ impl Environment {
     pub fn declare(mut self, name: &str, id: &str, signature: &str) -> Result<Environment, String> {
         let signature = Signature::parse(name, signature)?;
         let declaration = Arc::make_mut(Arc::make_mut(&mut self.functions).entry(name.into()).or_default());
-        declaration.overloads.push(OverloadDeclaration { id: id.into(), signature, call: None, cost: None });
+        declaration.overloads.push(OverloadDeclaration { id: id.into(), signature, call: None, cost: None, unguarded: false });
         Ok(self)
     }
 

@@ -6,6 +6,8 @@
 mod access;
 mod calls;
 
+pub(crate) use calls::accepts;
+
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -45,6 +47,15 @@ pub(crate) fn run<'c>(plan: &Plan, activation: &dyn Activation, call: Call<'c>) 
     let mut locals = Vec::new();
     locals.resize_with(plan.locals, || Local::Empty);
     Evaluation { activation, locals, call }.node(&plan.root)
+}
+
+/// What it costs to take a part of something that is no variable or part of one: cel-go makes a root for the way there.
+fn root(operand: &Node) -> u64 {
+    let rooted = matches!(
+        operand.step,
+        Step::Variable(..) | Step::Local(_) | Step::Fields(..) | Step::Index(..) | Step::OptionalField(..) | Step::Conditional(_)
+    );
+    u64::from(!rooted)
 }
 
 /// The type of a value, for a message.
@@ -89,22 +100,23 @@ impl<'a> Evaluation<'a, '_> {
             }
             Step::Fields(operand, fields) => {
                 let value = self.node(operand)?;
-                self.spend(fields.len() as u64)?;
+                self.spend(fields.len() as u64 + root(operand))?;
                 self.fields(value, fields)
             }
             Step::Test(operand, field) => {
                 let value = self.node(operand)?;
+                self.spend(root(operand))?;
                 self.present(&value, field).map(Value::Bool)
             }
             Step::OptionalField(operand, field) => {
                 let value = self.node(operand)?;
-                self.spend(1)?;
+                self.spend(1 + root(operand))?;
                 self.optional_field(&value, field)
             }
             Step::Index(parts, optional) => {
                 let value = self.node(&parts.0)?;
                 let index = self.node(&parts.1)?;
-                self.spend(1)?;
+                self.spend(1 + root(&parts.0))?;
                 access::index(&value, &index, *optional)
             }
             Step::And(terms) => self.logical(terms, false),
@@ -129,8 +141,8 @@ impl<'a> Evaluation<'a, '_> {
                 }
             }
             Step::Conditional(parts) => match self.node(&parts.0)? {
-                Value::Bool(true) => self.node(&parts.1),
-                Value::Bool(false) => self.node(&parts.2),
+                Value::Bool(true) => self.branch(&parts.1),
+                Value::Bool(false) => self.branch(&parts.2),
                 other => Err(no_overload(operator::CONDITIONAL, &[&other])),
             },
             Step::Binary(binary, parts) => {
@@ -152,12 +164,12 @@ impl<'a> Evaluation<'a, '_> {
             Step::Insert(slot, parts) => {
                 let key = self.node(&parts.0)?;
                 let value = self.node(&parts.1)?;
-                self.spend(1)?;
+                self.spend(2)?;
                 self.insert(*slot, vec![(key, value)])
             }
             Step::InsertAll(slot, entries) => {
                 let entries = self.node(entries)?;
-                self.spend(1)?;
+                self.spend(2)?;
                 let Value::Map(entries) = entries else { return Err(no_overload("cel.@mapInsert", &[&entries])) };
                 let entries = entries.entries().into_iter().map(|(key, value)| Ok((key, value?))).collect::<Result<_, CelError>>()?;
                 self.insert(*slot, entries)
@@ -250,18 +262,25 @@ impl<'a> Evaluation<'a, '_> {
         })
     }
 
+    /// A branch of a choice: cel-go does not count the way to a variable there.
+    fn branch(&mut self, node: &'a Node) -> Given {
+        let result = self.node(node);
+        if matches!(node.step, Step::Variable(..) | Step::Local(_) | Step::Fields(..) | Step::Index(..) | Step::OptionalField(..)) {
+            self.call.budget.refund(1);
+        }
+        result
+    }
+
     fn otherwise(&mut self, target: &'a Node, other: &'a Node, value: bool) -> Given {
-        let target = self.node(target)?;
-        self.spend(1)?;
-        match target {
+        match self.node(target)? {
             Value::Optional(Some(held)) if value => Ok(Value::clone(&held)),
-            Value::Optional(Some(_)) => Ok(target),
-            Value::Optional(None) => match self.node(other)? {
+            held @ Value::Optional(Some(_)) => Ok(held),
+            target @ Value::Optional(None) => match self.node(other)? {
                 found if value => Ok(found),
                 found @ Value::Optional(_) => Ok(found),
                 found => Err(no_overload("or", &[&target, &found])),
             },
-            _ => Err(no_overload(if value { "orValue" } else { "or" }, &[&target])),
+            other => Err(no_overload(if value { "orValue" } else { "or" }, &[&other])),
         }
     }
 

@@ -9,6 +9,7 @@ pub mod ast;
 mod check;
 mod environment;
 mod error;
+mod estimate;
 mod eval;
 mod lexer;
 pub mod libraries;
@@ -26,6 +27,7 @@ mod wellknown;
 
 pub use environment::{Environment, Problem, ProblemKind, TypeProvider};
 pub use error::{CelError, ErrorKind};
+pub use estimate::Assumed;
 pub use library::{
     Budget, Call, Constant, Context, CostOf, Expand, Expanded, Function, Implementation, Library, Macro, MacroError, Overload,
 };

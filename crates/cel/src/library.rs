@@ -90,13 +90,22 @@ pub struct Overload {
     pub call: Implementation,
     /// What it costs; one unit where nothing is said.
     pub cost: Option<CostOf>,
+    /// Whether it takes any values when it runs, whatever its signature says: it looks at them itself.
+    pub unguarded: bool,
 }
 
 impl Overload {
     /// An overload that costs one unit.
     #[must_use]
     pub const fn new(id: &'static str, signature: &'static str, call: Implementation) -> Overload {
-        Overload { id, signature, call, cost: None }
+        Overload { id, signature, call, cost: None, unguarded: false }
+    }
+
+    /// Takes any values when it runs.
+    #[must_use]
+    pub const fn unguarded(mut self) -> Overload {
+        self.unguarded = true;
+        self
     }
 
     /// With a cost.
@@ -246,6 +255,11 @@ impl Budget {
     #[inline]
     pub(crate) fn leave(&mut self) {
         self.depth = self.depth.saturating_sub(1);
+    }
+
+    /// Takes back what was spent too much.
+    pub(crate) fn refund(&mut self, cost: u64) {
+        self.spent = self.spent.saturating_sub(cost);
     }
 
     #[cold]

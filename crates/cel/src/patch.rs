@@ -33,6 +33,20 @@ pub enum PatchError {
 /// # Errors
 /// As [`PatchError`] says.
 pub fn apply_configuration(object: &data::Value, kind: &GroupVersionKind, patch: &Value, at: Span) -> Result<data::Value, PatchError> {
+    apply_configuration_with(object, kind, patch, at, false)
+}
+
+/// The same, where `replace_atomic` lets the partial object take the place of atomic lists and maps.
+///
+/// # Errors
+/// As [`PatchError`] says.
+pub fn apply_configuration_with(
+    object: &data::Value,
+    kind: &GroupVersionKind,
+    patch: &Value,
+    at: Span,
+    replace_atomic: bool,
+) -> Result<data::Value, PatchError> {
     let Value::Object(partial) = patch else {
         return Err(PatchError::Shape(format!("the expression gives a {}, not an `Object`", patch.type_of().name())));
     };
@@ -47,7 +61,7 @@ pub fn apply_configuration(object: &data::Value, kind: &GroupVersionKind, patch:
         map.remove("apiVersion");
         map.remove("kind");
     }
-    Ok(structured::merge(kind, object, &partial)?)
+    Ok(structured::merge_with(kind, object, &partial, replace_atomic)?)
 }
 
 /// Applies operations to an object. Where a `test` does not hold, the object stays as it is.

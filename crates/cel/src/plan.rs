@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use crate::ast::{Comprehension, Expr, ExprKind, operator};
 use crate::environment::FunctionDeclaration;
-use crate::{Environment, Key, Type, TypeProvider, Value, macros};
+use crate::eval::accepts;
+use crate::{Budget, Call, Context, Environment, Key, Type, TypeProvider, Value, macros};
 
 /// An instruction with the bytes of its text.
 #[derive(Debug)]
@@ -344,7 +345,8 @@ impl Planner<'_> {
             Some(known) => known.clone(),
             None => (0..function.overloads.len()).filter(fits).collect(),
         };
-        Step::Call(Box::new(CallNode { name, function, candidates, args: planned }))
+        let node = CallNode { name, function, candidates, args: planned };
+        converted(&node).map_or_else(|| Step::Call(Box::new(node)), Step::Literal)
     }
 
     fn operator(&mut self, function: &str, args: &[Expr]) -> Option<Step> {
@@ -424,6 +426,16 @@ impl Planner<'_> {
         let strict = condition.is_none();
         Step::Fold(Box::new(Fold { range, variable, second, accumulator, init, condition, step, result, strict }))
     }
+}
+
+/// The value of a conversion of a constant, which is computed once (`duration("1h")`).
+fn converted(node: &CallNode) -> Option<Value> {
+    const CONVERSIONS: &[&str] = &["bool", "bytes", "double", "duration", "dyn", "int", "string", "timestamp", "type", "uint"];
+    let ([Node { step: Step::Literal(value), .. }], true) = (node.args.as_slice(), CONVERSIONS.contains(&&*node.name)) else { return None };
+    let mut candidates = node.candidates.iter().filter_map(|index| node.function.overloads.get(*index));
+    let found = candidates.find(|overload| overload.signature.args.first().is_some_and(|wanted| accepts(wanted, value)))?;
+    let (context, mut budget) = (Context::bare(), Budget::new(u64::MAX));
+    (found.call?)(&mut Call::new(&context, &mut budget), std::slice::from_ref(value)).ok()
 }
 
 /// The map of constant entries.

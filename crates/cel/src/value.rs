@@ -225,7 +225,7 @@ impl Value {
         }
     }
 
-    /// Its size as Kubernetes and cel-go count it for costs: characters of text, bytes, items; 1 for all else.
+    /// Its size as Kubernetes and cel-go count it for costs: characters of text, bytes, items, also those in an optional; 1 for all else.
     #[must_use]
     pub fn size(&self) -> u64 {
         match self {
@@ -233,6 +233,7 @@ impl Value {
             Value::Bytes(bytes) => bytes.len() as u64,
             Value::List(list) => list.len() as u64,
             Value::Map(map) => map.len() as u64,
+            Value::Optional(Some(value)) => value.size(),
             _ => 1,
         }
     }

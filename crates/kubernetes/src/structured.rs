@@ -75,10 +75,18 @@ impl Known {
 /// # Errors
 /// As the API server: a patch that speaks of atomic parts, a list item without its keys, two items of the same key.
 pub fn merge(kind: &GroupVersionKind, object: &Value, patch: &Value) -> Result<Value, MergeError> {
+    merge_with(kind, object, patch, false)
+}
+
+/// The same, where `replace_atomic` lets a patch take the place of atomic parts.
+///
+/// # Errors
+/// As [`merge`].
+pub fn merge_with(kind: &GroupVersionKind, object: &Value, patch: &Value, replace_atomic: bool) -> Result<Value, MergeError> {
     let known = schema::kind(kind).and_then(|kind| kind.type_name).and_then(Shape::named).map_or(Known::Nothing, Known::Shape);
     let mut atomics = Vec::new();
     find_atomics(known, patch, "", &mut atomics);
-    if !atomics.is_empty() {
+    if !atomics.is_empty() && !replace_atomic {
         return Err(MergeError::Atomic(atomics.join(", ")));
     }
     merge_value(known, object, patch, "")

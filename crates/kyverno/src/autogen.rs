@@ -89,7 +89,7 @@ fn is_cel(rule: &Value) -> bool {
 }
 
 /// The descriptions of resources in `match` or `exclude`: of the clause itself, of `any` and of `all`.
-fn descriptions<'v>(clause: &'v Value) -> impl Iterator<Item = &'v Value> {
+fn descriptions(clause: &Value) -> impl Iterator<Item = &Value> {
     std::iter::once(clause).chain(items_at(clause, "any")).chain(items_at(clause, "all")).filter_map(|filter| filter.get("resources"))
 }
 

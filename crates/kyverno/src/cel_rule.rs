@@ -1,29 +1,28 @@
 //! `validate.cel`: CEL expressions in a rule, with `celPreconditions`, as Kyverno hands them to the API server's own validator.
 
-use std::cell::RefCell;
 use std::sync::Arc;
 
-use probity_cel::{Activation, Budget, Call, CelError, Context, Environment, Program, Type, Value as CelValue};
-use probity_core::{LookupError, PolicyContext, Question, Request, SkipReason, Status};
+use probity_cel::admission::{
+    Composition, Conditions, Declarations, Part, Scope, declare, match_conditions, named_conditions, point, read_part, read_variables,
+};
+use probity_cel::libraries::authorizer::Authorizer;
+use probity_cel::{Budget, CelError, Context, Environment, Type, Value as CelValue};
+use probity_core::{GroupVersionKind, LookupError, PolicyContext, Question, Request, SkipReason, Status, span_at};
 use probity_kubernetes::Selector;
+use probity_kubernetes::read::Reader as PartReader;
 use probity_value::{Map, Span, Value};
 
-use crate::policy::Identity;
 use crate::read::Reader;
 use crate::validate::Verdict;
 
-/// A condition of CEL with its name.
-#[derive(Debug)]
-struct Named {
-    name: Arc<str>,
-    program: Program,
-}
+/// The longest message an expression may give, in bytes.
+const LONGEST_MESSAGE: usize = 5 * 1024;
 
 #[derive(Debug)]
 struct Expression {
-    program: Program,
+    check: Part,
     message: Arc<str>,
-    message_expression: Option<Program>,
+    dynamic: Option<Part>,
 }
 
 /// Which objects are the parameters.
@@ -38,172 +37,105 @@ struct Params {
     allow_missing: bool,
 }
 
-/// Variables every expression of a rule sees.
-#[derive(Debug)]
-struct Slots {
-    object: Option<usize>,
-    old_object: Option<usize>,
-    request: Option<usize>,
-    namespace: Option<usize>,
-    params: Option<usize>,
-    authorizer: Option<usize>,
-    /// The slot of the first variable of the rule.
-    first: usize,
-}
-
 /// `cel` of a rule.
 #[derive(Debug)]
 pub(crate) struct CelRule {
-    slots: Slots,
-    conditions: Vec<Named>,
-    variables: Vec<Named>,
+    /// What expressions see.
+    composition: Composition,
+    /// What preconditions see: no variables.
+    plain: Composition,
+    /// What messages see: nobody to ask about rights.
+    quiet: Composition,
+    conditions: Conditions,
     expressions: Vec<Expression>,
-    annotations: Vec<Named>,
+    annotations: Vec<(Arc<str>, Part)>,
     params: Option<Params>,
 }
 
 /// CEL match conditions of the webhook of a policy.
 #[derive(Debug)]
 pub(crate) struct MatchConditions {
-    slots: Slots,
-    conditions: Vec<Named>,
+    composition: Composition,
+    conditions: Conditions,
 }
 
-fn environment(params: bool) -> Environment {
-    let mut environment = Environment::kubernetes()
-        .variable("object", Type::Dyn)
-        .variable("oldObject", Type::Dyn)
-        .variable("request", Type::Dyn)
-        .variable("namespaceObject", Type::Dyn)
-        .variable("authorizer", Type::opaque("kubernetes.authorization.Authorizer"));
-    if params {
-        environment = environment.variable("params", Type::Dyn);
-    }
-    environment
-}
-
-fn slots(environment: &Environment) -> Slots {
-    Slots {
-        object: environment.slot("object"),
-        old_object: environment.slot("oldObject"),
-        request: environment.slot("request"),
-        namespace: environment.slot("namespaceObject"),
-        params: environment.slot("params"),
-        authorizer: environment.slot("authorizer"),
-        first: if environment.slot("params").is_some() { 6 } else { 5 },
-    }
-}
-
-/// Compiles an expression; what is wrong is in the reader then.
-fn compile(reader: &mut Reader, environment: &Environment, map: &Map, key: &str, wanted: &[Type], at: Span) -> Option<Program> {
-    let text = reader.required_text(map, key, key, at)?;
-    let span = map.get(key).map_or(at, |value| value.span);
-    match environment.compile(&text, span) {
-        Ok(program) => {
-            let output = program.output();
-            if !output.is_dyn() && !wanted.is_empty() && !wanted.contains(output) {
-                reader.wrong(
-                    span,
-                    format!("`{key}` has to be {}, but is {output}", wanted.first().map_or_else(String::new, Type::to_string)),
-                );
-                return None;
-            }
-            Some(program)
-        }
-        Err(problems) => {
-            for problem in problems {
-                reader.wrong(problem.span, problem.message);
-            }
-            None
-        }
-    }
-}
-
-fn conditions(reader: &mut Reader, environment: &Environment, items: &[Value]) -> Vec<Named> {
-    let mut out = Vec::with_capacity(items.len());
-    for item in items {
-        let Some(fields) = reader.fields(item, "celPreconditions", &["name", "expression"]) else { continue };
-        let name = reader.required_text(fields, "name", "celPreconditions", item.span);
-        let program = compile(reader, environment, fields, "expression", &[Type::Bool], item.span);
-        if let (Some(name), Some(program)) = (name, program) {
-            out.push(Named { name, program });
-        }
-    }
-    out
+fn composition(params: Option<&Params>, authorizer: bool) -> Composition {
+    let with = Declarations { params: params.is_some(), authorizer, ..Declarations::default() };
+    Composition::new(declare(Environment::kubernetes(), &with))
 }
 
 impl MatchConditions {
-    /// Reads `webhookConfiguration.matchConditions`; `None` where there are none.
-    pub(crate) fn read(reader: &mut Reader, items: &[Value]) -> Option<MatchConditions> {
-        if items.is_empty() {
-            return None;
-        }
-        let environment = environment(false);
-        Some(MatchConditions { slots: slots(&environment), conditions: conditions(reader, &environment, items) })
+    /// Reads `webhookConfiguration` of a specification; `None` where there are none.
+    pub(crate) fn read(reader: &mut Reader, webhook: &Map) -> Option<MatchConditions> {
+        let composition = composition(None, false);
+        let mut parts = PartReader::new(reader.file(), "kyverno-policy");
+        let conditions = match_conditions(webhook, &composition, &mut parts);
+        reader.said.append(&mut parts.said);
+        (!conditions.is_empty()).then_some(MatchConditions { composition, conditions })
     }
 
-    /// Whether they hold; what cannot be evaluated holds, so that the policy judges.
+    /// Whether they hold; where that cannot be told they do, so that the policy judges.
     pub(crate) fn hold(&self, request: &Request, context: &PolicyContext<'_>) -> bool {
-        let activation = Variables::new(&self.slots, &[], request, context, None);
-        let mut budget = Budget::of(&context.limits);
-        let cel = Context::of(context);
-        self.conditions
-            .iter()
-            .all(|condition| !matches!(condition.program.evaluate(&activation, &mut budget, &cel), Ok(CelValue::Bool(false))))
+        let scope = Scope::new(&self.composition, request);
+        !matches!(self.conditions.hold(&scope, &mut Budget::of(&context.limits), &Context::of(context)), Ok(Some(_)))
     }
 }
 
 impl CelRule {
-    pub(crate) fn read(
-        reader: &mut Reader,
-        _identity: &Identity,
-        value: &Value,
-        preconditions: &Value,
-        rule_message: &Arc<str>,
-    ) -> Option<CelRule> {
+    pub(crate) fn read(reader: &mut Reader, value: &Value, rule: &Map, rule_message: &Arc<str>) -> Option<CelRule> {
         let known = ["generate", "expressions", "paramKind", "paramRef", "auditAnnotations", "variables"];
         let map = reader.fields(value, "cel", &known)?;
         reader.boolean(map, "generate");
         let params = Params::read(reader, map);
-        let mut environment = environment(params.is_some());
-        let slots = slots(&environment);
-        let condition_items = preconditions.as_list().unwrap_or_default();
-        if !preconditions.is_null() && preconditions.as_list().is_none() {
-            reader.wrong(preconditions.span, "`celPreconditions` has to be a list");
-        }
-        let mut variables = Vec::new();
-        for item in reader.list(map, "variables") {
-            let fields = reader.fields(item, "variables", &["name", "expression"])?;
-            let name = reader.required_text(fields, "name", "variables", item.span)?;
-            let program = compile(reader, &environment, fields, "expression", &[], item.span)?;
-            environment = environment.variable(format!("variables.{name}"), program.output().clone());
-            variables.push(Named { name, program });
-        }
-        let conditions = conditions(reader, &environment, condition_items);
+        let mut quiet = composition(params.as_ref(), false);
+        let mut composed = composition(params.as_ref(), true);
+        let plain = composition(params.as_ref(), true);
+        let file = Arc::clone(reader.file());
+        let mut parts = PartReader::new(&file, "kyverno-policy");
+        let conditions = named_conditions(rule, "celPreconditions", &plain, &mut parts);
+        read_variables(map, &mut composed, &mut parts);
+        // What is wrong with the variables has been said.
+        read_variables(map, &mut quiet, &mut PartReader::new(&file, "kyverno-policy"));
         let items = reader.list(map, "expressions");
         if items.is_empty() {
             reader.wrong(value.span, "`cel` needs `expressions`");
         }
         let mut expressions = Vec::with_capacity(items.len());
         for item in items {
-            let fields = reader.fields(item, "expressions", &["expression", "message", "messageExpression", "reason"])?;
-            let program = compile(reader, &environment, fields, "expression", &[Type::Bool], item.span)?;
-            let own = reader.text(fields, "message").filter(|message| !message.is_empty());
-            let message_expression = if Reader::get(fields, "messageExpression").is_some() {
-                Some(compile(reader, &environment, fields, "messageExpression", &[Type::String], item.span)?)
-            } else {
-                None
+            let Some(fields) = reader.fields(item, "expressions", &["expression", "message", "messageExpression", "reason"]) else {
+                continue;
             };
-            expressions.push(Expression { program, message: own.unwrap_or_else(|| Arc::clone(rule_message)), message_expression });
+            let mut part = |key: &str, output: Type, of: &Composition| {
+                let (text, at) = parts.needed(fields, key, item.span)?;
+                read_part(&text, at, &[output], of, &mut parts)
+            };
+            let check = part("expression", Type::Bool, &composed);
+            let dynamic =
+                if Reader::get(fields, "messageExpression").is_some() { part("messageExpression", Type::String, &quiet) } else { None };
+            let own = reader.text(fields, "message").filter(|message| !message.is_empty());
+            if let Some(check) = check {
+                expressions.push(Expression { check, message: own.unwrap_or_else(|| Arc::clone(rule_message)), dynamic });
+            }
         }
         let mut annotations = Vec::new();
         for item in reader.list(map, "auditAnnotations") {
-            let fields = reader.fields(item, "auditAnnotations", &["key", "valueExpression"])?;
-            let name = reader.required_text(fields, "key", "auditAnnotations", item.span)?;
-            let program = compile(reader, &environment, fields, "valueExpression", &[Type::String, Type::Null], item.span)?;
-            annotations.push(Named { name, program });
+            let Some(fields) = reader.fields(item, "auditAnnotations", &["key", "valueExpression"]) else { continue };
+            let name = reader.required_text(fields, "key", "auditAnnotations", item.span);
+            let part = parts
+                .needed(fields, "valueExpression", item.span)
+                .and_then(|(text, at)| read_part(&text, at, &[Type::String, Type::Null], &composed, &mut parts));
+            annotations.extend(name.zip(part));
         }
-        Some(CelRule { slots, conditions, variables, expressions, annotations, params })
+        reader.said.append(&mut parts.said);
+        Some(CelRule { composition: composed, plain, quiet, conditions, expressions, annotations, params })
+    }
+
+    fn scope<'a>(of: &'a Composition, request: &'a Request, namespace: &Value, params: Option<&Value>) -> Scope<'a> {
+        let authorizer = CelValue::opaque(Authorizer::new(Arc::new(request.user.clone())));
+        Scope::new(of, request)
+            .with("params", params.map_or(Ok(CelValue::Null), CelValue::view))
+            .with("authorizer", Ok(authorizer))
+            .with("namespaceObject", CelValue::view(namespace))
     }
 
     /// Judges a request.
@@ -215,87 +147,97 @@ impl CelRule {
                 Err(verdict) => return *verdict,
             },
         };
+        let namespace = namespace_of(request, context);
         let mut annotations = Vec::new();
         let mut cost = 0;
         for param in &params {
-            let activation = Variables::new(&self.slots, &self.variables, request, context, param.as_ref());
             let mut budget = Budget::of(&context.limits);
-            let verdict = self.judge_with(&activation, &mut budget, &Context::of(context), &mut annotations);
+            let verdict = self.judge_with(request, &namespace, param.as_ref(), &mut budget, &Context::of(context), &mut annotations);
             cost += budget.spent();
-            if let Some(mut verdict) = verdict {
-                verdict.cost = cost;
-                verdict.audit_annotations = annotations;
-                return verdict;
+            if let Some(verdict) = verdict {
+                return Verdict { cost, audit_annotations: annotations, ..verdict };
             }
         }
-        let mut verdict = Verdict::new(Status::Pass, format!("Validation rule '{name}' passed."));
-        verdict.cost = cost;
-        verdict.audit_annotations = annotations;
-        verdict
+        let verdict = Verdict::new(Status::Pass, format!("Validation rule '{name}' passed."));
+        Verdict { cost, audit_annotations: annotations, ..verdict }
     }
 
     /// `None` where everything holds.
     fn judge_with(
         &self,
-        activation: &Variables<'_>,
+        request: &Request,
+        namespace: &Value,
+        params: Option<&Value>,
         budget: &mut Budget,
         context: &Context<'_>,
         annotations: &mut Vec<(Arc<str>, String)>,
     ) -> Option<Verdict> {
-        let mut error = None;
-        for condition in &self.conditions {
-            match condition.program.evaluate(activation, budget, context) {
-                Ok(CelValue::Bool(true)) => {}
-                Ok(CelValue::Bool(false)) => return Some(Verdict::skip(SkipReason::Precondition, "cel preconditions not met")),
-                Ok(_) => error = error.or(Some((condition, CelError::invalid("it is no bool")))),
-                Err(wrong) => error = error.or(Some((condition, wrong))),
+        if !self.conditions.is_empty() {
+            match self.conditions.hold(&CelRule::scope(&self.plain, request, namespace, params), budget, context) {
+                Ok(None) => {}
+                Ok(Some(_)) => return Some(Verdict::skip(SkipReason::Precondition, "cel preconditions not met")),
+                Err((error, at)) => return Some(failed(&error, format!("a precondition: {}", error.message()), at)),
             }
         }
-        if let Some((condition, wrong)) = error {
-            return Some(failed(&wrong, format!("the precondition `{}`: {}", condition.name, wrong.message()), condition.program.span()));
-        }
-        for annotation in &self.annotations {
-            if let Ok(CelValue::String(text)) = annotation.program.evaluate(activation, budget, context) {
-                annotations.push((Arc::clone(&annotation.name), text.trim().to_owned()));
+        let scope = CelRule::scope(&self.composition, request, namespace, params);
+        for (name, part) in &self.annotations {
+            if let Ok(CelValue::String(text)) = scope.evaluate(&part.program, budget, context) {
+                annotations.push((Arc::clone(name), text.trim().to_owned()));
             }
         }
         let mut unknown = None;
         for expression in &self.expressions {
-            let program = &expression.program;
-            match program.evaluate(activation, budget, context) {
+            let program = &expression.check.program;
+            match scope.evaluate(program, budget, context) {
                 Ok(CelValue::Bool(true)) => {}
                 Ok(_) => {
-                    let message = self.message(expression, activation, budget, context);
-                    return Some(Verdict::new(Status::Fail, message));
+                    let quiet = CelRule::scope(&self.quiet, request, namespace, params);
+                    let mut verdict = Verdict::new(Status::Fail, message(expression, &quiet, budget, context));
+                    verdict.path = point(&self.composition, program, request.target());
+                    let at = span_at(request.target(), &verdict.path);
+                    return Some(verdict.at(at));
                 }
                 Err(error) => {
                     let text = format!("expression '{}' resulted in error: {}", program.text(), error.message());
-                    let verdict = failed(&error, text, program.span());
-                    if verdict.status == Status::Unknown {
-                        unknown = unknown.or(Some(verdict));
-                    } else {
+                    let verdict = failed(&error, text, expression.check.at);
+                    if verdict.status != Status::Unknown {
                         return Some(verdict);
                     }
+                    unknown = unknown.or(Some(verdict));
                 }
             }
         }
         unknown
     }
+}
 
-    fn message(&self, expression: &Expression, activation: &Variables<'_>, budget: &mut Budget, context: &Context<'_>) -> String {
-        if let Some(program) = &expression.message_expression
-            && let Ok(CelValue::String(text)) = program.evaluate(activation, budget, context)
-        {
-            let text = text.trim();
-            if !text.is_empty() && !text.contains('\n') && text.len() <= 5 * 1024 {
-                return text.to_owned();
-            }
-        }
-        match expression.message.trim() {
-            "" => format!("failed expression: {}", expression.program.text().trim()),
-            message => message.to_owned(),
-        }
+/// The message of a failure: what its expression says where that is short, else the fixed one, else the expression.
+fn message(expression: &Expression, scope: &Scope<'_>, budget: &mut Budget, context: &Context<'_>) -> String {
+    let dynamic = expression.dynamic.as_ref().and_then(|part| match scope.evaluate(&part.program, budget, context) {
+        Ok(CelValue::String(text)) => Some(text.trim().to_owned()),
+        _ => None,
+    });
+    match (dynamic.filter(|text| !text.is_empty() && text.len() <= LONGEST_MESSAGE && !text.contains('\n')), expression.message.trim()) {
+        (Some(text), _) => text,
+        (None, "") => format!("failed expression: {}", expression.check.program.text().trim()),
+        (None, message) => message.to_owned(),
     }
+}
+
+/// The namespace an object is in: given, or asked for; null for objects of the cluster.
+fn namespace_of(request: &Request, context: &PolicyContext<'_>) -> Value {
+    let own = request.target().get("metadata").and_then(|metadata| metadata.get("namespace")).and_then(Value::as_str);
+    let namespace = own.filter(|own| !own.is_empty()).unwrap_or(&request.namespace);
+    if namespace.is_empty() || (request.kind.group.is_empty() && &*request.kind.kind == "Namespace") {
+        return Value::null(Span::NONE);
+    }
+    if let Some(object) = &request.namespace_object {
+        return object.clone();
+    }
+    let question = Question::Object { api_version: "v1".into(), kind: "Namespace".into(), namespace: "".into(), name: namespace.into() };
+    context.lookup.ask(&question).unwrap_or_else(|error| {
+        Value::unknown(probity_value::UnknownKind::DataSource, format!("the namespace `{namespace}`: {error}"), Span::NONE)
+    })
 }
 
 /// An error of evaluation denies, as the API server's failure policy does; what is unknown stays unknown, and a bound is an error.
@@ -338,7 +280,7 @@ impl Params {
     }
 
     fn find(&self, request: &Request, context: &PolicyContext<'_>) -> Result<Vec<Value>, Box<Verdict>> {
-        let namespaced = probity_kubernetes::schema::is_namespaced(&probity_core::GroupVersionKind::of(&self.api_version, &self.kind));
+        let namespaced = probity_kubernetes::schema::is_namespaced(&GroupVersionKind::of(&self.api_version, &self.kind));
         let namespace = match (&*self.namespace, namespaced) {
             (_, Some(false)) => Arc::from(""),
             ("", _) => Arc::clone(&request.namespace),
@@ -385,139 +327,4 @@ impl Params {
             Err(LookupError::Unanswered(message)) => Err(Box::new(Verdict::new(Status::Unknown, message))),
         }
     }
-}
-
-/// The variables of one evaluation; those of the rule are computed when they are asked for, once.
-struct Variables<'a> {
-    slots: &'a Slots,
-    named: &'a [Named],
-    request: &'a Request,
-    context: &'a PolicyContext<'a>,
-    params: Option<&'a Value>,
-    known: RefCell<Vec<Option<Result<CelValue, CelError>>>>,
-}
-
-impl<'a> Variables<'a> {
-    fn new(
-        slots: &'a Slots,
-        named: &'a [Named],
-        request: &'a Request,
-        context: &'a PolicyContext<'a>,
-        params: Option<&'a Value>,
-    ) -> Variables<'a> {
-        Variables { slots, named, request, context, params, known: RefCell::new(vec![None; slots.first + named.len()]) }
-    }
-
-    fn compute(&self, slot: usize, call: &mut Call<'_>) -> Result<CelValue, CelError> {
-        let at = Some(slot);
-        if at == self.slots.object {
-            return CelValue::view(&self.request.object);
-        }
-        if at == self.slots.old_object {
-            return CelValue::view(&self.request.old_object);
-        }
-        if at == self.slots.request {
-            return CelValue::view(&request_value(self.request));
-        }
-        if at == self.slots.params && self.slots.params.is_some() {
-            return self.params.map_or(Ok(CelValue::Null), CelValue::view);
-        }
-        if at == self.slots.namespace {
-            return self.namespace();
-        }
-        if at == self.slots.authorizer {
-            return Err(CelError::not_known(probity_value::UnknownKind::Function, "who may do what is not known here"));
-        }
-        match slot.checked_sub(self.slots.first).and_then(|index| self.named.get(index)) {
-            Some(variable) => variable.program.evaluate(self, call.budget, call.context),
-            None => Ok(CelValue::Null),
-        }
-    }
-
-    fn namespace(&self) -> Result<CelValue, CelError> {
-        let request = self.request;
-        if request.namespace.is_empty() || (request.kind.group.is_empty() && &*request.kind.kind == "Namespace") {
-            return Ok(CelValue::Null);
-        }
-        if let Some(object) = &request.namespace_object {
-            return CelValue::view(object);
-        }
-        let question = Question::Object {
-            api_version: "v1".into(),
-            kind: "Namespace".into(),
-            namespace: "".into(),
-            name: Arc::clone(&request.namespace),
-        };
-        match self.context.lookup.ask(&question) {
-            Ok(object) => CelValue::view(&object),
-            Err(error) => Err(CelError::not_known(probity_value::UnknownKind::DataSource, &error.to_string())),
-        }
-    }
-}
-
-impl Activation for Variables<'_> {
-    fn variable(&self, slot: usize, _: &str, call: &mut Call<'_>) -> Result<Option<CelValue>, CelError> {
-        if let Some(Some(known)) = self.known.borrow().get(slot) {
-            return known.clone().map(Some);
-        }
-        let computed = self.compute(slot, call);
-        if let Some(place) = self.known.borrow_mut().get_mut(slot) {
-            *place = Some(computed.clone());
-        }
-        computed.map(Some)
-    }
-}
-
-/// `request` as CEL sees it: the admission request without its objects.
-fn request_value(request: &Request) -> Value {
-    let none = Span::NONE;
-    let text = |text: &str| Value::string(text, none);
-    let texts = |items: &[Arc<str>]| Value::list(items.iter().map(|item| Value::string(Arc::clone(item), none)).collect(), none);
-    let map = |entries: Vec<(&str, Value)>| {
-        let mut map = Map::new();
-        for (key, value) in entries {
-            map.insert(key, none, value);
-        }
-        Value::map(map, none)
-    };
-    let plural: Arc<str> = if request.resource.resource.is_empty() {
-        probity_kubernetes::schema::plural(&request.kind).into()
-    } else {
-        Arc::clone(&request.resource.resource)
-    };
-    let kind =
-        || map(vec![("group", text(&request.kind.group)), ("version", text(&request.kind.version)), ("kind", text(&request.kind.kind))]);
-    let resource =
-        || map(vec![("group", text(&request.kind.group)), ("version", text(&request.kind.version)), ("resource", text(&plural))]);
-    let mut user = Vec::new();
-    for (key, value) in [("username", &request.user.username), ("uid", &request.user.uid)] {
-        if !value.is_empty() {
-            user.push((key, text(value)));
-        }
-    }
-    if !request.user.groups.is_empty() {
-        user.push(("groups", texts(&request.user.groups)));
-    }
-    if !request.user.extra.is_empty() {
-        user.push(("extra", map(request.user.extra.iter().map(|(key, values)| (&**key, texts(values))).collect())));
-    }
-    let mut entries = vec![
-        ("uid", text(&request.uid)),
-        ("kind", kind()),
-        ("resource", resource()),
-        ("requestKind", kind()),
-        ("requestResource", resource()),
-        ("operation", text(request.operation.as_str())),
-        ("userInfo", map(user)),
-        ("dryRun", Value::bool(request.dry_run, none)),
-    ];
-    for (key, value) in [("name", &request.name), ("namespace", &request.namespace), ("subResource", &request.sub_resource)] {
-        if !value.is_empty() {
-            entries.push((key, text(value)));
-        }
-    }
-    if !request.options.is_null() {
-        entries.push(("options", request.options.clone()));
-    }
-    map(entries)
 }

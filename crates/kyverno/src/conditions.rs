@@ -306,7 +306,8 @@ fn numeric(key: &Value, value: &Value) -> Option<std::cmp::Ordering> {
                 return Some(key.cmp(&value));
             }
             if let Some(number) = go_float(text) {
-                return order_number(Number::from_f64(number), value);
+                // A number as text counts as one beside a duration, too.
+                return numeric(&Value::number(number, key.span), value);
             }
             Semver::parse(text).ok()?.partial_cmp(&Semver::parse(value.as_str()?).ok()?)
         }
@@ -524,6 +525,7 @@ mod tests {
             ("1h", "DurationGreaterThan", "10", true),
             ("1h", "DurationLessThanOrEquals", "60m", true),
             ("x", "DurationLessThan", "60m", false),
+            ("'5'", "GreaterThan", "1s", true),
         ] {
             check(key, operator, other, expected);
         }

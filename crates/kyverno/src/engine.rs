@@ -9,7 +9,6 @@ use probity_core::{
 use probity_kubernetes::wildcard;
 use probity_value::{Span, Value};
 
-use crate::cel_rule::MatchConditions;
 use crate::exceptions::Exception;
 use crate::images::Images;
 use crate::jmespath::Evaluation;
@@ -21,7 +20,7 @@ use crate::validate::{Judgement, Validation, Verdict, add_entries, preconditions
 
 /// Whether a document is one that [`compile`] reads: a policy or an exception of Kyverno.
 #[must_use]
-pub fn claims(document: &Value) -> bool {
+pub(crate) fn claims(document: &Value) -> bool {
     let text = |key: &str| document.get(key).and_then(Value::as_str).unwrap_or_default();
     text("apiVersion").starts_with("kyverno.io/") && matches!(text("kind"), "ClusterPolicy" | "Policy" | "PolicyException")
 }
@@ -29,7 +28,7 @@ pub fn claims(document: &Value) -> bool {
 /// Compiles policies and the exceptions that lie among them. A policy with a mistake is left out and the mistakes are said, with their
 /// places; the others work. Documents of other kinds are passed over.
 #[must_use]
-pub fn compile(documents: &[PolicyDocument]) -> (Vec<Arc<dyn probity_core::Policy>>, Vec<Diagnostic>) {
+pub(crate) fn compile(documents: &[PolicyDocument]) -> (Vec<Arc<dyn probity_core::Policy>>, Vec<Diagnostic>) {
     let mut said = Vec::new();
     let mut exceptions = Vec::new();
     let mut policies = Vec::new();
@@ -49,16 +48,15 @@ pub fn compile(documents: &[PolicyDocument]) -> (Vec<Arc<dyn probity_core::Polic
             exceptions.extend(read.filter(|_| !reader.failed()));
         } else {
             let read = Policy::read(&mut reader, document);
-            let conditions = read.as_ref().and_then(|policy| MatchConditions::read(&mut reader, &policy.match_conditions));
-            policies.extend(read.filter(|_| !reader.failed()).map(|policy| (policy, conditions)));
+            policies.extend(read.filter(|_| !reader.failed()));
         }
         said.append(&mut reader.said);
     }
     let exceptions = Arc::new(exceptions);
     let compiled = policies
         .into_iter()
-        .map(|(policy, conditions)| {
-            let policy: Arc<dyn probity_core::Policy> = Arc::new(CompiledPolicy::new(policy, conditions, &exceptions));
+        .map(|policy| {
+            let policy: Arc<dyn probity_core::Policy> = Arc::new(CompiledPolicy::new(policy, &exceptions));
             policy
         })
         .collect();
@@ -72,7 +70,6 @@ struct CompiledPolicy {
     policy: Policy,
     rules: Vec<Arc<PolicyRule>>,
     interest: Interest,
-    conditions: Option<MatchConditions>,
     exceptions: Arc<Vec<Exception>>,
 }
 
@@ -112,10 +109,10 @@ fn interest(policy: &Policy) -> Interest {
 }
 
 impl CompiledPolicy {
-    fn new(policy: Policy, conditions: Option<MatchConditions>, exceptions: &Arc<Vec<Exception>>) -> CompiledPolicy {
+    fn new(policy: Policy, exceptions: &Arc<Vec<Exception>>) -> CompiledPolicy {
         let rules = policy.rules.iter().map(|rule| Arc::clone(&rule.rule)).collect();
         let interest = interest(&policy);
-        CompiledPolicy { policy, rules, interest, conditions, exceptions: Arc::clone(exceptions) }
+        CompiledPolicy { policy, rules, interest, exceptions: Arc::clone(exceptions) }
     }
 
     /// Whether a policy with a namespace is about the objects of a request at all.
@@ -371,7 +368,7 @@ impl probity_core::Policy for CompiledPolicy {
         if !self.policy.rules.iter().any(|rule| rule.rule.phase == phase) || !self.in_namespace(request) {
             return outcomes;
         }
-        if self.conditions.as_ref().is_some_and(|conditions| !conditions.hold(request, context)) {
+        if self.policy.match_conditions.as_ref().is_some_and(|conditions| !conditions.hold(request, context)) {
             return outcomes;
         }
         // A rule that changes the object changes it for the rules after it.

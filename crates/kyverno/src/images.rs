@@ -166,11 +166,14 @@ pub fn pod_path(kind: &str) -> Option<&'static [&'static str]> {
     }
 }
 
+/// A group of images: its name (`containers`), and what is in it.
+pub type Group = (Arc<str>, Vec<Found>);
+
 /// The images of an object by group, with the extractors of the built-in kinds.
 ///
 /// # Errors
 /// An image is no image reference, or cannot be known.
-pub fn of_object(object: &Value) -> Result<Vec<(Arc<str>, Vec<Found>)>, JmesError> {
+pub fn of_object(object: &Value) -> Result<Vec<Group>, JmesError> {
     let kind = object.get("kind").and_then(Value::as_str).unwrap_or_default();
     let Some(path) = pod_path(kind) else { return Ok(Vec::new()) };
     let mut groups = Vec::new();
@@ -241,7 +244,7 @@ impl Extractor {
         Ok(())
     }
 
-    fn image(&self, value: &Value, path: &mut Vec<PathStep>, found: &mut Vec<Found>, scope: Option<&Scope<'_>>) -> Result<(), JmesError> {
+    fn image(&self, value: &Value, path: &[PathStep], found: &mut Vec<Found>, scope: Option<&Scope<'_>>) -> Result<(), JmesError> {
         let Some(map) = value.as_map() else {
             return Err(JmesError::wrong("what should hold an image is no map").at(value.span));
         };
@@ -249,7 +252,7 @@ impl Extractor {
         if let Data::Unknown(unknown) = &written.data {
             return Err(JmesError::unknown(format!("an image is not known: {}", unknown.reason)));
         }
-        let mut path = path.clone();
+        let mut path = path.to_vec();
         path.push(PathStep::Key(Arc::clone(&self.value)));
         let key: Arc<str> = if self.key.is_empty() {
             pointer(&path).into()
@@ -288,7 +291,7 @@ fn pointer(path: &[PathStep]) -> String {
 
 /// `images` as expressions see it.
 #[must_use]
-pub fn to_value(groups: &[(Arc<str>, Vec<Found>)]) -> Value {
+pub fn to_value(groups: &[Group]) -> Value {
     let none = Span::NONE;
     let mut out = Map::new();
     for (name, images) in groups {

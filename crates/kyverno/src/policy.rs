@@ -4,11 +4,13 @@
 
 use std::sync::Arc;
 
-use probity_core::{Confidence, Effect, Phase, PolicyDocument, PolicyRule, RuleMeta, Severity, Stage, StageKind};
+use probity_core::{Effect, Phase, PolicyDocument, PolicyRule};
+use probity_kubernetes::meta::{Described, describe};
 use probity_kubernetes::{Selector, wildcard};
 use probity_value::{Map, Span, Value};
 
 use crate::autogen;
+use crate::cel_rule::MatchConditions;
 use crate::conditions::Conditions;
 use crate::context::ContextEntry;
 use crate::generate::Generation;
@@ -30,6 +32,7 @@ pub(crate) struct Identity {
     /// With the namespace before it, where there is one.
     pub(crate) full_name: Arc<str>,
     annotations: Vec<(Arc<str>, Arc<str>)>,
+    object: Value,
 }
 
 impl Identity {
@@ -134,8 +137,8 @@ pub(crate) struct Policy {
     pub(crate) one: bool,
     /// What failures lead to.
     pub(crate) action: Action,
-    /// CEL conditions of the webhook, as written.
-    pub(crate) match_conditions: Vec<Value>,
+    /// CEL conditions of the webhook.
+    pub(crate) match_conditions: Option<MatchConditions>,
 }
 
 const SPEC_FIELDS: &[&str] = &[
@@ -185,7 +188,14 @@ pub(crate) fn identity(reader: &mut Reader, value: &Value) -> Option<Identity> {
     let namespace = reader.text(metadata, "namespace").filter(|_| namespaced).unwrap_or_else(|| "".into());
     let namespace: Arc<str> = if kind == "Policy" && namespace.is_empty() { "default".into() } else { namespace };
     let full_name = if namespace.is_empty() { Arc::clone(&name) } else { format!("{namespace}/{name}").into() };
-    Some(Identity { kind: kind.into(), name, namespace, full_name, annotations: reader.text_map(metadata, "annotations") })
+    Some(Identity {
+        kind: kind.into(),
+        name,
+        namespace,
+        full_name,
+        annotations: reader.text_map(metadata, "annotations"),
+        object: value.clone(),
+    })
 }
 
 impl Policy {
@@ -205,11 +215,11 @@ impl Policy {
             reader.boolean(spec, key);
         }
         let action = Action::read(reader, spec, "validationFailureAction", "validationFailureActionOverrides");
-        let mut match_conditions = Vec::new();
+        let mut match_conditions = None;
         if let Some(webhook) = Reader::get(spec, "webhookConfiguration")
             && let Some(fields) = reader.fields(webhook, "webhookConfiguration", &["failurePolicy", "timeoutSeconds", "matchConditions"])
         {
-            match_conditions = reader.list(fields, "matchConditions").to_vec();
+            match_conditions = MatchConditions::read(reader, fields);
         }
         let items = reader.list(spec, "rules");
         if items.is_empty() {
@@ -277,8 +287,7 @@ impl Rule {
         let null = Value::null(Span::NONE);
         let (body, phase) = match *what {
             "validate" => {
-                let preconditions = map.get("celPreconditions").unwrap_or(&null);
-                let validation = Validation::read(reader, identity, &name, body_value, preconditions)?;
+                let validation = Validation::read(reader, identity, &name, body_value, map)?;
                 (Body::Validate(Box::new(validation)), Phase::Validate)
             }
             "mutate" => (Body::Mutate(Box::new(Mutation::read(reader, identity, &name, body_value)?)), Phase::Mutate),
@@ -297,7 +306,7 @@ impl Rule {
         };
         let effect = effect.or_else(|| action.effect("", &|| None)).unwrap_or(Effect::Audit);
         let has_variables = !context.is_empty() || has_braces(value);
-        let rule = Arc::new(policy_rule(identity, &name, phase, effect, &matches, value.span));
+        let rule = Arc::new(policy_rule(identity, &name, phase, effect, &matches, value));
         Some(Rule { rule, made_for: None, gives_way_to: Vec::new(), context, matches, excludes, preconditions, has_variables, body })
     }
 }
@@ -315,44 +324,21 @@ fn has_braces(value: &Value) -> bool {
 }
 
 /// What a rule says of itself, read from the annotations of its policy.
-pub(crate) fn policy_rule(identity: &Identity, name: &Arc<str>, phase: Phase, effect: Effect, matches: &Clause, at: Span) -> PolicyRule {
-    let text = |key: &str| identity.annotation(key).unwrap_or_default();
-    let severity = match text("policies.kyverno.io/severity").to_ascii_lowercase().parse() {
-        Ok(severity) => severity,
-        Err(_) => Severity::Medium,
-    };
+fn policy_rule(identity: &Identity, name: &Arc<str>, phase: Phase, effect: Effect, matches: &Clause, value: &Value) -> PolicyRule {
     let mut applies_to: Vec<Arc<str>> = Vec::new();
     for kind in matches.filters().iter().flat_map(|filter| &filter.kinds) {
         if !applies_to.contains(&kind.kind) {
             applies_to.push(Arc::clone(&kind.kind));
         }
     }
-    let title = match text("policies.kyverno.io/title") {
-        "" => name.to_string(),
-        title => format!("{title}: {name}"),
-    };
-    let meta = RuleMeta {
-        id: format!("{}/{name}", identity.full_name).into(),
-        engine: "kyverno",
-        title: title.into(),
-        severity,
-        confidence: Confidence::Certain,
-        stage: Stage { kind: StageKind::Stable, since: "".into() },
-        applies_to,
-        controls: text("policies.kyverno.io/controls")
-            .split(',')
-            .map(str::trim)
-            .filter(|control| !control.is_empty())
-            .map(Arc::from)
-            .collect(),
-        aliases: Vec::new(),
-        why: text("policies.kyverno.io/description").trim().into(),
-        fix: "".into(),
-        other_fixes: Vec::new(),
-        waivable: true,
-        mends: false,
-        parameters: Vec::new(),
-    };
+    let message = value.get("validate").and_then(|validate| validate.get("message")).and_then(Value::as_str);
+    let message = message.filter(|message| !message.contains("{{")).unwrap_or_default();
+    let id = format!("{}/{name}", identity.full_name);
+    let mut meta = describe(&identity.object, &Described { engine: "kyverno", id: &id, effect, applies_to: &applies_to, message: "" });
+    meta.title = format!("{}: {name}", meta.title).into();
+    if meta.fix.is_empty() {
+        meta.fix = message.split_whitespace().collect::<Vec<_>>().join(" ").into();
+    }
     PolicyRule {
         policy: Arc::clone(&identity.full_name),
         policy_kind: Arc::clone(&identity.kind),
@@ -360,6 +346,6 @@ pub(crate) fn policy_rule(identity: &Identity, name: &Arc<str>, phase: Phase, ef
         phase,
         effect,
         meta: Arc::new(meta),
-        at,
+        at: value.span,
     }
 }

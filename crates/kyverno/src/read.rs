@@ -22,6 +22,11 @@ impl Reader {
         Reader { file: Arc::clone(file), said: Vec::new() }
     }
 
+    /// The file it is about.
+    pub(crate) fn file(&self) -> &Arc<str> {
+        &self.file
+    }
+
     /// Whether something is wrong so far.
     pub(crate) fn failed(&self) -> bool {
         self.said.iter().any(|said| said.level == Level::Error)

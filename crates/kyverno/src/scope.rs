@@ -6,7 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
-use probity_core::{Operation, Request};
+use probity_core::{Operation, Request, UserInfo};
 use probity_value::{Data, Map, Span, Value};
 
 use crate::jmespath::{Evaluation, JmesError, JmesErrorKind};
@@ -58,14 +58,16 @@ impl<'a> Scope<'a> {
         Scope { evaluation, parent: None, values: RefCell::default(), entries: Vec::new(), visible: Cell::new(usize::MAX) }
     }
 
-    /// The scope of a request: `request`, `serviceAccountName` and `serviceAccountNamespace`.
+    /// The scope of a request: `request`, and `serviceAccountName` and `serviceAccountNamespace` where it is known who asks.
     #[must_use]
     pub fn of_request(evaluation: &'a Evaluation<'a>, request: &Request) -> Scope<'a> {
         let scope = Scope::new(evaluation);
         scope.set("request", request_value(request));
-        let (namespace, name) = service_account(&request.user.username);
-        scope.set("serviceAccountName", Value::string(name, Span::NONE));
-        scope.set("serviceAccountNamespace", Value::string(namespace, Span::NONE));
+        if request.user != UserInfo::default() {
+            let (namespace, name) = service_account(&request.user.username);
+            scope.set("serviceAccountName", Value::string(name, Span::NONE));
+            scope.set("serviceAccountNamespace", Value::string(namespace, Span::NONE));
+        }
         scope
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use probity_core::{Effect, Operation, PathStep, Request, SkipReason, Status, span_at};
-use probity_value::{Data, Span, Value};
+use probity_value::{Data, Map, Span, Value};
 
 use crate::cel_rule::CelRule;
 use crate::conditions::{ConditionError, Conditions};
@@ -152,13 +152,7 @@ const FIELDS: &[&str] = &[
 const FOREACH_FIELDS: &[&str] = &["list", "elementScope", "context", "preconditions", "pattern", "anyPattern", "deny", "foreach"];
 
 impl Validation {
-    pub(crate) fn read(
-        reader: &mut Reader,
-        identity: &Identity,
-        name: &Arc<str>,
-        value: &Value,
-        cel_preconditions: &Value,
-    ) -> Option<Validation> {
+    pub(crate) fn read(reader: &mut Reader, identity: &Identity, name: &Arc<str>, value: &Value, rule: &Map) -> Option<Validation> {
         let map = reader.fields(value, "validate", FIELDS)?;
         let action = Action::read(reader, map, "failureAction", "failureActionOverrides");
         let allow_existing = reader.boolean(map, "allowExistingViolations").unwrap_or(true);
@@ -188,7 +182,7 @@ impl Validation {
         let check = match **what {
             "podSecurity" => Check::PodSecurity(PodSecurity::read(reader, Reader::get(map, "podSecurity")?)?),
             "cel" => {
-                let rule = CelRule::read(reader, identity, Reader::get(map, "cel")?, cel_preconditions, &message)?;
+                let rule = CelRule::read(reader, Reader::get(map, "cel")?, rule, &message)?;
                 Check::Cel(Box::new(rule))
             }
             "manifests" => Check::Manifests,
@@ -228,7 +222,7 @@ impl Validation {
 }
 
 impl Check {
-    fn read(reader: &mut Reader, identity: &Identity, map: &probity_value::Map, at: Span, base: &[&str]) -> Option<Check> {
+    fn read(reader: &mut Reader, identity: &Identity, map: &Map, at: Span, base: &[&str]) -> Option<Check> {
         let under = |key: &'static str| -> Vec<&str> { base.iter().copied().chain([key]).collect() };
         if let Some(deny) = Reader::get(map, "deny") {
             let conditions = match reader.fields(deny, "deny", &["conditions"]) {

@@ -6,6 +6,7 @@ use probity_core::{Diagnostic, Level, Policy, PolicyDocument, Tree, TreeError};
 use probity_value::{FileId, SourceMap, Span, Value, yaml};
 
 use crate::set::PolicySet;
+use crate::testing::YAML;
 
 /// The policy languages that are written as objects of Kubernetes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -38,8 +39,13 @@ pub fn language(object: &Value) -> Option<Language> {
     match group {
         "kyverno.io" | "policies.kyverno.io" => Some(Language::Kyverno),
         "admissionregistration.k8s.io" => probity_admission::is_policy(object).then_some(Language::Admission),
-        "templates.gatekeeper.sh" | "constraints.gatekeeper.sh" | "mutations.gatekeeper.sh" | "expansion.gatekeeper.sh"
-        | "config.gatekeeper.sh" | "externaldata.gatekeeper.sh" | "match.gatekeeper.sh" => Some(Language::Gatekeeper),
+        "templates.gatekeeper.sh"
+        | "constraints.gatekeeper.sh"
+        | "mutations.gatekeeper.sh"
+        | "expansion.gatekeeper.sh"
+        | "config.gatekeeper.sh"
+        | "externaldata.gatekeeper.sh"
+        | "match.gatekeeper.sh" => Some(Language::Gatekeeper),
         _ => None,
     }
 }
@@ -95,7 +101,7 @@ pub fn load_files(tree: &dyn Tree, paths: &[Arc<str>], sources: &SourceMap) -> L
     for path in paths {
         read(tree, path, sources, &mut out);
     }
-    let (policies, said) = compile(&out.documents);
+    let (policies, said) = compile(&out.documents, sources);
     out.set = PolicySet::new(policies);
     out.diagnostics.extend(said);
     out
@@ -103,7 +109,7 @@ pub fn load_files(tree: &dyn Tree, paths: &[Arc<str>], sources: &SourceMap) -> L
 
 /// Compiles documents of all languages together: libraries, bindings, parameters and exceptions belong to what they name.
 #[must_use]
-pub fn compile(documents: &[PolicyDocument]) -> (Vec<Arc<dyn Policy>>, Vec<Diagnostic>) {
+pub fn compile(documents: &[PolicyDocument], sources: &SourceMap) -> (Vec<Arc<dyn Policy>>, Vec<Diagnostic>) {
     let of = |language: Language| -> Vec<PolicyDocument> {
         documents.iter().filter(|document| self::language(&document.value) == Some(language)).cloned().collect()
     };
@@ -116,13 +122,21 @@ pub fn compile(documents: &[PolicyDocument]) -> (Vec<Arc<dyn Policy>>, Vec<Diagn
         }
         let (found, wrong) = match language {
             Language::Kyverno => probity_kyverno::compile(&documents),
-            Language::Gatekeeper => probity_gatekeeper::compile(&documents),
+            Language::Gatekeeper => {
+                let loaded = probity_gatekeeper::load(&documents, sources, &probity_gatekeeper::Options::default());
+                (loaded.constraints.into_iter().map(|one| one as Arc<dyn Policy>).collect(), loaded.diagnostics)
+            }
             Language::Admission => probity_admission::compile(&documents),
         };
         policies.extend(found);
         said.extend(wrong);
     }
     (policies, said)
+}
+
+/// The same, for policies whose Rego needs no places.
+pub(crate) fn compile_quietly(documents: &[PolicyDocument]) -> (Vec<Arc<dyn Policy>>, Vec<Diagnostic>) {
+    compile(documents, &SourceMap::new())
 }
 
 fn read(tree: &dyn Tree, path: &Arc<str>, sources: &SourceMap, out: &mut Loaded) {
@@ -157,7 +171,7 @@ fn read(tree: &dyn Tree, path: &Arc<str>, sources: &SourceMap, out: &mut Loaded)
         return;
     }
     let number = sources.add(Arc::clone(path), Arc::clone(&text));
-    let (documents, problems) = yaml::parse(&text, number);
+    let (documents, problems) = yaml::parse_with(&text, number, YAML);
     let objects: Vec<Value> = documents.into_iter().flat_map(|document| flattened(document.value)).collect();
     let named = |object: &Value| object.get("apiVersion").is_some() && object.get("kind").is_some();
     if !objects.iter().any(named) {

@@ -5,11 +5,11 @@ use std::sync::{Arc, OnceLock, RwLock};
 
 use probity_core::{
     EvalContext, Inventory, Limits, Lookup, Operation, Outcome, PathStep, Phase, Program, Request, RuleMeta, RuleResult, Status, Subject,
-    SubjectIndex, SubjectKind, World,
+    SubjectIndex, SubjectKind, UserInfo, World,
 };
 use probity_value::{Span, Value};
 
-use crate::set::{Evaluation, PolicySet, Stopwatch};
+use crate::set::{Decided, Evaluation, PolicySet, Stopwatch};
 
 /// A set of policies as a program of the gate.
 pub struct PolicyProgram {
@@ -18,6 +18,7 @@ pub struct PolicyProgram {
     stopwatch: Arc<dyn Stopwatch>,
     /// What it judges: objects of Kubernetes, or documents below one root.
     judges: Judges,
+    requests: Requests,
     /// The other objects of each world, by the world's number.
     inventory: RwLock<HashMap<u64, Arc<OnceLock<Known>>>>,
 }
@@ -31,6 +32,17 @@ pub enum Judges {
     Documents(Arc<str>),
 }
 
+/// What is asked of every object.
+#[derive(Clone, Debug, Default)]
+pub struct Requests {
+    /// What is about to be done with it.
+    pub operation: Operation,
+    /// Who asks.
+    pub user: UserInfo,
+    /// The object as it was.
+    pub old: Option<Value>,
+}
+
 /// What is known of a world.
 #[derive(Default)]
 struct Known {
@@ -42,7 +54,53 @@ impl PolicyProgram {
     /// Policies that judge objects or documents, ask `lookup`, and are watched by `stopwatch`.
     #[must_use]
     pub fn new(set: PolicySet, judges: Judges, lookup: Arc<dyn Lookup>, stopwatch: Arc<dyn Stopwatch>) -> PolicyProgram {
-        PolicyProgram { set, lookup, stopwatch, judges, inventory: RwLock::default() }
+        PolicyProgram { set, lookup, stopwatch, judges, requests: Requests::default(), inventory: RwLock::default() }
+    }
+
+    /// With other requests than to make each object, asked by nobody in particular.
+    #[must_use]
+    pub fn requests(mut self, requests: Requests) -> PolicyProgram {
+        self.requests = requests;
+        self
+    }
+
+    /// What the policies say of one subject of a world, and what they make of it; `None` for subjects they do not judge.
+    #[must_use]
+    pub fn decide(&self, index: SubjectIndex, world: &World, context: &EvalContext) -> Option<Decided> {
+        let subject = world.subject(index).filter(|subject| self.judges(subject))?;
+        let cell = self.known(world);
+        let known = cell.get()?;
+        let request = match self.judges {
+            Judges::Objects => self.request_for(&subject.value, &known.namespaces),
+            // The file's path, without the number of the document in it.
+            Judges::Documents(_) => {
+                let path: Arc<str> = subject.id.split('#').next().unwrap_or_default().into();
+                Request { name: path, ..Request::document(subject.value.clone()) }
+            }
+        };
+        let with = Evaluation {
+            lookup: &*self.lookup,
+            inventory: &known.inventory,
+            limits: Limits { steps: context.max_steps.max(Limits::default().steps), ..Limits::default() },
+            now: context.now,
+            stopwatch: &*self.stopwatch,
+        };
+        Some(self.set.evaluate(&request, &with))
+    }
+
+    /// The request about an object of the world.
+    fn request_for(&self, value: &Value, namespaces: &HashMap<Arc<str>, Value>) -> Request {
+        let mut request = Request::create(value.clone());
+        request.operation = self.requests.operation;
+        request.user = self.requests.user.clone();
+        if let Some(old) = &self.requests.old {
+            request.old_object = old.clone();
+        }
+        if request.operation == Operation::Delete {
+            request.old_object = std::mem::replace(&mut request.object, Value::null(Span::NONE));
+        }
+        request.namespace_object = namespaces.get(&request.namespace).cloned();
+        request
     }
 
     fn known(&self, world: &World) -> Arc<OnceLock<Known>> {
@@ -87,36 +145,15 @@ fn gather(world: &World) -> Known {
     out
 }
 
-/// The request to make an object of the world.
-fn request_for(value: &Value, namespaces: &HashMap<Arc<str>, Value>) -> Request {
-    let mut request = Request::create(value.clone());
-    request.operation = Operation::Create;
-    request.namespace_object = namespaces.get(&request.namespace).cloned();
-    request
-}
-
 impl Program for PolicyProgram {
     fn rules(&self) -> Vec<Arc<RuleMeta>> {
         self.set.metas()
     }
 
     fn evaluate(&self, index: SubjectIndex, world: &World, context: &EvalContext) -> Vec<RuleResult> {
-        let Some(subject) = world.subject(index).filter(|subject| self.judges(subject)) else { return Vec::new() };
-        let cell = self.known(world);
-        let Some(known) = cell.get() else { return Vec::new() };
-        let request = match self.judges {
-            Judges::Objects => request_for(&subject.value, &known.namespaces),
-            Judges::Documents(_) => Request::document(subject.value.clone()),
-        };
-        let with = Evaluation {
-            lookup: &*self.lookup,
-            inventory: &known.inventory,
-            limits: Limits { steps: context.max_steps.max(Limits::default().steps), ..Limits::default() },
-            now: context.now,
-            stopwatch: &*self.stopwatch,
-        };
+        let Some(subject) = world.subject(index) else { return Vec::new() };
+        let Some(decided) = self.decide(index, world, context) else { return Vec::new() };
         let unknown = subject.value.find_unknown().map(|unknown| Arc::clone(&unknown.reason));
-        let decided = self.set.evaluate(&request, &with);
         decided.outcomes.into_iter().filter_map(|outcome| result_of(outcome, index, subject, unknown.as_ref())).collect()
     }
 }
@@ -139,7 +176,15 @@ fn result_of(outcome: Outcome, index: SubjectIndex, subject: &Subject, unknown: 
     };
     let judged = at_path(&subject.value, &outcome.path).filter(|_| !outcome.path.is_empty()).cloned();
     let at = outcome.at.or(judged.as_ref().map_or(Span::NONE, |value| value.span));
-    Some(RuleResult { rule: Arc::clone(&outcome.rule.meta), subject: index, status, message, at: at.or(subject.head), judged, related: Vec::new() })
+    Some(RuleResult {
+        rule: Arc::clone(&outcome.rule.meta),
+        subject: index,
+        status,
+        message,
+        at: at.or(subject.head),
+        judged,
+        related: Vec::new(),
+    })
 }
 
 fn at_path<'a>(value: &'a Value, path: &[PathStep]) -> Option<&'a Value> {

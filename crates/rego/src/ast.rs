@@ -181,35 +181,10 @@ pub(crate) struct Module {
     pub(crate) package: Vec<Arc<str>>,
     pub(crate) package_span: Span,
     pub(crate) imports: Vec<Import>,
+    /// Where it imports `rego.v1`.
+    pub(crate) v1_import: Option<Span>,
     pub(crate) rules: Vec<Rule>,
     pub(crate) comments: Vec<Comment>,
     /// Whether the rules of v1 hold in it.
     pub(crate) v1: bool,
-    pub(crate) lines: Arc<Lines>,
-}
-
-/// Starts of the lines of a text.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Lines {
-    starts: Vec<u32>,
-}
-
-impl Lines {
-    pub(crate) fn new(text: &str) -> Lines {
-        let mut starts = vec![0];
-        starts.extend(text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| u32::try_from(at + 1).unwrap_or(u32::MAX)));
-        Lines { starts }
-    }
-
-    /// The one-based line of a byte.
-    pub(crate) fn line(&self, offset: u32) -> u32 {
-        u32::try_from(self.starts.partition_point(|start| *start <= offset)).unwrap_or(u32::MAX)
-    }
-
-    /// One-based column in bytes.
-    pub(crate) fn column(&self, offset: u32) -> u32 {
-        let line = self.line(offset);
-        let start = (line as usize).checked_sub(1).and_then(|index| self.starts.get(index)).copied().unwrap_or(0);
-        offset.saturating_sub(start) + 1
-    }
 }

@@ -18,6 +18,7 @@ pub struct Compiler {
     data: Vec<Value>,
     terms: Vec<Term>,
     keep_prints: bool,
+    tests_apart: bool,
 }
 
 impl Compiler {
@@ -56,6 +57,13 @@ impl Compiler {
         self
     }
 
+    /// Tests of one name in one package stay apart, so that none hides behind another: the second is `test_x#01`.
+    #[must_use]
+    pub fn tests_apart(mut self) -> Compiler {
+        self.tests_apart = true;
+        self
+    }
+
     /// Compiles everything.
     ///
     /// # Errors
@@ -72,6 +80,9 @@ impl Compiler {
         if !problems.is_empty() {
             return Err(problems);
         }
+        if self.tests_apart {
+            part_tests(&mut modules);
+        }
         let mut base = Term::empty_object();
         for value in &self.data {
             base = merge(&base, &Term::from_value(value));
@@ -80,6 +91,25 @@ impl Compiler {
             base = merge(&base, term);
         }
         compile::program(modules, base, self.keep_prints).map(|inner| Program { inner: Arc::new(inner) })
+    }
+}
+
+/// Numbers tests of one name in one package.
+fn part_tests(modules: &mut [crate::ast::Module]) {
+    let mut seen: BTreeMap<(Vec<Arc<str>>, Arc<str>), usize> = BTreeMap::new();
+    for module in modules {
+        for rule in &mut module.rules {
+            let head = &mut rule.head;
+            let test = head.name.starts_with("test_") || head.name.starts_with("todo_test_");
+            if !test || !head.path.is_empty() || head.args.is_some() || rule.is_default {
+                continue;
+            }
+            let count = seen.entry((module.package.clone(), Arc::clone(&head.name))).or_default();
+            if *count > 0 {
+                head.name = format!("{}#{count:02}", head.name).into();
+            }
+            *count += 1;
+        }
     }
 }
 

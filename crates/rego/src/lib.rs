@@ -5,9 +5,11 @@ mod ast;
 mod compile;
 mod engine;
 mod eval;
+mod inspect;
 mod parse;
 
 pub mod builtins;
+pub mod conftest;
 pub mod json;
 pub mod number;
 pub mod term;
@@ -15,6 +17,7 @@ pub mod term;
 pub use engine::{
     Compiler, DataOverlay, ErrorCode, EvalError, EvalOptions, Evaluation, Print, Program, Query, RuleInfo, RuleKind, Solution, Version,
 };
+pub use inspect::{HeadInfo, ModuleInfo, Shape, inspect};
 pub use number::Number;
 pub use parse::ground_term;
 pub use term::{ArrayRef, Kind, Object, ObjectRef, Set, Term};

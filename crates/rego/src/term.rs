@@ -3,6 +3,7 @@
 //! Input and data stay the [`Value`]s they came as: a list or map of them is a term as it is, and its parts become terms when they are
 //! looked at. [`ArrayRef`] and [`ObjectRef`] are views that do not care which of the two they see.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -150,6 +151,7 @@ impl Term {
                 Some(value) => Value::int(value, Span::NONE),
                 None => Value::number(number.to_f64(), Span::NONE),
             },
+            Term::String(text) if has_kept_bytes(text) => Value::string(&*shown_text(text), Span::NONE),
             Term::String(text) => Value::string(Arc::clone(text), Span::NONE),
             Term::Array(items) => Value::list(items.iter().map(Term::to_value).collect(), Span::NONE),
             Term::Set(set) => Value::list(set.iter().map(Term::to_value).collect(), Span::NONE),
@@ -329,7 +331,7 @@ impl Term {
             Term::Bool(true) => out.push_str("true"),
             Term::Bool(false) => out.push_str("false"),
             Term::Number(number) => out.push_str(&number.to_string()),
-            Term::String(text) => probity_value::json::write_string(text, out),
+            Term::String(text) => probity_value::json::write_string(&shown_text(text), out),
             Term::Array(array) => items(array.iter().cloned(), out),
             Term::List(list, _) => items(list.iter().map(Term::from_value), out),
             Term::Set(set) => items(set.iter().cloned(), out),
@@ -342,7 +344,7 @@ impl Term {
                     if position > 0 {
                         out.push(',');
                     }
-                    probity_value::json::write_string(key, out);
+                    probity_value::json::write_string(&shown_text(key), out);
                     out.push(':');
                     value.write_json(out);
                 }
@@ -760,6 +762,8 @@ impl Ord for Term {
             (Term::Array(a), Term::Array(b)) => a.cmp(b),
             (Term::Set(a), Term::Set(b)) => a.items.cmp(&b.items),
             (Term::Object(a), Term::Object(b)) => a.entries.cmp(&b.entries),
+            (Term::Map(a, _), Term::Map(b, _)) => compare_maps(a, b),
+            (Term::List(a, _), Term::List(b, _)) => compare_lists(a, b),
             _ => self.kind().cmp(&other.kind()).then_with(|| match (self.as_array(), other.as_array()) {
                 (Some(a), Some(b)) => a.iter().cmp(b.iter()),
                 _ => match (self.as_object(), other.as_object()) {
@@ -768,6 +772,48 @@ impl Ord for Term {
                 },
             }),
         }
+    }
+}
+
+/// The order of two maps, without making terms of their parts.
+fn compare_maps(a: &Arc<Map>, b: &Arc<Map>) -> Ordering {
+    if Arc::ptr_eq(a, b) {
+        return Ordering::Equal;
+    }
+    fn sorted(map: &Map) -> Vec<(&str, &Value)> {
+        let mut entries: Vec<(&str, &Value)> = map.iter().map(|(key, entry)| (&**key, &entry.value)).collect();
+        entries.sort_unstable_by(|a, b| a.0.cmp(b.0));
+        entries
+    }
+    let (a, b) = (sorted(a), sorted(b));
+    for (a, b) in a.iter().zip(&b) {
+        let order = a.0.cmp(b.0).then_with(|| compare_values(a.1, b.1));
+        if order != Ordering::Equal {
+            return order;
+        }
+    }
+    a.len().cmp(&b.len())
+}
+
+fn compare_lists(a: &Arc<Vec<Value>>, b: &Arc<Vec<Value>>) -> Ordering {
+    if Arc::ptr_eq(a, b) {
+        return Ordering::Equal;
+    }
+    for (a, b) in a.iter().zip(b.iter()) {
+        let order = compare_values(a, b);
+        if order != Ordering::Equal {
+            return order;
+        }
+    }
+    a.len().cmp(&b.len())
+}
+
+fn compare_values(a: &Value, b: &Value) -> Ordering {
+    match (&a.data, &b.data) {
+        (Data::String(a), Data::String(b)) => a.cmp(b),
+        (Data::Map(a), Data::Map(b)) => compare_maps(a, b),
+        (Data::List(a), Data::List(b)) => compare_lists(a, b),
+        _ => Term::from_value(a).cmp(&Term::from_value(b)),
     }
 }
 
@@ -838,13 +884,68 @@ impl fmt::Debug for Term {
     }
 }
 
+/// Where bytes that belong to no character are kept: the last characters of the last private plane.
+const BYTES: u32 = 0x10_ff00;
+
+/// Bytes as text. A byte that belongs to no character is kept as a character of a private plane, so that [`bytes_of`] gives it back.
+#[must_use]
+pub fn text_of_bytes(bytes: Vec<u8>) -> String {
+    let bytes = match String::from_utf8(bytes) {
+        Ok(text) => return text,
+        Err(error) => error.into_bytes(),
+    };
+    let mut out = String::with_capacity(bytes.len() + 16);
+    for chunk in bytes.utf8_chunks() {
+        out.push_str(chunk.valid());
+        out.extend(chunk.invalid().iter().filter_map(|byte| char::from_u32(BYTES + u32::from(*byte))));
+    }
+    out
+}
+
+/// The byte that a character stands for, if it does.
+fn kept_byte(letter: char) -> Option<u8> {
+    u32::from(letter).checked_sub(BYTES).and_then(|byte| u8::try_from(byte).ok()).filter(|byte| *byte >= 0x80)
+}
+
+/// The bytes of a text, those that were kept as characters too.
+#[must_use]
+pub fn bytes_of(text: &str) -> Cow<'_, [u8]> {
+    if !has_kept_bytes(text) {
+        return Cow::Borrowed(text.as_bytes());
+    }
+    let mut out = Vec::with_capacity(text.len());
+    for letter in text.chars() {
+        match kept_byte(letter) {
+            Some(byte) => out.push(byte),
+            None => out.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// Whether a text may have bytes that were kept as characters: all of those begin with the same byte.
+fn has_kept_bytes(text: &str) -> bool {
+    text.as_bytes().contains(&0xf4)
+}
+
+/// A character as it is shown: one that stands for a byte as U+FFFD.
+#[must_use]
+pub fn shown_letter(letter: char) -> char {
+    if kept_byte(letter).is_some() { char::REPLACEMENT_CHARACTER } else { letter }
+}
+
+/// A text as it is shown.
+fn shown_text(text: &str) -> Cow<'_, str> {
+    if has_kept_bytes(text) { Cow::Owned(text.chars().map(shown_letter).collect()) } else { Cow::Borrowed(text) }
+}
+
 /// Text in quotes as Go's `strconv.Quote` writes it.
 #[must_use]
 pub fn quote(text: &str) -> String {
     use fmt::Write as _;
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
-    for letter in text.chars() {
+    for letter in text.chars().map(shown_letter) {
         match letter {
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),

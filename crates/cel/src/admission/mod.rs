@@ -3,11 +3,11 @@
 
 mod parts;
 
-pub use crate::patch::{PatchError, apply_configuration, json_patch};
+pub use crate::patch::{PatchError, apply_configuration, apply_configuration_with, json_patch};
 pub use parts::{Conditions, Part, item_part, match_conditions, named_conditions, point, read_part, read_variables, refuse};
 
 use std::cell::{OnceCell, RefCell};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use probity_core::{GroupVersionKind, GroupVersionResource, PathStep, Request};
 use probity_kubernetes::schema::{self, ShapeKind};
@@ -15,6 +15,7 @@ use probity_value as data;
 use probity_value::Span;
 
 use crate::ast::{Expr, ExprKind, operator};
+use crate::libraries::authorizer::{Authorizer, ResourceCheck};
 use crate::{Activation, Budget, Call, CelError, Context, Environment, Problem, Program, Type, TypeProvider, Value};
 
 /// The types of requests, namespaces and the built-in kinds.
@@ -165,9 +166,8 @@ pub fn declare(environment: Environment, with: &Declarations) -> Environment {
         out = out.variable("params", type_of_kind(with.params_kind.as_ref()));
     }
     if with.authorizer {
-        out = out
-            .variable("authorizer", Type::opaque("kubernetes.authorization.Authorizer"))
-            .variable("authorizer.requestResource", Type::opaque("kubernetes.authorization.ResourceCheck"));
+        out =
+            out.variable("authorizer", Authorizer::variable_type()).variable("authorizer.requestResource", ResourceCheck::variable_type());
     }
     if with.patches {
         out = out.types(Arc::new(PatchTypes));
@@ -180,6 +180,43 @@ pub fn declare(environment: Environment, with: &Declarations) -> Environment {
 pub struct Composition {
     environment: Environment,
     variables: Vec<Variable>,
+    names: Arc<VariableTypes>,
+}
+
+/// The type of `variables`, for those who ask whether one is there (`has(variables.x)`).
+#[derive(Debug, Default)]
+struct VariableTypes {
+    fields: RwLock<Vec<(Arc<str>, Type)>>,
+}
+
+const VARIABLES: &str = "kubernetes.variables";
+
+impl VariableTypes {
+    fn add(&self, name: Arc<str>, type_of: Type) {
+        let mut fields = self.fields.write().unwrap_or_else(PoisonError::into_inner);
+        fields.retain(|(known, _)| *known != name);
+        fields.push((name, type_of));
+    }
+
+    /// A map with the names of all variables, whose values are looked up otherwise.
+    fn value(&self) -> Value {
+        let fields = self.fields.read().unwrap_or_else(PoisonError::into_inner);
+        Value::map(fields.iter().map(|(name, _)| (crate::Key::String(Arc::clone(name)), Value::Null)))
+    }
+}
+
+impl TypeProvider for VariableTypes {
+    fn known(&self, _: &str) -> bool {
+        false
+    }
+
+    fn field(&self, type_name: &str, field: &str) -> Option<Type> {
+        if type_name != VARIABLES {
+            return None;
+        }
+        let fields = self.fields.read().unwrap_or_else(PoisonError::into_inner);
+        fields.iter().find(|(name, _)| **name == *field).map(|(_, type_of)| type_of.clone())
+    }
 }
 
 #[derive(Debug)]
@@ -193,7 +230,17 @@ impl Composition {
     /// Without variables yet.
     #[must_use]
     pub fn new(environment: Environment) -> Composition {
-        Composition { environment, variables: Vec::new() }
+        let names = Arc::new(VariableTypes::default());
+        let provider: Arc<dyn TypeProvider> = Arc::<VariableTypes>::clone(&names);
+        let environment = environment.types(provider).variable("variables", Type::object(VARIABLES));
+        Composition { environment, variables: Vec::new(), names }
+    }
+
+    /// Declares `variables.NAME` whose value is given for each request ([`Scope::with`]).
+    pub fn given(&mut self, name: &str, type_of: Type) {
+        self.names.add(name.into(), type_of.clone());
+        let environment = std::mem::take(&mut self.environment);
+        self.environment = environment.variable(format!("variables.{name}"), type_of);
     }
 
     /// Adds `variables.NAME`. It may use those before it.
@@ -213,6 +260,7 @@ impl Composition {
             }
         };
         let full: Arc<str> = format!("variables.{name}").into();
+        self.names.add(name.into(), output.clone());
         let environment = std::mem::take(&mut self.environment);
         self.environment = environment.variable(Arc::clone(&full), output);
         if let Some(slot) = self.environment.slot(&full) {
@@ -297,6 +345,16 @@ impl Activation for Scope<'_> {
             "namespaceObject" => {
                 return self.request.namespace_object.as_ref().map_or(Ok(Some(Value::Null)), |object| Value::view(object).map(Some));
             }
+            "authorizer" => return Ok(Some(Value::opaque(Authorizer::new(Arc::new(self.request.user.clone()))))),
+            "authorizer.requestResource" => {
+                let resource = probity_kubernetes::match_resources::resource_of(self.request);
+                let mut check = ResourceCheck::default();
+                check.user = Arc::new(self.request.user.clone());
+                (check.group, check.resource) = (resource.group, resource.resource);
+                check.subresource = Arc::clone(&self.request.sub_resource);
+                (check.namespace, check.name) = (Arc::clone(&self.request.namespace), Arc::clone(&self.request.name));
+                return Ok(Some(Value::opaque(check)));
+            }
             "request" => {
                 if let Some(value) = self.request_value.get() {
                     return Ok(Some(value.clone()));
@@ -304,6 +362,7 @@ impl Activation for Scope<'_> {
                 let value = Value::view(&request_data(self.request, self.as_kind.as_ref()))?;
                 return Ok(Some(self.request_value.get_or_init(|| value).clone()));
             }
+            "variables" => return Ok(Some(self.composition.names.value())),
             _ => {}
         }
         if let Some((_, value)) = self.computed.borrow().iter().find(|(computed, _)| *computed == slot) {
@@ -311,7 +370,14 @@ impl Activation for Scope<'_> {
         }
         let Some(variable) = self.composition.variables.iter().find(|variable| variable.slot == slot) else { return Ok(None) };
         let value = match &variable.program {
-            Ok(program) => program.evaluate(self, call.budget, call.context),
+            Ok(program) => program.evaluate(self, call.budget, call.context).map_err(|error| {
+                if error.is_unknown() || error.is_limit() {
+                    return error;
+                }
+                let short = name.strip_prefix("variables.").unwrap_or(name);
+                let message = format!("composited variable \"{short}\" fails to evaluate: {}", error.message());
+                CelError::new(error.kind().clone(), message)
+            }),
             Err(why) => Err(CelError::invalid(why.clone())),
         };
         self.computed.borrow_mut().push((slot, value.clone()));

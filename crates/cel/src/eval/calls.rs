@@ -51,7 +51,8 @@ fn no_overload(node: &CallNode, args: &[Value]) -> CelError {
 }
 
 fn takes(overload: &OverloadDeclaration, args: &[Value]) -> bool {
-    overload.signature.args.len() == args.len() && overload.signature.args.iter().zip(args).all(|(wanted, value)| accepts(wanted, value))
+    overload.signature.args.len() == args.len()
+        && (overload.unguarded || overload.signature.args.iter().zip(args).all(|(wanted, value)| accepts(wanted, value)))
 }
 
 /// Whether a value may be one of a type; of lists and maps, the first item tells.

@@ -226,7 +226,7 @@ fn fixed(value: &Value, precision: usize, way: Way) -> Result<String, CelError> 
     let text = format!("{:.precision$}", number.abs());
     let (whole, fraction) = text.split_once('.').map_or((&*text, None), |(whole, fraction)| (whole, Some(fraction)));
     let mut out = String::with_capacity(text.len() + text.len() / 3);
-    if number.is_sign_negative() {
+    if number < 0.0 {
         out.push('-');
     }
     for (index, digit) in whole.chars().enumerate() {
@@ -256,15 +256,17 @@ fn english_special(number: f64) -> String {
 fn scientific(value: &Value, precision: usize, way: Way) -> Result<String, CelError> {
     let number = number(value, way, "scientific")?;
     if !number.is_finite() {
-        return Ok(if way == Way::Plain { plain_double(number) } else { english_special(number) });
+        return Ok(if way == Way::Plain { plain_double(number) } else { padded(&english_special(number), precision) });
     }
-    let text = format!("{number:.precision$e}");
+    let places = if way == Way::Plain { precision } else { 6 };
+    let number = if number == 0.0 && way == Way::Locale { 0.0 } else { number };
+    let text = format!("{number:.places$e}");
     let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
     let (sign, digits) = exponent.strip_prefix('-').map_or(("+", exponent), |digits| ("-", digits));
     if way == Way::Plain {
         return Ok(format!("{mantissa}e{sign}{digits:0>2}"));
     }
-    let mut out = format!("{mantissa}\u{202f}×\u{202f}10");
+    let mut out = format!("{mantissa}×10");
     if sign == "-" {
         out.push('⁻');
     }
@@ -272,7 +274,12 @@ fn scientific(value: &Value, precision: usize, way: Way) -> Result<String, CelEr
         let raised = digit.to_digit(10).and_then(|digit| "⁰¹²³⁴⁵⁶⁷⁸⁹".chars().nth(digit as usize));
         out.push(raised.unwrap_or(digit));
     }
-    Ok(out)
+    Ok(padded(&out, precision))
+}
+
+/// What stands for the precision of `%e` is a width there, in characters.
+fn padded(text: &str, width: usize) -> String {
+    format!("{text:>width$}")
 }
 
 fn binary(value: &Value, way: Way) -> Result<String, CelError> {

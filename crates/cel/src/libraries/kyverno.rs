@@ -26,10 +26,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use probity_value as data;
 
 use crate::value::Opaque;
-use crate::{CelError, Key, Type, Value};
+use crate::{CelError, Environment, Key, Type, Value, macros};
 
 /// Says whether a policy's image references cover an image.
 pub type CoversImage = Box<dyn Fn(&str) -> Result<bool, CelError> + Send + Sync>;
+
+/// [`Environment::kyverno`] for policies of a namespace: `resource` sees that namespace alone.
+#[must_use]
+pub fn environment_of_namespace() -> Environment {
+    let base = Environment::standard().optionals().library(&macros::TWO_VARIABLES).library(&macros::BINDINGS);
+    super::KYVERNO.iter().fold(base, |made, library| {
+        made.library(if std::ptr::eq(*library, &raw const resource::LIBRARY) { &resource::NAMESPACED } else { library })
+    })
+}
 
 /// What the evaluator of Kyverno's policies puts into the context of an evaluation ([`crate::Context::host`]).
 #[derive(Default)]

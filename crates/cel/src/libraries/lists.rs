@@ -16,8 +16,8 @@ pub static LIBRARY: Library = Library::new(
         Function::new(
             "flatten",
             &[
-                Overload::new("list_flatten", "list(list(T)).flatten() -> list(T)", flatten).cost(cost_of_flatten),
-                Overload::new("list_flatten_int", "list(dyn).flatten(int) -> list(dyn)", flatten).cost(cost_of_flatten),
+                Overload::new("list_flatten", "list(list(T)).flatten() -> list(T)", flatten).cost(cost_of_flatten).unguarded(),
+                Overload::new("list_flatten_int", "list(dyn).flatten(int) -> list(dyn)", flatten).cost(cost_of_flatten).unguarded(),
             ],
         ),
         Function::new("sort", SORT),

@@ -205,11 +205,12 @@ fn may_be_number(arg: &Expr) -> bool {
 
 /// The first of two unless the second is beyond it.
 fn pick(first: Value, second: Value, beyond: Ordering) -> Result<Value, CelError> {
+    let name = if beyond == Ordering::Greater { "math.@min" } else { "math.@max" };
     match first.compare(&second) {
         Some(order) if order == beyond => Ok(second),
         Some(_) => Ok(first),
         None if matches!(first, Value::Double(_)) || matches!(second, Value::Double(_)) => {
-            Err(CelError::invalid("NaN values cannot be ordered"))
+            Err(CelError::invalid(format!("NaN values cannot be ordered: {name}")))
         }
         None => Err(CelError::no_such_overload()),
     }

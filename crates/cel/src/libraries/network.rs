@@ -23,7 +23,9 @@ pub static IP: Library = Library::new(
         ),
         Function::new(
             "family",
-            &[Overload::new("ip_family", "net.IP.family() -> int", |_, args| Ok(Value::Int(if address(args, 0)?.is_ipv4() { 4 } else { 6 })))],
+            &[Overload::new("ip_family", "net.IP.family() -> int", |_, args| {
+                Ok(Value::Int(if address(args, 0)?.is_ipv4() { 4 } else { 6 }))
+            })],
         ),
         Function::new(
             "isUnspecified",
@@ -107,16 +109,19 @@ pub static CIDR: Library = Library::new(
 )
 .with_types(&["net.CIDR", "net.IP"]);
 
-/// What cel-go's own network library has besides.
-pub static MASKS: Library = Library::new(
+/// What the language's own network library has besides; it goes before [`IP`], of which it replaces how addresses are read.
+pub static NEWEST: Library = Library::new(
     "network",
-    &[Function::new(
-        "isMask",
-        &[Overload::new("cidr_is_mask", "net.CIDR.isMask() -> bool", |_, args| {
-            let range = range(args)?;
-            Ok((range.masked().address == range.address).into())
-        })],
-    )],
+    &[
+        Function::new(
+            "isMask",
+            &[Overload::new("cidr_is_mask", "net.CIDR.isMask() -> bool", |_, args| {
+                let range = range(args)?;
+                Ok((range.masked().address == range.address).into())
+            })],
+        ),
+        Function::new("ip", &[Overload::new("string_to_ip", "ip(string) -> net.IP", ip_or_mapped).cost(cost_of_text)]),
+    ],
 );
 
 /// An address as a value.
@@ -304,6 +309,15 @@ fn parse_cidr(text: &str) -> Result<CidrValue, CelError> {
 
 fn ip(_: &mut Call<'_>, args: &[Value]) -> Result<Value, CelError> {
     parse_ip(text(args, 0)?).map(|address| Value::opaque(IpValue(address)))
+}
+
+/// An IPv4 address in IPv6 is that IPv4 address where it is written in hexadecimal digits.
+fn ip_or_mapped(call: &mut Call<'_>, args: &[Value]) -> Result<Value, CelError> {
+    let text = text(args, 0)?;
+    match text.parse::<Ipv6Addr>().ok().and_then(|v6| v6.to_ipv4_mapped()) {
+        Some(v4) if !text.contains('.') => Ok(Value::opaque(IpValue(v4.into()))),
+        _ => ip(call, args),
+    }
 }
 
 fn cidr(_: &mut Call<'_>, args: &[Value]) -> Result<Value, CelError> {

@@ -8,10 +8,10 @@ use crate::{Call, CelError, Function, Library, Overload, Value};
 pub static LIBRARY: Library =
     Library::new("strings", &[CHAR_AT, INDEX_OF, LAST_INDEX_OF, LOWER, UPPER, REPLACE, SPLIT, SUBSTRING, TRIM, QUOTE, JOIN, FORMAT]);
 
-/// Those of the newest version: `reverse`, and `format` without a locale.
+/// Those of the language's own definition: `reverse`, `format` without a locale, and no search from beyond the end.
 pub static NEWEST: Library = Library::new(
     "strings",
-    &[CHAR_AT, INDEX_OF, LAST_INDEX_OF, LOWER, UPPER, REPLACE, SPLIT, SUBSTRING, TRIM, QUOTE, JOIN, FORMAT_NEWEST, REVERSE],
+    &[CHAR_AT, INDEX_OF_WITHIN, LAST_INDEX_OF_WITHIN, LOWER, UPPER, REPLACE, SPLIT, SUBSTRING, TRIM, QUOTE, JOIN, FORMAT_NEWEST, REVERSE],
 );
 
 const CHAR_AT: Function = Function::new("charAt", &[Overload::new("string_char_at_int", "string.charAt(int) -> string", char_at)]);
@@ -29,6 +29,28 @@ const LAST_INDEX_OF: Function = Function::new(
     &[
         Overload::new("string_last_index_of_string", "string.lastIndexOf(string) -> int", last_index_of).cost(cost_of_all),
         Overload::new("string_last_index_of_string_int", "string.lastIndexOf(string, int) -> int", last_index_of_from).cost(cost_of_all),
+    ],
+);
+
+const INDEX_OF_WITHIN: Function = Function::new(
+    "indexOf",
+    &[
+        Overload::new("string_index_of_string", "string.indexOf(string) -> int", index_of).cost(cost_of_all),
+        Overload::new("string_index_of_string_int", "string.indexOf(string, int) -> int", |call, args| {
+            within(args).and_then(|()| index_of(call, args))
+        })
+        .cost(cost_of_all),
+    ],
+);
+
+const LAST_INDEX_OF_WITHIN: Function = Function::new(
+    "lastIndexOf",
+    &[
+        Overload::new("string_last_index_of_string", "string.lastIndexOf(string) -> int", last_index_of).cost(cost_of_all),
+        Overload::new("string_last_index_of_string_int", "string.lastIndexOf(string, int) -> int", |call, args| {
+            within(args).and_then(|()| last_index_of_from(call, args))
+        })
+        .cost(cost_of_all),
     ],
 );
 
@@ -113,6 +135,12 @@ fn length(text: &str) -> i64 {
     character_of(text, text.len())
 }
 
+/// A search may begin at the end of the text, but not beyond it.
+fn within(args: &[Value]) -> Result<(), CelError> {
+    let from = int(args, 2)?;
+    if from > length(text(args, 0)?) { Err(out_of_range(from)) } else { Ok(()) }
+}
+
 fn char_at(_: &mut Call<'_>, args: &[Value]) -> Result<Value, CelError> {
     let (text, index) = (text(args, 0)?, int(args, 1)?);
     let at = byte_of(text, index).ok_or_else(|| out_of_range(index))?;
@@ -153,9 +181,9 @@ fn last_index_of_from(_: &mut Call<'_>, args: &[Value]) -> Result<Value, CelErro
         return Ok(from.min(length(text)).into());
     }
     let Some(start) = byte_of(text, from).filter(|start| *start < text.len()) else { return Ok(Value::Int(-1)) };
+    // A part that begins there ends between characters, if it is there at all.
     let until = (start + part.len()).min(text.len());
-    // A cut inside a character can only be one the part does not end at.
-    let until = (until..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
+    let until = (0..=until).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
     let found = text.get(..until).and_then(|head| head.rfind(part)).filter(|at| *at <= start);
     Ok(found.map_or(-1, |at| character_of(text, at)).into())
 }

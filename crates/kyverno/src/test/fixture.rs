@@ -21,8 +21,15 @@ pub(super) struct Fixture {
     /// Method (empty for all), address, answer; no answer where the call fails.
     calls: Vec<(String, String, Option<Value>)>,
     images: Vec<(String, Value)>,
-    /// Name, data and projections.
-    globals: Vec<(Arc<str>, Value, Vec<(Arc<str>, Value)>)>,
+    globals: Vec<Global>,
+}
+
+/// An entry of the global context.
+#[derive(Debug)]
+struct Global {
+    name: Arc<str>,
+    data: Value,
+    projections: Vec<(Arc<str>, Value)>,
 }
 
 fn text<'v>(value: &'v Value, way: &[&str]) -> &'v str {
@@ -107,7 +114,7 @@ impl Fixture {
                     projections.push((Arc::from(text(&projection, &["name"])), found));
                 }
             }
-            self.globals.push((text(&entry, &["name"]).into(), data, projections));
+            self.globals.push(Global { name: text(&entry, &["name"]).into(), data, projections });
         }
     }
 
@@ -239,11 +246,10 @@ impl Lookup for ForPolicy<'_> {
                 fixture.images.iter().find(|(known, _)| same(known)).map(|(_, data)| data.clone())
             }
             Question::Global { name, projection } => {
-                fixture.globals.iter().find(|(known, _, _)| known == name).and_then(|(_, data, projections)| {
-                    if projection.is_empty() {
-                        return Some(data.clone());
-                    }
-                    projections.iter().find(|(known, _)| known == projection).map(|(_, data)| data.clone())
+                let entry = fixture.globals.iter().find(|entry| entry.name == *name);
+                entry.and_then(|entry| match &**projection {
+                    "" => Some(entry.data.clone()),
+                    named => entry.projections.iter().find(|(known, _)| **known == *named).map(|(_, data)| data.clone()),
                 })
             }
             _ => None,

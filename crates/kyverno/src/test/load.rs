@@ -161,8 +161,9 @@ fn is_cluster_kind(kind: &GroupVersionKind) -> bool {
     schema::kinds().iter().find(|known| *known.group == *kind.group && *known.kind == *kind.kind).is_some_and(|known| !known.namespaced)
 }
 
-/// An object with the namespace `default` where it is in one and names none.
-pub(super) fn object(value: Value) -> Value {
+/// An object as the API server would have it: with the namespace `default` where it is in one and names none.
+#[must_use]
+pub fn object(value: Value) -> Value {
     let value = without_null_maps(&value);
     let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
     let kind = GroupVersionKind::of(text("apiVersion"), text("kind"));

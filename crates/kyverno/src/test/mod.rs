@@ -23,6 +23,7 @@ use probity_value::{SourceMap, Span, Value};
 
 use fixture::{Fixture, ForPolicy};
 use load::Loader;
+pub use load::object;
 use values::Values;
 
 /// What runs of tests may use.

@@ -1,36 +1,6 @@
-use std::collections::BTreeMap;
-
-use probity_core::{Digest, TreeError, TreeFile};
+use probity_testkit::MapTree;
 
 use super::*;
-
-/// A tree in memory.
-struct Files {
-    list: Vec<TreeFile>,
-    texts: BTreeMap<String, String>,
-}
-
-impl Files {
-    fn new(files: &[(&str, &str)]) -> Files {
-        let texts: BTreeMap<String, String> = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
-        let list = texts.iter().map(|(path, text)| TreeFile { path: path.as_str().into(), size: text.len() as u64 }).collect();
-        Files { list, texts }
-    }
-}
-
-impl Tree for Files {
-    fn files(&self) -> &[TreeFile] {
-        &self.list
-    }
-
-    fn read(&self, path: &str) -> Result<Arc<[u8]>, TreeError> {
-        self.texts.get(path).map(|text| text.as_bytes().into()).ok_or(TreeError::Missing)
-    }
-
-    fn digests(&self) -> BTreeMap<Arc<str>, Digest> {
-        BTreeMap::new()
-    }
-}
 
 const POLICY: &str = "
 apiVersion: kyverno.io/v1
@@ -59,7 +29,7 @@ metadata: {name: other}
 
 fn outcomes(results: &str) -> Vec<(String, String, bool)> {
     let test = format!("kind: Test\npolicies: [p.yaml]\nresources: [r.yaml]\nresults:\n{results}");
-    let tree = Files::new(&[("t/kyverno-test.yaml", &test), ("t/p.yaml", POLICY), ("t/r.yaml", PODS)]);
+    let tree = MapTree::new([("t/kyverno-test.yaml", test.as_str()), ("t/p.yaml", POLICY), ("t/r.yaml", PODS)]);
     let sources = SourceMap::new();
     let context = TestContext {
         tree: &tree,

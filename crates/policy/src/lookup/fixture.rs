@@ -308,6 +308,15 @@ impl Lookup for Fixture {
                 provider(&answers, keys)
             }
             Question::Access { user, attributes } => self.may(question, user, attributes),
+            Question::Variable { policy, rule, name } if name.is_empty() => {
+                let mut all = Map::new();
+                for (of, in_rule, called, value) in &self.variables {
+                    if (of.is_empty() || of == &**policy) && (in_rule.is_empty() || in_rule == &**rule) {
+                        nest(&mut all, called, value.clone(), 16);
+                    }
+                }
+                if all.is_empty() { Err(LookupError::Absent(question.subject())) } else { Ok(Value::map(all, Span::NONE)) }
+            }
             Question::Variable { policy, rule, name } => self
                 .variables
                 .iter()
@@ -320,6 +329,19 @@ impl Lookup for Fixture {
             Question::Random { pattern } => known(&self.random, pattern),
         }
     }
+}
+
+/// Puts a value under a name, each dot of which leads one map deeper, down to a depth.
+fn nest(map: &mut Map, name: &str, value: Value, depth: usize) {
+    let (key, value) = match name.split_once('.') {
+        Some((first, rest)) if depth > 0 => {
+            let mut inner = map.get(first).and_then(Value::as_map).cloned().unwrap_or_default();
+            nest(&mut inner, rest, value, depth - 1);
+            (first, Value::map(inner, Span::NONE))
+        }
+        _ => (name, value),
+    };
+    map.insert(key, Span::NONE, value);
 }
 
 /// The answer of a provider: each key with what is given for it, else in `errors`.
@@ -362,7 +384,7 @@ images: {"nginx:1.27": {manifest: {schemaVersion: 2}}}
 global: {pods: [a, b]}
 providers: {trusted: {good: "yes", bad: {error: "no"}}}
 access: [{user: alice, verb: get, resource: secrets, allowed: true}]
-variables: [{policy: p, name: allowed.data.roles, value: x}]
+variables: [{policy: p, name: allowed.data.roles, value: x}, {policy: p, rule: r, name: allowed.data.groups, value: y}]
 "#;
 
     fn fixture(text: &str) -> Result<Fixture, Vec<FixtureError>> {
@@ -413,6 +435,9 @@ variables: [{policy: p, name: allowed.data.roles, value: x}]
         check(&Question::Global { name: "pods".into(), projection: "".into() }, Ok(r#"["a","b"]"#));
         let variable = |policy: &str| Question::Variable { policy: policy.into(), rule: "r".into(), name: "allowed.data.roles".into() };
         check(&variable("p"), Ok("\"x\""));
+        let all = |rule: &str| Question::Variable { policy: "p".into(), rule: rule.into(), name: "".into() };
+        check(&all("r"), Ok(r#"{"allowed":{"data":{"roles":"x","groups":"y"}}}"#));
+        check(&all("s"), Ok(r#"{"allowed":{"data":{"roles":"x"}}}"#));
         check(&variable("q"), Err("a given value of `allowed.data.roles` does not exist"));
         let keys = vec![Value::string("good", Span::NONE), Value::string("bad", Span::NONE), Value::string("odd", Span::NONE)];
         check(

@@ -266,7 +266,8 @@ impl Run<'_> {
         let known = set.rules().any(|one| *one.policy == *policy && (rule.is_empty() || *one.name == *rule));
         if !known {
             let there = documents.len();
-            let what = if rule.is_empty() { format!("no policy is called `{policy}`") } else { format!("no rule is called `{policy}/{rule}`") };
+            let what =
+                if rule.is_empty() { format!("no policy is called `{policy}`") } else { format!("no rule is called `{policy}/{rule}`") };
             return self.wrong(expect.span, format!("{what} ({there} policy documents were read)"));
         }
         let answers: Vec<&Outcome> = decided
@@ -320,8 +321,8 @@ fn verdict_of(answers: &[&Outcome]) -> Option<Status> {
     order.into_iter().find(|status| answers.iter().any(|outcome| outcome.status == *status))
 }
 
-/// A user as in an admission request.
-pub(crate) fn user_info(value: &Value) -> UserInfo {
+/// A user as in an admission request (`authentication.k8s.io/v1 UserInfo`), with the `roles` and `clusterRoles` of Kyverno.
+pub fn user_info(value: &Value) -> UserInfo {
     let text = |key: &str| -> Arc<str> { value.get(key).and_then(Value::as_str).unwrap_or_default().into() };
     let list = |value: Option<&Value>| -> Vec<Arc<str>> {
         value.and_then(Value::as_list).unwrap_or_default().iter().filter_map(|item| item.as_str().map(Arc::from)).collect()

@@ -6,31 +6,47 @@
 mod aggregates;
 mod arithmetic;
 mod arrays;
+mod aws;
 mod bits;
 mod caches;
 mod compare;
+mod config;
+mod encoding;
+mod globs;
 mod graph;
+mod hashes;
+mod jwt;
 mod kinds;
+mod net;
 mod objects;
 mod operands;
+mod outside;
+mod patches;
 mod random;
 mod regexes;
+mod schema;
 mod semver;
 mod sets;
 mod sprintf;
 mod strings;
 mod table;
+mod times;
 mod types;
 mod units;
+mod urls;
 mod uuid;
+mod x509;
+mod yaml;
 
 use std::fmt;
 
 use probity_core::{Limits, Lookup, Timestamp};
+use probity_value::Span;
 
 use crate::term::Term;
 
 pub use caches::Caches;
+pub(crate) use config::CONFIG_FILES;
 pub use graph::walk;
 pub use table::BUILTINS;
 pub use types::Type;
@@ -143,6 +159,9 @@ impl Failure {
     }
 }
 
+/// Makes the syntax tree of a module of its file name and text, or says what is wrong with it.
+pub type ParseModule = fn(&str, &str) -> Result<Term, String>;
+
 /// What functions may use besides their arguments.
 pub struct Context<'a> {
     /// The time of the evaluation.
@@ -161,8 +180,14 @@ pub struct Context<'a> {
     pub caches: &'a Caches,
     /// What `trace` was told.
     pub notes: Vec<String>,
+    /// What was printed, line by line.
+    pub prints: Vec<String>,
+    /// Makes the syntax tree that `rego.parse_module` gives.
+    pub parse_module: Option<ParseModule>,
     /// What `opa.runtime` gives.
     pub runtime: Term,
+    /// Where in the policy the function is called.
+    pub at: Span,
 }
 
 impl<'a> Context<'a> {
@@ -184,7 +209,10 @@ impl<'a> Context<'a> {
             seed: 0,
             caches,
             notes: Vec::new(),
+            prints: Vec::new(),
+            parse_module: None,
             runtime: Term::empty_object(),
+            at: Span::NONE,
         }
     }
 
@@ -225,7 +253,15 @@ pub(crate) mod tests {
     use super::*;
     use probity_core::NoLookup;
 
-    /// The result of a call whose arguments are written as JSON, as OPA prints it; `undefined`, or the error.
+    /// The result of a call.
+    pub(crate) fn shown_of(name: &str, arguments: &[Term]) -> Term {
+        let caches = Caches::default();
+        let mut context =
+            Context::new(Timestamp { seconds: 1_700_000_000, nanoseconds: 5 }, &NoLookup, &|| false, &Limits::default(), &caches);
+        find(name).unwrap().call(&mut context, arguments).unwrap().unwrap()
+    }
+
+    /// The result of a call, as OPA prints it; `undefined`, or the error.
     pub(crate) fn shown(name: &str, arguments: &[Term]) -> String {
         let caches = Caches::default();
         let mut context =

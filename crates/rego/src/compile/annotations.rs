@@ -19,17 +19,23 @@ enum Scope {
     Subpackages,
 }
 
+/// Number of a module and of a rule in it.
+type RuleAt = (usize, usize);
+
+/// A path under `data`.
+type Path = Vec<Arc<str>>;
+
 /// All annotations of a program.
 #[derive(Default)]
 pub(super) struct Notes {
     /// By path under `data`.
-    packages: BTreeMap<Vec<Arc<str>>, Term>,
-    subpackages: BTreeMap<Vec<Arc<str>>, Term>,
-    documents: BTreeMap<Vec<Arc<str>>, Term>,
+    packages: BTreeMap<Path, Term>,
+    subpackages: BTreeMap<Path, Term>,
+    documents: BTreeMap<Path, Term>,
     /// By module and rule.
-    rules: BTreeMap<(usize, usize), Term>,
+    rules: BTreeMap<RuleAt, Term>,
     /// Package and path of each rule.
-    paths: BTreeMap<(usize, usize), (Vec<Arc<str>>, Vec<Arc<str>>)>,
+    paths: BTreeMap<RuleAt, (Path, Path)>,
 }
 
 impl Notes {
@@ -136,7 +142,7 @@ impl Notes {
         self.chain(module, rule).into_iter().filter_map(|(_, note)| note.cloned()).collect()
     }
 
-    fn chain(&self, module: usize, rule: usize) -> Vec<(Vec<Arc<str>>, Option<&Term>)> {
+    fn chain(&self, module: usize, rule: usize) -> Vec<(Path, Option<&Term>)> {
         let Some((package, path)) = self.paths.get(&(module, rule)) else { return Vec::new() };
         let mut chain = vec![(path.clone(), self.rules.get(&(module, rule)))];
         if let Some(note) = self.documents.get(path) {

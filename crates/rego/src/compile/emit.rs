@@ -335,10 +335,10 @@ impl Emitter<'_, '_> {
                     goal_variables(goal, &mut found);
                     self.require_vars(&found, goal.span);
                 }
-                if self.unsafe_vars.len() == before {
-                    if let Some(goal) = waiting.first() {
-                        self.unsafe_vars.insert(("_".into(), goal.span));
-                    }
+                if self.unsafe_vars.len() == before
+                    && let Some(goal) = waiting.first()
+                {
+                    self.unsafe_vars.insert(("_".into(), goal.span));
                 }
                 return block;
             }
@@ -459,17 +459,14 @@ impl Emitter<'_, '_> {
 
     fn assign(&mut self, var: Var, value: Value, block: &mut Block) {
         // What a scan just put into a slot of its own goes to the variable itself.
-        if let Value::Slot(from) = value {
-            if self.names.get(from as usize).is_some_and(|name| name.is_empty()) {
-                if let Some(Op { kind: OpKind::Scan { value, .. } | OpKind::Walk { value, .. } | OpKind::Each { value, .. }, .. }) =
-                    block.last_mut()
-                {
-                    if *value == from {
-                        *value = var;
-                        return;
-                    }
-                }
-            }
+        if let Value::Slot(from) = value
+            && self.names.get(from as usize).is_some_and(|name| name.is_empty())
+            && let Some(Op { kind: OpKind::Scan { value, .. } | OpKind::Walk { value, .. } | OpKind::Each { value, .. }, .. }) =
+                block.last_mut()
+            && *value == from
+        {
+            *value = var;
+            return;
         }
         self.push(block, OpKind::Let(var, value));
     }
@@ -593,10 +590,10 @@ impl Emitter<'_, '_> {
                 "gte" => Some(Comparison::GreaterEqual),
                 _ => None,
             };
-            if let (Some(comparison), 2) = (comparison, values.len()) {
-                if let (Some(right), Some(left)) = (values.pop(), values.pop()) {
-                    return Value::Compare(comparison, Box::new(left), Box::new(right));
-                }
+            if let (Some(comparison), 2) = (comparison, values.len())
+                && let (Some(right), Some(left)) = (values.pop(), values.pop())
+            {
+                return Value::Compare(comparison, Box::new(left), Box::new(right));
             }
             match (builtin.name, values.len()) {
                 ("internal.member_2", 2) => {
@@ -663,17 +660,18 @@ impl Emitter<'_, '_> {
                     self.builder.depend_walk(node, &[]);
                     return Value::Node(node);
                 }
+                // Rules with keys that are not constant may have a part in everything below.
+                Some(_) if group.is_some() => return self.walk(node, rest, block),
                 Some(Node::Const(Term::String(name))) => match here.child(name) {
                     Some(child) => {
                         node = child;
                         at += 1;
                     }
-                    None if group.is_none() => {
+                    None => {
                         let mut path = self.builder.path_of(node);
                         path.push(Arc::clone(name));
                         return self.path(Value::Base(path), rest.get(1..).unwrap_or_default(), block);
                     }
-                    None => return self.walk(node, rest, block),
                 },
                 Some(_) => return self.walk(node, rest, block),
             }

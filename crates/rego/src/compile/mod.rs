@@ -7,6 +7,7 @@ mod resolve;
 mod rule;
 mod scope;
 mod tree;
+mod types;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -173,7 +174,14 @@ pub(crate) fn program(modules: Vec<ast::Module>, base: Term, keep_prints: bool) 
         dependencies.push(std::mem::take(&mut builder.dependencies));
     }
     let Builder { mut problems, coverable, .. } = builder;
-    recursion(&groups, &dependencies, &tree, &modules, &members, &mut problems);
+    recursion(&groups, &dependencies, &modules, &members, &mut problems);
+    if problems.is_empty() {
+        let file = |span: Span| {
+            let module = modules.iter().find(|module| module.package_span.file == span.file);
+            module.map_or_else(|| "".into(), |module| Arc::clone(&module.file))
+        };
+        problems = types::Checker::new(&groups, &coverable).all(file);
+    }
     if !problems.is_empty() {
         problems.sort_by_key(|problem| problem.span);
         problems.dedup();
@@ -232,7 +240,6 @@ fn scopes(modules: &[ast::Module], problems: &mut Vec<Diagnostic>) -> Vec<Module
 fn recursion(
     groups: &[Group],
     dependencies: &[BTreeSet<GroupId>],
-    tree: &Tree,
     modules: &[ast::Module],
     members: &[Vec<(usize, usize)>],
     problems: &mut Vec<Diagnostic>,
@@ -286,7 +293,6 @@ fn recursion(
             }
         }
     }
-    let _ = tree;
 }
 
 fn infos(modules: &[ast::Module], tree: &Tree, notes: &annotations::Notes) -> Vec<RuleInfo> {
@@ -335,10 +341,10 @@ pub(crate) fn prepare(program: &Compiled, text: &str) -> Result<PreparedQuery, D
     for goal in &mut goals {
         nodes.push(keep_value(goal, &mut resolver));
     }
-    let lines = body.iter().filter(|literal| !matches!(literal.kind, LiteralKind::Some(_))).count();
     let kept: Vec<Node> = nodes.into_iter().flatten().collect();
     let names = resolver.top_names();
     resolver.close();
+    resolver.refuse_unused();
     let all_names = std::mem::take(&mut resolver.names);
     let mut emitter =
         emit::Emitter { builder: &mut builder, bound: vec![false; all_names.len()], names: all_names, unsafe_vars: BTreeSet::new() };
@@ -347,7 +353,6 @@ pub(crate) fn prepare(program: &Compiled, text: &str) -> Result<PreparedQuery, D
         emitter.require(node, Span::NONE);
     }
     let values = emitter.values(&kept, &mut block);
-    let _ = lines;
     let slots = u32::try_from(emitter.names.len()).unwrap_or(u32::MAX);
     let unsafe_vars = std::mem::take(&mut emitter.unsafe_vars);
     if let Some(problem) = builder.problems.into_iter().next() {
@@ -355,6 +360,9 @@ pub(crate) fn prepare(program: &Compiled, text: &str) -> Result<PreparedQuery, D
     }
     if let Some((name, span)) = unsafe_vars.into_iter().next() {
         return Err(Diagnostic::new(Level::Error, "rego-unsafe-var", "query", span, format!("var `{name}` is unsafe")));
+    }
+    if let Some(message) = types::Checker::new(&program.groups, &[]).query(&block, slots) {
+        return Err(Diagnostic::new(Level::Error, "rego-type", "query", Span::NONE, message));
     }
     let bindings = names.into_iter().filter(|(name, _)| !name.is_empty() && &**name != "_").collect();
     let rule = match (block.as_slice(), body.as_slice()) {

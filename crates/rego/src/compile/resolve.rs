@@ -79,6 +79,8 @@ struct Scope {
     /// Names that stand in it and are not declared.
     direct: HashSet<Arc<str>>,
     implicit: HashMap<Arc<str>, Var>,
+    /// Names it declares that only closures within it mean; each closure has its own.
+    idle: HashSet<Arc<str>>,
 }
 
 /// Resolves one rule or query.
@@ -124,13 +126,22 @@ impl<'a, 'b> Resolver<'a, 'b> {
 
     /// Opens the scope of a body; `heads` are expressions that belong to it.
     pub(super) fn open(&mut self, heads: &[&Expr], body: &[Literal]) {
-        let mut direct = HashSet::new();
-        collect_names(body, heads, &mut direct);
-        self.scopes.push(Scope { direct, ..Scope::default() });
+        let (mut direct, mut idle) = (HashSet::new(), HashSet::new());
+        collect_names(body, heads, &mut direct, &mut idle);
+        self.scopes.push(Scope { direct, idle, ..Scope::default() });
     }
 
     pub(super) fn close(&mut self) {
         self.scopes.pop();
+    }
+
+    /// Says which variables were declared by `some` and `every` and never used.
+    pub(super) fn refuse_unused(&mut self) {
+        for (name, span, var) in std::mem::take(&mut self.unused) {
+            if &*name != "_" && !self.used.contains(&var) {
+                self.fail("rego-compile", span, format!("declared var `{name}` unused"));
+            }
+        }
     }
 
     /// Variables with names of the outermost scope, for queries.
@@ -156,6 +167,9 @@ impl<'a, 'b> Resolver<'a, 'b> {
         if &**name == "_" {
             return self.fresh("_");
         }
+        if matches!(&**name, "input" | "data") {
+            self.fail("rego-compile", span, format!("variables must not shadow `{name}` (use a different variable name)"));
+        }
         let (again, above) = match self.scopes.last() {
             Some(scope) => (scope.declared.contains_key(name), scope.implicit.contains_key(name)),
             None => (false, false),
@@ -179,9 +193,18 @@ impl<'a, 'b> Resolver<'a, 'b> {
             return Some(var);
         }
         let mut found = None;
+        let mut idle = false;
+        let innermost = self.scopes.len().saturating_sub(1);
         for (index, scope) in self.scopes.iter().enumerate().rev() {
             if let Some(var) = scope.declared.get(name) {
-                found = Some(Ok(*var));
+                idle = index < innermost && scope.idle.contains(name);
+                if idle {
+                    // It counts as used, but is not what the closure takes from outside.
+                    let var = *var;
+                    self.unused.retain(|(_, _, unused)| *unused != var);
+                } else {
+                    found = Some(Ok(*var));
+                }
                 break;
             }
             if scope.direct.contains(name) {
@@ -189,7 +212,7 @@ impl<'a, 'b> Resolver<'a, 'b> {
             }
         }
         // A name that is a document is no variable unless it was declared.
-        if !matches!(found, Some(Ok(_))) && self.global(name).is_some() {
+        if !idle && !matches!(found, Some(Ok(_))) && self.global(name).is_some() {
             return None;
         }
         let var = match found {
@@ -244,14 +267,14 @@ impl<'a, 'b> Resolver<'a, 'b> {
         let joined = || callee.name.iter().map(|part| &**part).collect::<Vec<_>>().join(".");
         if !callee.operator {
             let first = callee.name.first()?;
-            if !self.is_declared(first) {
-                if let Some(mut path) = self.global(first) {
-                    path.extend(callee.name.iter().skip(1).cloned());
-                    if path.first().is_some_and(|root| &**root == "data") {
-                        if let Some(group) = self.builder.function_at(path.get(1..).unwrap_or_default()) {
-                            return Some(Callable::Group(group));
-                        }
-                    }
+            if !self.is_declared(first)
+                && let Some(mut path) = self.global(first)
+            {
+                path.extend(callee.name.iter().skip(1).cloned());
+                if path.first().is_some_and(|root| &**root == "data")
+                    && let Some(group) = self.builder.function_at(path.get(1..).unwrap_or_default())
+                {
+                    return Some(Callable::Group(group));
                 }
             }
         }
@@ -261,6 +284,24 @@ impl<'a, 'b> Resolver<'a, 'b> {
         }
         self.fail("rego-type", callee.span, format!("undefined function `{name}`"));
         None
+    }
+
+    /// The document of a rule that is called without arguments.
+    fn rule_value(&self, callee: &Callee) -> Option<Node> {
+        let first = callee.name.first()?;
+        if callee.operator || self.is_declared(first) {
+            return None;
+        }
+        let mut path = self.global(first)?;
+        path.extend(callee.name.iter().skip(1).cloned());
+        let (root, rest) = path.split_first()?;
+        if &**root != "data" || self.builder.node_at(rest).is_none_or(|node| self.builder.node(node).group.is_none()) {
+            return None;
+        }
+        if self.builder.function_at(rest).is_some() {
+            return None;
+        }
+        Some(Node::Ref(Box::new(Node::Data), rest.iter().map(|part| Node::Const(Term::String(Arc::clone(part)))).collect()))
     }
 
     /// An expression; parts that iterate become goals before it where `out` takes them.
@@ -286,6 +327,9 @@ impl<'a, 'b> Resolver<'a, 'b> {
                 }
                 Node::Ref(Box::new(head), steps)
             }
+            ExprKind::Call(callee, args) if args.is_empty() && self.rule_value(callee).is_some() => {
+                self.rule_value(callee).unwrap_or(Node::Const(Term::Null))
+            }
             ExprKind::Call(callee, args) => {
                 let args: Vec<Node> = args
                     .iter()
@@ -296,12 +340,12 @@ impl<'a, 'b> Resolver<'a, 'b> {
                     .collect();
                 match self.callable(callee) {
                     Some(callable) => {
-                        if let Some(wanted) = self.builder.arity(callable) {
-                            if wanted != args.len() {
-                                let name = callee.name.join(".");
-                                let message = format!("function `{name}` has arity {wanted}, got {} arguments", args.len());
-                                self.fail("rego-type", expr.span, message);
-                            }
+                        if let Some(wanted) = self.builder.arity(callable)
+                            && wanted != args.len()
+                        {
+                            let name = callee.name.join(".");
+                            let message = format!("function `{name}` has arity {wanted}, got {} arguments", args.len());
+                            self.fail("rego-type", expr.span, message);
                         }
                         self.call(callable, args, expr.span)
                     }
@@ -480,7 +524,7 @@ impl<'a, 'b> Resolver<'a, 'b> {
                             _ => self.statement(expr, out),
                         }
                     }
-                    ExprKind::Ref(..) => GoalKind::Test(self.negated_ref(expr, out)),
+                    ExprKind::Ref(..) | ExprKind::Var(_) => GoalKind::Test(self.negated_ref(expr, out)),
                     ExprKind::Call(..) => self.negated_call(expr, out),
                     _ => {
                         let node = self.node(expr, out);
@@ -528,10 +572,13 @@ impl<'a, 'b> Resolver<'a, 'b> {
                 };
                 let key = key.as_ref().map(|key| {
                     let (name, at) = name(key);
-                    self.declare(&name, at)
+                    let var = self.declare(&name, at);
+                    self.unused.push((name, at, var));
+                    var
                 });
                 let (value_name, at) = name(value);
                 let value = self.declare(&value_name, at);
+                self.unused.push((value_name, at, value));
                 // The body is a scope of its own: names declared in it may hide the key and the value.
                 self.open(&[], body);
                 let goals = self.goals(body);
@@ -545,17 +592,15 @@ impl<'a, 'b> Resolver<'a, 'b> {
 
     /// A line that is an expression: a call with one argument more than the function takes gives its result to it.
     fn statement(&mut self, expr: &Expr, out: &mut Vec<Goal>) -> GoalKind {
-        if let ExprKind::Call(callee, args) = &expr.kind {
-            if !callee.operator {
-                if let Some((callable, wanted)) = self.callable_quietly(callee) {
-                    if wanted + 1 == args.len() {
-                        let mut nodes = self.nodes(args, out);
-                        let result = nodes.pop().unwrap_or(Node::Const(Term::Null));
-                        let call = self.call(callable, nodes, expr.span);
-                        return GoalKind::Unify(result, call);
-                    }
-                }
-            }
+        if let ExprKind::Call(callee, args) = &expr.kind
+            && !callee.operator
+            && let Some((callable, wanted)) = self.callable_quietly(callee)
+            && wanted + 1 == args.len()
+        {
+            let mut nodes = self.nodes(args, out);
+            let result = nodes.pop().unwrap_or(Node::Const(Term::Null));
+            let call = self.call(callable, nodes, expr.span);
+            return GoalKind::Unify(result, call);
         }
         GoalKind::Test(self.node(expr, out))
     }
@@ -746,10 +791,10 @@ impl<'a, 'b> Resolver<'a, 'b> {
             }
             return Some(Ok(path));
         }
-        if let Some(names) = names {
-            if let Some(builtin) = builtins::find(&names.join(".")) {
-                return Some(Err(Callable::Builtin(builtin)));
-            }
+        if let Some(names) = names
+            && let Some(builtin) = builtins::find(&names.join("."))
+        {
+            return Some(Err(Callable::Builtin(builtin)));
         }
         self.fail("rego-type", target.span, "rego_type_error: with keyword target must reference existing `input`, `data`, or a function");
         None

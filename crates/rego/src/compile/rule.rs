@@ -50,6 +50,7 @@ fn branch(
     annotations: &(Term, Term),
 ) -> (Branch, u32) {
     let args = rule.head.args.as_deref().unwrap_or_default();
+    let problems = builder.problems.len();
     let mut resolver = Resolver::new(builder, module);
     resolver.rule_annotations = Some(annotations.clone());
     let slots: Vec<u32> = args.iter().map(|_| resolver.fresh("")).collect();
@@ -62,6 +63,7 @@ fn branch(
     let key_nodes: Vec<Node> = keys.iter().map(|key| resolver.head(key, &mut goals)).collect();
     let value_node = resolver.head(value, &mut goals);
     resolver.close();
+    resolver.refuse_unused();
     let names = std::mem::take(&mut resolver.names);
     let mut bound = vec![false; names.len()];
     bound.iter_mut().take(slots.len()).for_each(|bound| *bound = true);
@@ -74,7 +76,9 @@ fn branch(
     let value = emitter.value(&value_node, &mut block);
     let slots = u32::try_from(emitter.names.len()).unwrap_or(u32::MAX);
     let unsafe_vars = std::mem::take(&mut emitter.unsafe_vars);
-    for (name, at) in unsafe_vars {
+    // A name that is not known leaves others without values.
+    let sound = builder.problems.len() == problems;
+    for (name, at) in unsafe_vars.into_iter().filter(|_| sound) {
         let message = format!("var `{name}` is unsafe");
         builder.problems.push(Diagnostic::new(Level::Error, "rego-unsafe-var", Arc::clone(&module.file), at, message));
     }

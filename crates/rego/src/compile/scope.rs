@@ -7,9 +7,20 @@ use probity_value::Span;
 
 use crate::ast::{Expr, ExprKind, Literal, LiteralKind};
 
-/// Adds the names that stand in a body and are not declared before by it.
-pub(super) fn collect_names(body: &[Literal], heads: &[&Expr], direct: &mut HashSet<Arc<str>>) {
+/// Adds the names that stand in a body and are not declared before by it to `direct`, and those it declares by `some` alone, so that
+/// only closures within it can mean them, to `idle`.
+pub(super) fn collect_names(body: &[Literal], heads: &[&Expr], direct: &mut HashSet<Arc<str>>, idle: &mut HashSet<Arc<str>>) {
     let mut declared = HashSet::new();
+    for literal in body {
+        if let LiteralKind::Some(names) = &literal.kind {
+            idle.extend(names.iter().map(|(name, _)| Arc::clone(name)));
+        }
+    }
+    if !idle.is_empty() {
+        let mut all = HashSet::new();
+        mentions(body, heads, &mut all);
+        idle.retain(|name| !all.contains(name));
+    }
     for literal in body {
         for with in &literal.with {
             add(&with.value, &declared, direct);
@@ -41,6 +52,23 @@ pub(super) fn collect_names(body: &[Literal], heads: &[&Expr], direct: &mut Hash
     for head in heads {
         add(head, &declared, direct);
     }
+}
+
+/// Adds every name that stands in a body itself, be it declared or not.
+fn mentions(body: &[Literal], heads: &[&Expr], all: &mut HashSet<Arc<str>>) {
+    let none = HashSet::new();
+    for literal in body {
+        let own: Vec<&Expr> = match &literal.kind {
+            LiteralKind::Expr(expr) | LiteralKind::Not(expr) => vec![expr],
+            LiteralKind::Unify(left, right) | LiteralKind::NotUnify(left, right) | LiteralKind::Assign(left, right) => vec![left, right],
+            LiteralKind::Some(_) => Vec::new(),
+            LiteralKind::SomeIn { key, value, domain } => key.iter().chain([value, domain]).collect(),
+            LiteralKind::Every { domain, .. } => vec![domain],
+        };
+        let with = literal.with.iter().map(|with| &with.value);
+        own.into_iter().chain(with).for_each(|expr| add(expr, &none, all));
+    }
+    heads.iter().for_each(|head| add(head, &none, all));
 }
 
 fn add(expr: &Expr, declared: &HashSet<Arc<str>>, direct: &mut HashSet<Arc<str>>) {

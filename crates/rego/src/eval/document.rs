@@ -98,13 +98,13 @@ impl<'p> Machine<'p> {
             GroupKind::Complete => {
                 let mut result = None;
                 for rule in &group.rules {
-                    self.single(rule, &[], &mut result, "complete rules must not produce multiple outputs")?;
+                    self.single(rule, None, &mut result, "complete rules must not produce multiple outputs")?;
                     if group.same && result.is_some() {
                         break;
                     }
                 }
                 if let (None, Some(default)) = (&result, &group.default) {
-                    self.single(default, &[], &mut result, "complete rules must not produce multiple outputs")?;
+                    self.single(default, None, &mut result, "complete rules must not produce multiple outputs")?;
                 }
                 result
             }
@@ -112,7 +112,7 @@ impl<'p> Machine<'p> {
                 let mut items = Vec::new();
                 for rule in &group.rules {
                     self.trail.truncate(trail);
-                    self.rule_solutions(rule, &[], &mut |machine, branch| {
+                    self.rule_solutions(rule, None, &mut |machine, branch| {
                         if let Some(term) = machine.value(&branch.value)? {
                             machine.spend(1)?;
                             if machine.keep_places && machine.asked == Some(id) {
@@ -158,7 +158,7 @@ impl<'p> Machine<'p> {
         let program = self.program;
         let Some(group) = program.groups.get(id as usize) else { return Ok(()) };
         for rule in &group.rules {
-            self.rule_solutions(rule, &[], &mut |machine, branch| {
+            self.rule_solutions(rule, None, &mut |machine, branch| {
                 let mut keys = Vec::with_capacity(branch.keys.len());
                 for key in &branch.keys {
                     match machine.value(key)? {
@@ -261,15 +261,14 @@ impl<'p> Machine<'p> {
             let replaced = !self.world.replaced.is_empty() && self.is_replaced(node);
             if replaced || here.group.is_some() {
                 let Some(document) = self.node(node)? else { return Ok(None) };
-                return self.into(&document, rest);
+                return self.led_to(&document, rest);
             }
             let Some(key) = self.value(key)? else { return Ok(None) };
             match key.as_str().and_then(|name| here.child(name)) {
                 Some(child) => node = child,
                 None => {
-                    let base = self.base_at(&program.tree.path_of(node)).and_then(|base| base.get(&key));
-                    return match base {
-                        Some(base) => self.into(&base, rest.get(1..).unwrap_or_default()),
+                    return match self.base_at(&program.tree.path_of(node)) {
+                        Some(base) => self.led_to_base(base, rest),
                         None => Ok(None),
                     };
                 }
@@ -370,6 +369,7 @@ impl<'p> Machine<'p> {
                     if !any && !self.fits(key, item)? {
                         continue;
                     }
+                    self.note(item.span());
                     if then(self, item.clone())? == Flow::Enough {
                         return Ok(Flow::Enough);
                     }

@@ -57,6 +57,8 @@ pub(crate) struct Machine<'p> {
     world: World,
     stack: Vec<Term>,
     base: usize,
+    /// Arguments of the calls under way.
+    args: Vec<Term>,
     builtins: Context<'p>,
     strict: bool,
     interrupted: &'p (dyn Fn() -> bool + Sync),
@@ -69,6 +71,8 @@ pub(crate) struct Machine<'p> {
     covered: Option<Vec<bool>>,
     /// Places read on the way to the solution at hand.
     trail: Vec<Span>,
+    /// Places at which something was looked for and not found.
+    misses: Vec<Span>,
     keep_places: bool,
     /// Reading for messages: not what an answer depends on.
     quiet: u32,
@@ -104,6 +108,7 @@ pub(crate) fn run(
         },
         stack: vec![Term::Null; query.slots as usize],
         base: 0,
+        args: Vec::new(),
         builtins: context,
         strict: options.strict_builtin_errors,
         interrupted: options.interrupted,
@@ -114,6 +119,7 @@ pub(crate) fn run(
         prints: Vec::new(),
         covered: options.coverage.then(|| vec![false; program.coverable.len()]),
         trail: Vec::new(),
+        misses: Vec::new(),
         keep_places: options.places,
         quiet: 0,
         members: Vec::new(),
@@ -129,10 +135,10 @@ pub(crate) fn run(
             for value in &query.values {
                 values.push(machine.value(value)?.unwrap_or(Term::Null));
             }
-            if machine.keep_places {
-                if let Some(value) = values.first() {
-                    places.push((value.clone(), machine.telling()));
-                }
+            if machine.keep_places
+                && let Some(value) = values.first()
+            {
+                places.push((value.clone(), machine.telling()));
             }
             machine.builtins.bytes = machine.builtins.bytes.saturating_sub(64);
             solutions.push(Solution { bindings, values });
@@ -174,7 +180,7 @@ impl<'p> Machine<'p> {
         if self.steps > self.step_limit {
             return Err(self.error(ErrorCode::Internal, Span::NONE, format!("more than {} steps", self.step_limit)));
         }
-        if self.steps % 1024 == 0 && (self.interrupted)() {
+        if self.steps.is_multiple_of(1024) && (self.interrupted)() {
             return Err(self.error(ErrorCode::Cancelled, Span::NONE, "the time for the evaluation ran out"));
         }
         Ok(())
@@ -200,10 +206,10 @@ impl<'p> Machine<'p> {
     }
 
     fn mark(&mut self, mark: u32) {
-        if mark != NO_MARK {
-            if let Some(place) = self.covered.as_mut().and_then(|covered| covered.get_mut(mark as usize)) {
-                *place = true;
-            }
+        if mark != NO_MARK
+            && let Some(place) = self.covered.as_mut().and_then(|covered| covered.get_mut(mark as usize))
+        {
+            *place = true;
         }
     }
 
@@ -211,6 +217,13 @@ impl<'p> Machine<'p> {
     fn note(&mut self, span: Span) {
         if self.keep_places && self.quiet == 0 && !span.is_none() && self.trail.last() != Some(&span) {
             self.trail.push(span);
+        }
+    }
+
+    /// Notes that something was looked for at a place and not found.
+    fn miss(&mut self, span: Span) {
+        if self.keep_places && self.quiet == 0 && !span.is_none() && self.misses.len() < 64 {
+            self.misses.push(span);
         }
     }
 
@@ -257,13 +270,20 @@ impl<'p> Machine<'p> {
                 OpKind::Not(body) => {
                     let mut any = false;
                     let trail = self.trail.len();
+                    let misses = self.misses.len();
                     self.block(body, &mut |_| {
                         any = true;
                         Ok(Flow::Enough)
                     })?;
+                    self.trail.truncate(trail);
                     if any {
-                        self.trail.truncate(trail);
+                        self.misses.truncate(misses);
                         return Ok(Flow::More);
+                    }
+                    // It holds because of what is not there: the places around are what to tell of.
+                    if self.misses.len() > misses {
+                        let missing = self.misses.split_off(misses);
+                        missing.iter().take(8).for_each(|span| self.note(*span));
                     }
                 }
                 OpKind::Every { domain, key, value, body } => {

@@ -199,17 +199,74 @@ impl<'p> Machine<'p> {
     }
 
     /// The way into a value.
-    fn path(&mut self, base: &'p Value, keys: &'p [Value]) -> Step<Option<Term>> {
-        let base = match base {
+    fn path(&mut self, from: &'p Value, keys: &'p [Value]) -> Step<Option<Term>> {
+        if let Some((found, span)) = self.quick_path(from, keys) {
+            match found {
+                Some(_) => self.note(span),
+                None => self.miss(span),
+            }
+            return Ok(found);
+        }
+        let base = match from {
             Value::Input => self.world.input.clone(),
             other => self.value(other)?,
         };
-        let Some(base) = base else { return Ok(None) };
-        self.into(&base, keys)
+        let Some(term) = base else { return Ok(None) };
+        if matches!(from, Value::Base(_)) {
+            return self.led_to_base(term, keys);
+        }
+        self.led_to(&term, keys)
+    }
+
+    /// The way into what lies ready by keys that lie ready: nothing is copied but the answer. `None` where something has to be evaluated.
+    fn quick_path(&self, from: &'p Value, keys: &'p [Value]) -> Option<(Option<Term>, Span)> {
+        let base = match from {
+            Value::Input => match self.world.input.as_ref() {
+                Some(input) => input,
+                None => return Some((None, Span::NONE)),
+            },
+            Value::Slot(slot) => self.stack.get(self.base + *slot as usize)?,
+            _ => return None,
+        };
+        let mut at = Cursor::Term(base);
+        let mut span = if self.keep_places { at.span() } else { Span::NONE };
+        for key in keys {
+            let next = match key {
+                Value::Constant(Term::String(text)) => at.text(text),
+                Value::Constant(key) => at.get(key),
+                Value::Slot(slot) => at.get(self.stack.get(self.base + *slot as usize)?),
+                _ => return None,
+            };
+            let Some(next) = next else { return Some((None, span)) };
+            at = next;
+            if self.keep_places {
+                span = at.span().or(span);
+            }
+        }
+        Some((Some(at.term()), span))
+    }
+
+    /// The way into the base document, whose keys are text: a number stands for its text.
+    pub(super) fn led_to_base(&mut self, base: Term, keys: &'p [Value]) -> Step<Option<Term>> {
+        let mut at = base;
+        for key in keys {
+            let Some(key) = self.value(key)? else { return Ok(None) };
+            let next = match (at.get(&key), &key) {
+                (None, Term::Number(number)) => at.get_str(&number.to_string()),
+                (next, _) => next,
+            };
+            let Some(next) = next else {
+                self.miss(at.span());
+                return Ok(None);
+            };
+            at = next;
+        }
+        self.note(at.span());
+        Ok(Some(at))
     }
 
     /// What keys lead to in a value.
-    pub(super) fn into(&mut self, base: &Term, keys: &'p [Value]) -> Step<Option<Term>> {
+    pub(super) fn led_to(&mut self, base: &Term, keys: &'p [Value]) -> Step<Option<Term>> {
         let mut at = Cursor::Term(base);
         let mut span = at.span();
         for key in keys {
@@ -228,7 +285,7 @@ impl<'p> Machine<'p> {
                     span = at.span().or(span);
                 }
                 None => {
-                    self.note(span);
+                    self.miss(span);
                     return Ok(None);
                 }
             }

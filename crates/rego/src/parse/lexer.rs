@@ -258,12 +258,13 @@ impl<'a> Lexer<'a> {
             Some(b'u') => {
                 let unit = |at: usize| u32::from_str_radix(self.text.get(at..at + 4)?, 16).ok();
                 let Some(first) = unit(at + 2) else { return Err(self.fatal(at, "illegal escape sequence")) };
-                if (0xD800..0xDC00).contains(&first) && self.slice(at + 6, at + 8) == "\\u" {
-                    if let Some(second) = unit(at + 8).filter(|second| (0xDC00..0xE000).contains(second)) {
-                        let code = 0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00);
-                        text.push(char::from_u32(code).unwrap_or('\u{fffd}'));
-                        return Ok(at + 12);
-                    }
+                if (0xD800..0xDC00).contains(&first)
+                    && self.slice(at + 6, at + 8) == "\\u"
+                    && let Some(second) = unit(at + 8).filter(|second| (0xDC00..0xE000).contains(second))
+                {
+                    let code = 0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00);
+                    text.push(char::from_u32(code).unwrap_or('\u{fffd}'));
+                    return Ok(at + 12);
                 }
                 text.push(char::from_u32(first).unwrap_or('\u{fffd}'));
                 return Ok(at + 6);

@@ -10,7 +10,7 @@ use probity_core::{Diagnostic, Level};
 use probity_value::FileId;
 
 use crate::Term;
-use crate::ast::{Lines, Literal, Module, Version};
+use crate::ast::{Literal, Module, Version};
 use lexer::{Fault, Lexer, Token, Word};
 
 /// Expressions may be nested this deep.
@@ -39,6 +39,8 @@ struct Parser<'a> {
     keywords: Keywords,
     v1: bool,
     depth: u32,
+    /// Words that may still be read.
+    budget: usize,
     /// The fault that reached farthest, for a better message after a second reading.
     farthest: Option<Fault>,
 }
@@ -49,9 +51,7 @@ pub(crate) fn module(file: &Arc<str>, text: &str, id: FileId, version: Version) 
         Diagnostic::new(Level::Error, "rego-syntax", Arc::clone(file), probity_value::Span::new(id, fault.start..fault.end), fault.message)
     };
     let mut parser = Parser::new(text, id, version).map_err(fail)?;
-    let mut module = parser.module(file).map_err(fail)?;
-    module.lines = Arc::new(Lines::new(text));
-    Ok(module)
+    parser.module(file).map_err(fail)
 }
 
 /// Reads a query: the lines of a body.
@@ -104,10 +104,16 @@ impl<'a> Parser<'a> {
         let word = lexer.next(0)?;
         let v1 = version == Version::V1;
         let keywords = if v1 { Keywords::ALL } else { Keywords::default() };
-        Ok(Parser { lexer, word, last_end: 0, keywords, v1, depth: 0, farthest: None })
+        Ok(Parser { lexer, word, last_end: 0, keywords, v1, depth: 0, budget: text.len().saturating_mul(20).saturating_add(10_000), farthest: None })
     }
 
     fn advance(&mut self) -> Step<()> {
+        // Text that may be read in two ways is read again; how often is bounded.
+        self.budget = self.budget.saturating_sub(1);
+        if self.budget == 0 {
+            let fault = Fault::new(self.word.start, self.word.end, "too many ways to read this");
+            return Err(Fault { fatal: true, ..fault });
+        }
         self.last_end = self.word.end;
         self.word = self.lexer.next(self.word.end)?;
         Ok(())

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::lexer::{Fault, Token};
 use super::{Keywords, Parser, Step};
 use crate::Term;
-use crate::ast::{Else, Expr, ExprKind, Head, HeadKind, Import, Lines, Literal, LiteralKind, Module, Rule};
+use crate::ast::{Else, Expr, ExprKind, Head, HeadKind, Import, Literal, LiteralKind, Module, Rule};
 
 impl Parser<'_> {
     pub(super) fn module(&mut self, file: &Arc<str>) -> Step<Module> {
@@ -20,21 +20,17 @@ impl Parser<'_> {
             file: Arc::clone(file),
             package,
             package_span,
+            v1_import: None,
             imports: Vec::new(),
             rules: Vec::new(),
             comments: Vec::new(),
             v1: self.v1,
-            lines: Arc::new(Lines::default()),
         };
         loop {
-            while self.accept(";")? {}
             if self.word.token == Token::End {
                 break;
             }
             if self.at_name("import") && !self.heads_ref() {
-                if !module.rules.is_empty() && self.v1 {
-                    // OPA takes imports between rules too.
-                }
                 self.import(&mut module)?;
             } else {
                 let rules = self.rules()?;
@@ -83,6 +79,7 @@ impl Parser<'_> {
             ["rego", "v1"] => {
                 self.v1 = true;
                 self.keywords = Keywords::ALL;
+                module.v1_import = Some(span);
             }
             ["future", "keywords"] => self.keywords = Keywords::ALL,
             ["future", "keywords", keyword] => match *keyword {
@@ -123,10 +120,15 @@ impl Parser<'_> {
         let has_if = self.at_keyword("if");
         let member = matches!(head.kind, HeadKind::Member(_));
         // `p[x]` without `if` and value is a set in v0.
-        if !has_if && !self.v1 && !member && head.args.is_none() && !head.explicit && head.path.len() == 1 {
-            if let Some(key) = head.path.pop() {
-                head.kind = HeadKind::Member(key);
-            }
+        if !has_if
+            && !self.v1
+            && !member
+            && head.args.is_none()
+            && !head.explicit
+            && head.path.len() == 1
+            && let Some(key) = head.path.pop()
+        {
+            head.kind = HeadKind::Member(key);
         }
         let set = matches!(head.kind, HeadKind::Member(_));
         let mut body = None;
@@ -139,17 +141,16 @@ impl Parser<'_> {
             }
             body = Some(self.braced_body()?);
         }
-        if body.is_none() && !head.explicit && !set {
+        // In v0 a function or a longer reference alone holds.
+        let bare = !self.v1 && (head.args.is_some() || !head.path.is_empty());
+        if body.is_none() && !head.explicit && !set && !bare {
             let fault = if self.v1 && head.path.is_empty() && head.args.is_none() {
                 let message = format!("`{}` needs a value or a body to be a rule", head.name);
                 Fault::new(start, self.last_end, message)
             } else if head.path.is_empty() || head.args.is_some() {
                 self.unexpected("a value or a body of the rule")
-            } else if self.v1 {
-                Fault::new(start, self.last_end, "`contains` keyword is required for partial set rules")
             } else {
-                // `p.q.r` alone holds.
-                Fault::new(start, self.last_end, "a rule needs a value or a body")
+                Fault::new(start, self.last_end, "`contains` keyword is required for partial set rules")
             };
             return Err(self.better(fault));
         }
@@ -161,7 +162,11 @@ impl Parser<'_> {
             body: body.unwrap_or_default(),
             otherwise: Vec::new(),
         };
-        self.else_branches(&mut rule, set)?;
+        if first_body {
+            self.else_branches(&mut rule, set)?;
+        } else if self.at_name("else") && !self.heads_ref() {
+            return Err(Fault::new(self.word.start, self.word.end, "unexpected `else`: the rule has no body before it"));
+        }
         rule.span = self.lexer.span(start, self.last_end);
         let mut rules = vec![rule];
         // `r { .. } { .. }`: the same head again.
@@ -173,10 +178,6 @@ impl Parser<'_> {
             next.body = body;
             next.span = self.lexer.span(start, self.last_end);
             rules.push(next);
-        }
-        if self.word.token != Token::End && !self.word.newline && !self.at(";") {
-            let fault = self.unexpected("a new line after the rule");
-            return Err(self.better(fault));
         }
         Ok(rules)
     }
@@ -222,9 +223,6 @@ impl Parser<'_> {
             // A set alone is a body in braces.
             if matches!(&literal.kind, LiteralKind::Expr(Expr { kind: ExprKind::Set(_), .. })) {
                 return Err(parser.fault_at(start, "a set is no body"));
-            }
-            if parser.word.token != Token::End && !parser.word.newline && !parser.at(";") && !parser.at_name("else") {
-                return Err(parser.unexpected("a new line after the rule"));
             }
             Ok(literal)
         })?;
@@ -276,7 +274,11 @@ impl Parser<'_> {
     fn head(&mut self) -> Step<Head> {
         let start = self.word.start;
         let name = match self.word.token.clone() {
-            Token::Name(name) if self.heads_ref() || !self.is_keyword(&name) || &*name == "contains" => name,
+            Token::Name(name) if self.heads_ref() || !self.is_keyword(&name) => name,
+            Token::Name(name) if matches!(&*name, "contains" | "if" | "in" | "every") => {
+                let message = format!("`{name}` keyword cannot be used for rule name");
+                return Err(Fault::new(self.word.start, self.word.end, message));
+            }
             _ => return Err(self.unexpected("a rule")),
         };
         self.advance()?;
@@ -286,7 +288,8 @@ impl Parser<'_> {
         }
         let mut args = None;
         if self.adjacent() && self.at("(") {
-            args = Some(self.arguments()?);
+            // A function without arguments is a value.
+            args = Some(self.arguments()?).filter(|args| !args.is_empty());
         }
         let span = self.lexer.span(start, self.last_end);
         let mut kind = HeadKind::Value(Expr { span, kind: ExprKind::Scalar(Term::Bool(true)) });

@@ -22,7 +22,13 @@ impl Parser<'_> {
     }
 
     pub(super) fn at_keyword(&self, name: &str) -> bool {
-        self.at_name(name) && self.is_keyword(name)
+        self.at_name(name)
+            && self.is_keyword(name)
+            && match self.lexer.byte(self.word.end) {
+                Some(b'.') => false,
+                Some(b'[') => name == "in" && !self.word.newline,
+                _ => true,
+            }
     }
 
     fn expr(&self, start: usize, kind: ExprKind) -> Expr {
@@ -164,9 +170,14 @@ impl Parser<'_> {
 
     /// `x in xs` and everything that binds tighter; `x, y in xs` where `pair` allows it.
     pub(super) fn infix(&mut self, pair: bool) -> Step<Expr> {
-        self.enter()?;
         let start = self.word.start;
-        let mut left = self.relation()?;
+        self.infix_from(pair, start, None)
+    }
+
+    /// The same, where its first term was read already.
+    fn infix_from(&mut self, pair: bool, start: usize, first: Option<Expr>) -> Step<Expr> {
+        self.enter()?;
+        let mut left = self.chain_from(0, start, first)?;
         if pair && self.at(",") && self.keywords.r#in {
             let key = left.clone();
             let found = self.attempt(|parser| {
@@ -204,6 +215,11 @@ impl Parser<'_> {
 
     /// Operators of one level, from left to right.
     fn chain(&mut self, level: usize) -> Step<Expr> {
+        let start = self.word.start;
+        self.chain_from(level, start, None)
+    }
+
+    fn chain_from(&mut self, level: usize, start: usize, first: Option<Expr>) -> Step<Expr> {
         const LEVELS: &[&[(&str, &str)]] = &[
             &[("==", "equal"), ("!=", "neq"), ("<=", "lte"), (">=", "gte"), ("<", "lt"), (">", "gt")],
             &[("|", "or")],
@@ -211,9 +227,13 @@ impl Parser<'_> {
             &[("+", "plus"), ("-", "minus")],
             &[("*", "mul"), ("/", "div"), ("%", "rem")],
         ];
-        let Some(operators) = LEVELS.get(level) else { return self.term() };
-        let start = self.word.start;
-        let mut left = self.chain(level + 1)?;
+        let Some(operators) = LEVELS.get(level) else {
+            return match first {
+                Some(term) => Ok(term),
+                None => self.term(),
+            };
+        };
+        let mut left = self.chain_from(level + 1, start, first)?;
         while let Token::Mark(mark) = self.word.token {
             let Some((_, name)) = operators.iter().find(|(text, _)| *text == mark) else { break };
             let callee = self.operator(name)?;
@@ -378,21 +398,37 @@ impl Parser<'_> {
         if self.accept("]")? {
             return Ok(self.expr(start, ExprKind::Array(Vec::new())));
         }
-        let comprehension = self.attempt(|parser| {
-            let head = parser.term()?;
-            parser.expect("|")?;
-            let body = parser.body(Some("]"))?;
-            Ok((head, body))
-        })?;
-        let kind = match comprehension {
-            Some((head, body)) => ExprKind::ArrayOf(Box::new(head), body),
-            None => {
-                let items = self.list("]", Vec::new());
-                ExprKind::Array(items.map_err(|fault| self.better(fault))?)
-            }
-        };
+        let at = self.word.start;
+        let first = self.term()?;
+        if let Some(body) = self.comprehension("]")? {
+            return Ok(self.expr(start, ExprKind::ArrayOf(Box::new(first), body)));
+        }
+        let first = self.infix_from(false, at, Some(first))?;
+        let items = self.rest("]", first)?;
         self.expect("]")?;
-        Ok(self.expr(start, kind))
+        Ok(self.expr(start, ExprKind::Array(items)))
+    }
+
+    /// After the head of what may be a comprehension: its body and closing mark. Where it is none, nothing is read.
+    fn comprehension(&mut self, end: &str) -> Step<Option<Vec<Literal>>> {
+        if !self.at("|") {
+            return Ok(None);
+        }
+        self.attempt(|parser| {
+            parser.advance()?;
+            let body = parser.body(Some(end))?;
+            parser.expect(end)?;
+            Ok(body)
+        })
+    }
+
+    /// The items after the first one of a list.
+    fn rest(&mut self, end: &str, first: Expr) -> Step<Vec<Expr>> {
+        if !self.accept(",")? && !self.at(end) {
+            let fault = self.unexpected(&format!("`,` or `{end}`"));
+            return Err(self.better(fault));
+        }
+        self.list(end, vec![first]).map_err(|fault| self.better(fault))
     }
 
     fn braces(&mut self, start: usize) -> Step<Expr> {
@@ -400,53 +436,38 @@ impl Parser<'_> {
         if self.accept("}")? {
             return Ok(self.expr(start, ExprKind::Object(Vec::new())));
         }
-        let comprehension = self.attempt(|parser| {
-            let head = parser.term()?;
-            parser.expect("|")?;
-            let body = parser.body(Some("}"))?;
-            Ok(ExprKind::SetOf(Box::new(head), body))
-        })?;
-        let comprehension = match comprehension {
-            None => self.attempt(|parser| {
-                let key = parser.infix(false)?;
-                parser.expect(":")?;
-                let value = parser.term()?;
-                parser.expect("|")?;
-                let body = parser.body(Some("}"))?;
-                Ok(ExprKind::ObjectOf(Box::new(key), Box::new(value), body))
-            })?,
-            found => found,
-        };
-        let kind = match comprehension {
-            Some(kind) => kind,
-            None => {
-                let first = self.infix(false).map_err(|fault| self.better(fault))?;
-                if self.accept(":")? {
-                    let mut pairs = vec![(first, self.infix(false)?)];
-                    while !self.at("}") {
-                        if !self.accept(",")? {
-                            let fault = self.unexpected("`,` or `}`");
-                            return Err(self.better(fault));
-                        }
-                        if self.at("}") {
-                            break;
-                        }
-                        let key = self.infix(false)?;
-                        self.expect(":")?;
-                        pairs.push((key, self.infix(false)?));
-                    }
-                    ExprKind::Object(pairs)
-                } else {
-                    if !self.accept(",")? && !self.at("}") {
-                        let fault = self.unexpected("`,`, `:` or `}`");
-                        return Err(self.better(fault));
-                    }
-                    ExprKind::Set(self.list("}", vec![first])?)
-                }
+        let at = self.word.start;
+        let first = self.term()?;
+        if let Some(body) = self.comprehension("}")? {
+            return Ok(self.expr(start, ExprKind::SetOf(Box::new(first), body)));
+        }
+        let first = self.infix_from(false, at, Some(first))?;
+        if !self.at(":") {
+            let items = self.rest("}", first).map_err(|fault| self.better(fault))?;
+            self.expect("}")?;
+            return Ok(self.expr(start, ExprKind::Set(items)));
+        }
+        self.advance()?;
+        let at = self.word.start;
+        let value = self.term()?;
+        if let Some(body) = self.comprehension("}")? {
+            return Ok(self.expr(start, ExprKind::ObjectOf(Box::new(first), Box::new(value), body)));
+        }
+        let mut pairs = vec![(first, self.infix_from(false, at, Some(value))?)];
+        while !self.at("}") {
+            if !self.accept(",")? {
+                let fault = self.unexpected("`,` or `}`");
+                return Err(self.better(fault));
             }
-        };
+            if self.at("}") {
+                break;
+            }
+            let key = self.infix(false)?;
+            self.expect(":")?;
+            pairs.push((key, self.infix(false)?));
+        }
         self.expect("}")?;
-        Ok(self.expr(start, kind))
+        Ok(self.expr(start, ExprKind::Object(pairs)))
     }
 
     fn template(&mut self, start: usize, raw: bool) -> Step<Expr> {

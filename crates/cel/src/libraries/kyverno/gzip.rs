@@ -5,31 +5,17 @@ use std::io::{Read as _, Write as _};
 use flate2::read::MultiGzDecoder;
 use flate2::{Compression, GzBuilder};
 
-use crate::libraries::args::{bytes, text, traversal};
+use crate::libraries::args::{bytes, text};
 use crate::{Call, CelError, Function, Library, Overload, Value};
 
 /// The library.
 pub static LIBRARY: Library = Library::new(
     "kyverno.gzip",
     &[
-        Function::new(
-            "gzip.decompress",
-            &[Overload::new("decompress_bytes_string", "gzip.decompress(bytes) -> string", decompress).cost(cost_of_result)],
-        ),
-        Function::new(
-            "gzip.compress",
-            &[Overload::new("compress_any_bytes", "gzip.compress(dyn) -> bytes", compress).cost(cost_of_argument)],
-        ),
+        Function::new("gzip.decompress", &[Overload::new("decompress_bytes_string", "gzip.decompress(bytes) -> string", decompress)]),
+        Function::new("gzip.compress", &[Overload::new("compress_any_bytes", "gzip.compress(dyn) -> bytes", compress)]),
     ],
 );
-
-fn cost_of_result(_: &[Value], result: &Value) -> u64 {
-    traversal(result.size()).saturating_add(1)
-}
-
-fn cost_of_argument(args: &[Value], _: &Value) -> u64 {
-    args.first().map_or(1, |value| traversal(value.size()).saturating_add(1))
-}
 
 fn decompress(call: &mut Call<'_>, args: &[Value]) -> Result<Value, CelError> {
     let data = bytes(args, 0)?;

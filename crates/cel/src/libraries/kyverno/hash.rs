@@ -2,22 +2,19 @@
 
 use aws_lc_rs::digest;
 
-use crate::libraries::args::{cost_of_text, text};
+use crate::libraries::args::text;
 use crate::{Call, CelError, Function, Library, Overload, Value};
 
 /// The library.
 pub static LIBRARY: Library = Library::new(
     "kyverno.hash",
     &[
-        Function::new("sha1", &[Overload::new("sha1_string_non_prefixed", "sha1(string) -> string", sha1).cost(cost_of_text)]),
-        Function::new("sha256", &[Overload::new("sha256_string_non_prefixed", "sha256(string) -> string", sha256).cost(cost_of_text)]),
-        Function::new("md5", &[Overload::new("md5_string_non_prefixed", "md5(string) -> string", md5).cost(cost_of_text)]),
-        Function::new("hash.sha1", &[Overload::new("sha1_string_prefixed", "hash.sha1(string) -> string", sha1).cost(cost_of_text)]),
-        Function::new(
-            "hash.sha256",
-            &[Overload::new("sha256_string_prefixed", "hash.sha256(string) -> string", sha256).cost(cost_of_text)],
-        ),
-        Function::new("hash.md5", &[Overload::new("md5_string_prefixed", "hash.md5(string) -> string", md5).cost(cost_of_text)]),
+        Function::new("sha1", &[Overload::new("sha1_string_non_prefixed", "sha1(string) -> string", sha1)]),
+        Function::new("sha256", &[Overload::new("sha256_string_non_prefixed", "sha256(string) -> string", sha256)]),
+        Function::new("md5", &[Overload::new("md5_string_non_prefixed", "md5(string) -> string", md5)]),
+        Function::new("hash.sha1", &[Overload::new("sha1_string_prefixed", "hash.sha1(string) -> string", sha1)]),
+        Function::new("hash.sha256", &[Overload::new("sha256_string_prefixed", "hash.sha256(string) -> string", sha256)]),
+        Function::new("hash.md5", &[Overload::new("md5_string_prefixed", "hash.md5(string) -> string", md5)]),
     ],
 );
 

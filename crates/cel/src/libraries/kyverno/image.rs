@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::reference::Reference;
-use crate::libraries::args::{cost_of_text, opaque, text};
+use crate::libraries::args::{opaque, text};
 use crate::value::Opaque;
 use crate::{Call, CelError, Function, Library, Overload, Type, Value};
 
@@ -11,12 +11,9 @@ use crate::{Call, CelError, Function, Library, Overload, Type, Value};
 pub static LIBRARY: Library = Library::new(
     "kyverno.image",
     &[
-        Function::new("image", &[Overload::new("string_to_image_deprecated", "image(string) -> kyverno.image", image).cost(cost_of_text)]),
-        Function::new(
-            "parseImageReference",
-            &[Overload::new("string_to_image", "parseImageReference(string) -> kyverno.image", image).cost(cost_of_text)],
-        ),
-        Function::new("isImage", &[Overload::new("is_image_string", "isImage(string) -> bool", is_image).cost(cost_of_text)]),
+        Function::new("image", &[Overload::new("string_to_image_deprecated", "image(string) -> kyverno.image", image)]),
+        Function::new("parseImageReference", &[Overload::new("string_to_image", "parseImageReference(string) -> kyverno.image", image)]),
+        Function::new("isImage", &[Overload::new("is_image_string", "isImage(string) -> bool", is_image)]),
         Function::new(
             "containsDigest",
             &[Overload::new("image_contains_digest", "kyverno.image.containsDigest() -> bool", |_, args| {

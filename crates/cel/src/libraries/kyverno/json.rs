@@ -3,7 +3,7 @@
 use probity_value::{FileId, json};
 
 use super::{Receiver, decoded};
-use crate::libraries::args::{any, cost_of_text_twice, text, times};
+use crate::libraries::args::{any, text};
 use crate::libraries::json_text;
 use crate::{Call, CelError, Constant, Function, Library, Overload, Value};
 
@@ -11,22 +11,11 @@ use crate::{Call, CelError, Constant, Function, Library, Overload, Value};
 pub static LIBRARY: Library = Library::new(
     "kyverno.json",
     &[
-        Function::new(
-            "unmarshal",
-            &[Overload::new("unmarshal_string_dyn", "json.Json.unmarshal(dyn) -> dyn", unmarshal).cost(cost_of_reading)],
-        ),
-        Function::new("marshal", &[Overload::new("marshal_dyn_string", "json.Json.marshal(dyn) -> string", marshal).cost(cost_of_writing)]),
+        Function::new("unmarshal", &[Overload::new("unmarshal_string_dyn", "json.Json.unmarshal(dyn) -> dyn", unmarshal)]),
+        Function::new("marshal", &[Overload::new("marshal_dyn_string", "json.Json.marshal(dyn) -> string", marshal)]),
     ],
 )
 .with_constants(&[Constant { name: "json", type_name: "json.Json", value: || Value::opaque(Receiver("json.Json")) }]);
-
-pub(super) fn cost_of_reading(args: &[Value], result: &Value) -> u64 {
-    cost_of_text_twice(args.get(1..).unwrap_or_default(), result)
-}
-
-fn cost_of_writing(_: &[Value], result: &Value) -> u64 {
-    times(result.size(), 2)
-}
 
 fn unmarshal(call: &mut Call<'_>, args: &[Value]) -> Result<Value, CelError> {
     let text = text(args, 1)?;

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 
 use self::der::{Element, Reader};
-use crate::libraries::args::{cost_of_text_twice, text};
+use crate::libraries::args::text;
 use crate::{Call, CelError, Function, Key, Library, Overload, Value};
 
 mod der;
@@ -12,7 +12,7 @@ mod names;
 /// The library.
 pub static LIBRARY: Library = Library::new(
     "kyverno.x509",
-    &[Function::new("x509.decode", &[Overload::new("x509_decode_string", "x509.decode(string) -> dyn", decode).cost(cost_of_text_twice)])],
+    &[Function::new("x509.decode", &[Overload::new("x509_decode_string", "x509.decode(string) -> dyn", decode)])],
 );
 
 fn wrong(what: &str) -> CelError {
@@ -289,6 +289,18 @@ fn certificate(bytes: &[u8]) -> Result<Value, CelError> {
     ]))
 }
 
+/// The extensions a request asks for, as an attribute. Go shows none where one of them is critical.
+fn attribute_shown(arcs: &[u64], wanted: &Element<'_>) -> Option<Value> {
+    let mut pairs = Vec::new();
+    let mut list = Reader::new(wanted.content);
+    while let Some(extension) = list.next() {
+        let mut parts = Reader::new(extension.content);
+        let (id, value) = (parts.next()?.identifier()?, parts.next().filter(|element| element.tag == 0x04)?);
+        pairs.push(object(vec![("Type", identifier(&id)), ("Value", base64(value.content))]));
+    }
+    Some(object(vec![("Type", identifier(arcs)), ("Value", Value::list(vec![Value::list(pairs)]))]))
+}
+
 fn request(bytes: &[u8]) -> Result<Value, CelError> {
     let broken = || wrong("malformed certificate request");
     let outer = Reader::new(bytes).next().filter(|element| element.tag == 0x30).ok_or_else(broken)?;
@@ -302,6 +314,7 @@ fn request(bytes: &[u8]) -> Result<Value, CelError> {
     let key = parts.next().ok_or_else(broken)?;
     let public_key = public_key(&key)?;
     let mut extensions = Extensions::default();
+    let mut shown = Vec::new();
     if let Some(attributes) = parts.next() {
         let mut list = Reader::new(attributes.content);
         while let Some(attribute) = list.next() {
@@ -311,6 +324,7 @@ fn request(bytes: &[u8]) -> Result<Value, CelError> {
                 let set = parts.next().ok_or_else(broken)?;
                 let wanted = Reader::new(set.content).next().ok_or_else(broken)?;
                 extensions = Extensions::read(&wanted).ok_or_else(|| wrong("malformed extension"))?;
+                shown.extend(attribute_shown(&arcs, &wanted));
             }
         }
     }
@@ -325,10 +339,12 @@ fn request(bytes: &[u8]) -> Result<Value, CelError> {
         ("PublicKeyAlgorithm", number(1)),
         ("PublicKey", public_key),
         ("Subject", names::distinguished(subject.content).ok_or_else(broken)?),
+        ("Attributes", listed(shown)),
         ("Extensions", listed(extensions.all)),
         ("ExtraExtensions", Value::Null),
         ("DNSNames", listed(extensions.names.dns)),
         ("EmailAddresses", listed(extensions.names.emails)),
         ("IPAddresses", listed(extensions.names.addresses)),
+        ("URIs", listed(extensions.names.uris)),
     ]))
 }

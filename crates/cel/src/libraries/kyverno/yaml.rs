@@ -3,17 +3,14 @@
 use probity_value::yaml::{self, ParseOptions};
 use probity_value::{Data, FileId};
 
-use super::json::cost_of_reading;
 use super::{Receiver, decoded};
 use crate::libraries::args::text;
 use crate::{Call, CelError, Constant, Function, Library, Overload, Value};
 
 /// The library.
-pub static LIBRARY: Library = Library::new(
-    "kyverno.yaml",
-    &[Function::new("parse", &[Overload::new("parse_string_dyn", "yaml.Yaml.parse(string) -> dyn", parse).cost(cost_of_reading)])],
-)
-.with_constants(&[Constant { name: "yaml", type_name: "yaml.Yaml", value: || Value::opaque(Receiver("yaml.Yaml")) }]);
+pub static LIBRARY: Library =
+    Library::new("kyverno.yaml", &[Function::new("parse", &[Overload::new("parse_string_dyn", "yaml.Yaml.parse(string) -> dyn", parse)])])
+        .with_constants(&[Constant { name: "yaml", type_name: "yaml.Yaml", value: || Value::opaque(Receiver("yaml.Yaml")) }]);
 
 /// One document, as kubectl reads it.
 fn parse(call: &mut Call<'_>, args: &[Value]) -> Result<Value, CelError> {

@@ -2,6 +2,8 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use probity_kubernetes::Url;
+
 use super::der::Reader;
 use super::{base64, identifier, listed, object};
 use crate::Value;
@@ -88,6 +90,8 @@ pub(super) struct AlternativeNames {
     pub(super) dns: Vec<Value>,
     pub(super) emails: Vec<Value>,
     pub(super) addresses: Vec<Value>,
+    /// Shown as structures with their parts, as Go's `url.URL` is.
+    pub(super) uris: Vec<Value>,
 }
 
 fn address(bytes: &[u8]) -> Option<String> {
@@ -98,6 +102,23 @@ fn address(bytes: &[u8]) -> Option<String> {
     Some(v6.to_ipv4_mapped().map_or_else(|| v6.to_string(), |v4| v4.to_string()))
 }
 
+fn address_shown(url: &Url) -> Value {
+    let bytes = |bytes: &[u8]| Value::from(String::from_utf8_lossy(bytes).into_owned());
+    object(vec![
+        ("Scheme", url.scheme.as_str().into()),
+        ("Opaque", url.opaque.as_str().into()),
+        ("User", if url.user.is_some() { Value::map([]) } else { Value::Null }),
+        ("Host", bytes(&url.host)),
+        ("Path", bytes(&url.path)),
+        ("Fragment", bytes(&url.fragment)),
+        ("RawQuery", url.raw_query.as_str().into()),
+        ("RawPath", url.raw_path.as_str().into()),
+        ("RawFragment", url.raw_fragment.as_str().into()),
+        ("ForceQuery", url.force_query.into()),
+        ("OmitHost", url.omit_host.into()),
+    ])
+}
+
 impl AlternativeNames {
     pub(super) fn read(content: &[u8]) -> Option<AlternativeNames> {
         let mut found = AlternativeNames::default();
@@ -106,6 +127,7 @@ impl AlternativeNames {
             match name.tag {
                 0x81 => found.emails.push(name.text()?.into()),
                 0x82 => found.dns.push(name.text()?.into()),
+                0x86 => found.uris.push(address_shown(&Url::parse(&name.text()?).ok()?)),
                 0x87 => found.addresses.push(address(name.content)?.into()),
                 _ => {}
             }

@@ -1,0 +1,13 @@
+plain = <<EOT
+  keeps ${indent}
+	tab
+EOT
+flush = <<-EOT
+    four
+      six
+    ${x} after
+    EOT
+trim = <<EOT
+a ${~ x ~}
+   b
+EOT

@@ -1,0 +1,3 @@
+package lib
+
+shout(x) := upper(x)

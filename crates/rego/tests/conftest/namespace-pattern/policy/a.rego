@@ -1,0 +1,3 @@
+package team.one
+
+deny contains "one" if input.a

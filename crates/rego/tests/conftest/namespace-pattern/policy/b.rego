@@ -1,0 +1,3 @@
+package team.two.deep
+
+deny contains "two" if input.a

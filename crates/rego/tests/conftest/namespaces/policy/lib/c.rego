@@ -1,0 +1,3 @@
+package lib.strings
+
+shout(x) := upper(x)

@@ -1,0 +1,3 @@
+package main
+
+deny contains "yes" if input.a == 1
