@@ -38,6 +38,14 @@ pub(super) fn has_certificate(text: &str) -> bool {
 fn decode(call: &mut Call<'_>, args: &[Value]) -> Result<Value, CelError> {
     let text = text(args, 0)?;
     call.allocate(text.len().saturating_mul(8))?;
+    decode_text(text)
+}
+
+/// What the first block of a PEM text says.
+///
+/// # Errors
+/// It is neither a certificate nor a request for one, or cannot be read.
+pub fn decode_text(text: &str) -> Result<Value, CelError> {
     let Some((kind, bytes)) = pem(text) else { return Err(CelError::invalid("failed to decode PEM block")) };
     match kind {
         "CERTIFICATE" => certificate(&bytes),
