@@ -257,7 +257,7 @@ fn wrong_policies_are_refused_with_places_and_the_others_stay() {
     check("  validations: [{expresion: 'true'}]", "`expresion` is none of expression, message, reason, messageExpression");
     check(
         "  variables: [{name: a, expression: variables.b}, {name: b, expression: '1'}]\n  validations: [{expression: 'true'}]",
-        "undeclared reference to 'variables'",
+        "undefined field 'b'",
     );
     check("  validations: []", "`validations` or `auditAnnotations` is missing");
     check("  failurePolicy: Perhaps\n  validations: [{expression: 'true'}]", "`Perhaps` is none of `Fail` and `Ignore`");

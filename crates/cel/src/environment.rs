@@ -94,6 +94,8 @@ pub struct Environment {
     pub(crate) providers: Vec<Arc<dyn TypeProvider>>,
     pub(crate) container: Arc<str>,
     pub(crate) homogeneous: bool,
+    /// Whether `has(1.x)` is false and `1.?x` is nothing, as cel-go has it unless told otherwise; else they are errors.
+    pub(crate) bare: bool,
     pub(crate) optional_syntax: bool,
     pub(crate) maximum: usize,
 }
@@ -126,6 +128,7 @@ impl Environment {
             let base = Environment::standard().optionals().library(&macros::TWO_VARIABLES);
             let mut made = libraries::KUBERNETES.iter().fold(base, |made, library| made.library(library));
             made.homogeneous = true;
+            made.bare = true;
             made
         });
         MADE.clone()
@@ -138,6 +141,7 @@ impl Environment {
             let base = Environment::standard().optionals().library(&macros::TWO_VARIABLES).library(&macros::BINDINGS);
             let mut made = libraries::KYVERNO.iter().fold(base, |made, library| made.library(library));
             made.homogeneous = true;
+            made.bare = true;
             made
         });
         MADE.clone()

@@ -37,6 +37,8 @@ struct Evaluation<'a, 'c> {
     activation: &'a dyn Activation,
     locals: Vec<Local<'a>>,
     call: Call<'c>,
+    /// Whether values without parts may be asked for parts.
+    bare: bool,
 }
 
 /// How deep instructions may nest, those of expressions that compute variables of others included.
@@ -46,7 +48,7 @@ const DEPTH: u32 = 600;
 pub(crate) fn run<'c>(plan: &Plan, activation: &dyn Activation, call: Call<'c>) -> Given {
     let mut locals = Vec::new();
     locals.resize_with(plan.locals, || Local::Empty);
-    Evaluation { activation, locals, call }.node(&plan.root)
+    Evaluation { activation, locals, call, bare: plan.bare }.node(&plan.root)
 }
 
 /// What it costs to take a part of something that is no variable or part of one: cel-go makes a root for the way there.
@@ -117,7 +119,7 @@ impl<'a> Evaluation<'a, '_> {
                 let value = self.node(&parts.0)?;
                 let index = self.node(&parts.1)?;
                 self.spend(1 + root(&parts.0))?;
-                access::index(&value, &index, *optional)
+                access::index(&value, &index, *optional, self.bare)
             }
             Step::And(terms) => self.logical(terms, false),
             Step::Or(terms) => self.logical(terms, true),

@@ -127,6 +127,8 @@ pub(crate) struct Plan {
     pub(crate) root: Node,
     pub(crate) locals: usize,
     pub(crate) variables: Vec<usize>,
+    /// Whether values without parts may be asked for parts.
+    pub(crate) bare: bool,
 }
 
 /// What a name stands for.
@@ -192,7 +194,7 @@ pub(crate) fn plan(environment: &Environment, expr: &Expr, overloads: &HashMap<u
     let root = planner.node(expr);
     planner.variables.sort_unstable();
     planner.variables.dedup();
-    Plan { root, locals: planner.locals, variables: planner.variables }
+    Plan { root, locals: planner.locals, variables: planner.variables, bare: environment.bare }
 }
 
 fn binary(function: &str) -> Option<Binary> {

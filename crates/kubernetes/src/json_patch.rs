@@ -322,8 +322,14 @@ fn ensure(document: &mut Value, path: &[Arc<str>], options: Options) -> Result<(
                 let at = match there {
                     Some(at) => at,
                     None => {
-                        // What is made for a null stands before it.
-                        let at = token.parse::<usize>().map_err(|_| format!("`{token}` is no index of an item"))?;
+                        // What is made for a null stands before it; `-1` is behind the last item.
+                        let wrong = || format!("`{token}` is no index of an item");
+                        let at = match token.parse::<i64>().map_err(|_| wrong())? {
+                            back @ ..0 => (items.len() + 1)
+                                .checked_sub(usize::try_from(back.unsigned_abs()).unwrap_or(usize::MAX))
+                                .ok_or_else(wrong)?,
+                            at => usize::try_from(at).unwrap_or(usize::MAX),
+                        };
                         if at > MOST_FILLED {
                             return Err(format!("the index {token} is too large"));
                         }
@@ -432,6 +438,7 @@ mod tests {
         check("{}", r#"[{"op":"add","path":"/a/2","value":1}]"#, r#"{"a":[null,null,1]}"#);
         check(r#"{"a":[1]}"#, r#"[{"op":"add","path":"/a/2/b","value":1}]"#, r#"{"a":[1,null,{"b":1}]}"#);
         check(r#"{"a":[{"b":1}]}"#, r#"[{"op":"add","path":"/a/-1/c","value":1}]"#, r#"{"a":[{"b":1,"c":1}]}"#);
+        check("{}", r#"[{"op":"add","path":"/a/-1/b/-1","value":1}]"#, r#"{"a":[{"b":[1]}]}"#);
         check(r#"{"a":[1]}"#, r#"[{"op":"remove","path":"/a/5"}]"#, r#"{"a":[1]}"#);
         let fails = |object: &str, patch: &str, expected: &str| check_with(Options::KYVERNO, object, patch, Err(expected));
         fails("{}", r#"[{"op":"add","path":"/a/-/b","value":1}]"#, "`add` at `/a/-/b`: `-` is no index of an item");

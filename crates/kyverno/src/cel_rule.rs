@@ -7,7 +7,7 @@ use probity_cel::admission::{
 };
 use probity_cel::libraries::authorizer::Authorizer;
 use probity_cel::{Budget, CelError, Context, Environment, Type, Value as CelValue};
-use probity_core::{GroupVersionKind, LookupError, PolicyContext, Question, Request, SkipReason, Status, span_at};
+use probity_core::{GroupVersionKind, Level, LookupError, PolicyContext, Question, Request, SkipReason, Status, span_at};
 use probity_kubernetes::Selector;
 use probity_kubernetes::read::Reader as PartReader;
 use probity_value::{Map, Span, Value};
@@ -105,13 +105,19 @@ impl CelRule {
             let Some(fields) = reader.fields(item, "expressions", &["expression", "message", "messageExpression", "reason"]) else {
                 continue;
             };
-            let mut part = |key: &str, output: Type, of: &Composition| {
+            let part = |key: &str, output: Type, of: &Composition, parts: &mut PartReader<'_>| {
                 let (text, at) = parts.needed(fields, key, item.span)?;
-                read_part(&text, at, &[output], of, &mut parts)
+                read_part(&text, at, &[output], of, parts)
             };
-            let check = part("expression", Type::Bool, &composed);
-            let dynamic =
-                if Reader::get(fields, "messageExpression").is_some() { part("messageExpression", Type::String, &quiet) } else { None };
+            let check = part("expression", Type::Bool, &composed, &mut parts);
+            let mut dynamic = None;
+            if Reader::get(fields, "messageExpression").is_some() {
+                let mut about_message = PartReader::new(&file, "kyverno-policy");
+                dynamic = part("messageExpression", Type::String, &quiet, &mut about_message);
+                // The rule judges all the same, with its other message.
+                about_message.said.iter_mut().for_each(|said| said.level = Level::Warning);
+                reader.said.append(&mut about_message.said);
+            }
             let own = reader.text(fields, "message").filter(|message| !message.is_empty());
             if let Some(check) = check {
                 expressions.push(Expression { check, message: own.unwrap_or_else(|| Arc::clone(rule_message)), dynamic });
@@ -176,7 +182,7 @@ impl CelRule {
             match self.conditions.hold(&CelRule::scope(&self.plain, request, namespace, params), budget, context) {
                 Ok(None) => {}
                 Ok(Some(_)) => return Some(Verdict::skip(SkipReason::Precondition, "cel preconditions not met")),
-                Err((error, at)) => return Some(failed(&error, format!("a precondition: {}", error.message()), at)),
+                Err((error, at)) => return Some(failed(&error, format!("a precondition resulted in error: {}", error.message()), at)),
             }
         }
         let scope = CelRule::scope(&self.composition, request, namespace, params);

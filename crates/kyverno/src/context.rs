@@ -87,6 +87,11 @@ impl ContextEntry {
                 if value.is_none() && default.is_none() && Reader::get(fields, "jmesPath").is_none() {
                     reader.wrong(body.span, format!("the variable `{name}` has neither `value` nor `jmesPath` nor `default`"));
                 }
+                if let Some(default) = Reader::get(fields, "default")
+                    && Reader::get(fields, "jmesPath").is_none()
+                {
+                    reader.wrong(default.span, format!("the variable `{name}` has a `default`, but no `jmesPath` that could find nothing"));
+                }
                 Source::Variable { value: value.flatten(), path: path_template(reader, fields), default: default.flatten() }
             }
             _ => {

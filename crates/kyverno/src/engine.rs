@@ -350,8 +350,14 @@ fn excepted(covering: &[&Exception]) -> Option<Verdict> {
         return None;
     }
     let names: Vec<&str> = covering.iter().map(|exception| &*exception.identity.full_name).collect();
+    Some(skip_for(&names))
+}
+
+/// The skip that named exceptions lead to.
+pub(crate) fn skip_for(names: &[&str]) -> Verdict {
+    let plural = if names.len() == 1 { "" } else { "s" };
     let names = names.join(", ");
-    Some(Verdict::skip(SkipReason::Exception(names.as_str().into()), format!("rule is skipped due to policy exceptions {names}")))
+    Verdict::skip(SkipReason::Exception(names.as_str().into()), format!("rule is skipped due to policy exception{plural} {names}"))
 }
 
 impl probity_core::Policy for CompiledPolicy {

@@ -14,6 +14,7 @@ pub mod jmespath;
 mod json;
 pub mod matching;
 mod mutate;
+mod names;
 pub mod pattern;
 mod pod_security;
 mod policy;

@@ -7,6 +7,7 @@ use probity_kubernetes::pod_security::{Check, Container, FieldError, Level, Pod,
 use probity_kubernetes::wildcard;
 use probity_value::{Map, Span, Value};
 
+use crate::engine::skip_for;
 use crate::read::Reader;
 use crate::validate::Verdict;
 
@@ -210,9 +211,7 @@ impl PodSecurity {
         }
         if violations.is_empty() {
             let names: Vec<&str> = more.iter().map(|(name, _)| &**name).collect();
-            let message = format!("rule is skipped due to policy exceptions {}", names.join(", "));
-            let reason = probity_core::SkipReason::Exception(names.join(", ").into());
-            return Ok(Verdict::skip(reason, message));
+            return Ok(skip_for(&names));
         }
         Ok(self.failed(name, object, way, &violations))
     }

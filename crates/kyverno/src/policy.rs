@@ -16,6 +16,7 @@ use crate::context::ContextEntry;
 use crate::generate::Generation;
 use crate::matching::Clause;
 use crate::mutate::Mutation;
+use crate::names;
 use crate::read::Reader;
 use crate::validate::Validation;
 use crate::verify_images::ImageRule;
@@ -238,6 +239,7 @@ impl Policy {
         let mut rules = Vec::with_capacity(items.len() + made.rules.len());
         for item in items {
             rules.extend(Rule::read(reader, &identity, &action, item));
+            names::check(reader, item);
         }
         for rule in &mut rules {
             if rule.rule.name.starts_with("autogen-") {

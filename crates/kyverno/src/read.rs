@@ -40,7 +40,7 @@ impl Reader {
         self.said.push(Diagnostic::new(Level::Warning, code, Arc::clone(&self.file), at, message));
     }
 
-    fn type_error(&mut self, what: &str, wanted: &str, value: &Value) {
+    pub(crate) fn type_error(&mut self, what: &str, wanted: &str, value: &Value) {
         self.wrong(value.span, format!("`{what}` has to be {wanted}, but is a {}", value.type_name()));
     }
 

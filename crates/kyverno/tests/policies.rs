@@ -102,6 +102,21 @@ fn mistakes_are_refused_with_their_places() -> Result<()> {
         8,
         "the control `Capabilities` is about containers: `images` are needed",
     )?;
+    check(
+        &rule("{deny: {conditions: {any: [{key: '{{ alowed.names }}', operator: Equals, value: b}]}}}"),
+        8,
+        "there is no variable `alowed`: neither Kyverno nor the context of the rule gives it",
+    )?;
+    check(
+        &rule("{deny: {conditions: [{key: '{{ request.operation }}', operator: AnyIn, value: [CREATE, UPDTAE]}]}}"),
+        8,
+        "`UPDTAE` is none of the operations CREATE, UPDATE, DELETE, CONNECT",
+    )?;
+    check(
+        &rule("{deny: {conditions: {all: [{key: a, operator: Equals}]}}}"),
+        8,
+        "a condition needs a `key` and a `value` that are not null",
+    )?;
     check(&rule("{podSecurity: {level: high}}"), 8, "`level` is `high`, which is none of privileged, baseline, restricted")?;
     check(
         &policy(
@@ -190,6 +205,16 @@ fn rules_are_made_for_controllers() -> Result<()> {
         rule("{deny: {conditions: {any: [{key: '{{ request.object.spec.containers[].image }}', operator: AnyIn, value: ['*:latest']}]}}}");
     check(&deny, &object("StatefulSet", template), &[("autogen-r", Status::Fail)])?;
     check(&deny, &cron, &[("autogen-cronjob-r", Status::Fail)])?;
+    for (expression, holds) in [
+        ("has(request.namespace) && !has(request.subResource) && !has(request.userInfo.username)", true),
+        ("request.userInfo.username == ''", false),
+        ("!has(object.spec.securityContext.runAsUser)", true),
+        ("object.spec.?securityContext.?runAsUser.orValue(1) == 1", true),
+    ] {
+        let object = pod("spec: {securityContext: null, containers: [{name: c, image: nginx}]}");
+        let status = if holds { Status::Pass } else { Status::Fail };
+        check(&rule(&format!("{{cel: {{expressions: [{{expression: \"{expression}\"}}]}}}}")), &object, &[("r", status)])?;
+    }
     let cel = rule("{cel: {expressions: [{expression: \"object.spec.containers.all(c, !c.image.endsWith(':latest'))\"}]}}");
     check(&cel, &object("Deployment", template), &[("autogen-r", Status::Fail)])?;
     check(&cel, &pod(NGINX), &[("r", Status::Pass)])

@@ -385,7 +385,8 @@ impl Activation for Scope<'_> {
     }
 }
 
-/// The request as the policies see it (`request`).
+/// The request as the policies see it (`request`). As in the API server, what is empty is not there: `request.namespace` of an object of the
+/// cluster does not exist, and so do `subResource`, `name` where it is generated, and all of `userInfo` that is not known.
 #[must_use]
 pub fn request_data(request: &Request, matched: Option<&(GroupVersionKind, GroupVersionResource)>) -> data::Value {
     let text = |text: &Arc<str>| data::Value::string(Arc::clone(text), Span::NONE);
@@ -401,28 +402,28 @@ pub fn request_data(request: &Request, matched: Option<&(GroupVersionKind, Group
     let resource =
         |of: &GroupVersionResource| map(vec![("group", text(&of.group)), ("version", text(&of.version)), ("resource", text(&of.resource))]);
     let list = |items: &[Arc<str>]| data::Value::list(items.iter().map(text).collect(), Span::NONE);
-    let user = map(vec![
-        ("username", text(&request.user.username)),
-        ("uid", text(&request.user.uid)),
-        ("groups", list(&request.user.groups)),
-        ("extra", map(request.user.extra.iter().map(|(name, values)| (&**name, list(values))).collect())),
-    ]);
+    let given = |name: &'static str, of: &Arc<str>| (!of.is_empty()).then(|| (name, text(of)));
+    let user = &request.user;
+    let groups = (!user.groups.is_empty()).then(|| ("groups", list(&user.groups)));
+    let extra = (!user.extra.is_empty()).then(|| ("extra", map(user.extra.iter().map(|(name, values)| (&**name, list(values))).collect())));
+    let user = map([given("username", &user.username), given("uid", &user.uid), groups, extra].into_iter().flatten().collect());
     let (as_kind, as_resource) = matched.map_or((&request.kind, &own_resource), |(kind, resource)| (kind, resource));
-    map(vec![
-        ("uid", text(&request.uid)),
-        ("kind", kind(as_kind)),
-        ("resource", resource(as_resource)),
-        ("subResource", text(&request.sub_resource)),
-        ("requestKind", kind(&request.kind)),
-        ("requestResource", resource(&own_resource)),
-        ("requestSubResource", text(&request.sub_resource)),
-        ("name", text(&request.name)),
-        ("namespace", text(&request.namespace)),
-        ("operation", data::Value::string(request.operation.as_str(), Span::NONE)),
-        ("userInfo", user),
-        ("dryRun", data::Value::bool(request.dry_run, Span::NONE)),
-        ("options", request.options.clone()),
-    ])
+    let fields = [
+        Some(("uid", text(&request.uid))),
+        Some(("kind", kind(as_kind))),
+        Some(("resource", resource(as_resource))),
+        given("subResource", &request.sub_resource),
+        Some(("requestKind", kind(&request.kind))),
+        Some(("requestResource", resource(&own_resource))),
+        given("requestSubResource", &request.sub_resource),
+        given("name", &request.name),
+        given("namespace", &request.namespace),
+        Some(("operation", data::Value::string(request.operation.as_str(), Span::NONE))),
+        Some(("userInfo", user)),
+        Some(("dryRun", data::Value::bool(request.dry_run, Span::NONE))),
+        Some(("options", request.options.clone())),
+    ];
+    map(fields.into_iter().flatten().collect())
 }
 
 /// The paths of the object that an expression speaks of, those of the variables it uses among them: `object.spec.replicas` is

@@ -52,7 +52,10 @@ impl Evaluation<'_, '_> {
             Value::Map(map) => map.get_str(field)?.map_or(Value::none(), Value::some),
             Value::Object(object) => object.field(field).cloned().map_or(Value::none(), Value::some),
             Value::Opaque(opaque) => opaque.field(field, &mut self.call)?.map_or(Value::none(), Value::some),
-            other => return Err(no_overload(operator::OPTIONAL_SELECT, &[other, &Value::Null])),
+            other if !self.bare || matches!(other, Value::List(_)) => {
+                return Err(no_overload(operator::OPTIONAL_SELECT, &[other, &Value::Null]));
+            }
+            _ => Value::none(),
         })
     }
 
@@ -65,10 +68,11 @@ impl Evaluation<'_, '_> {
             // Null has no fields: Kubernetes' `params` is null where there are none.
             Value::Optional(None) | Value::Null => Ok(false),
             Value::Optional(Some(held)) => self.present(held, field),
-            other => Err(CelError::new(
+            other if !self.bare || matches!(other, Value::List(_)) => Err(CelError::new(
                 ErrorKind::NoSuchOverload,
                 format!("no such overload: type '{}' does not support field selection", other.type_of()),
             )),
+            _ => Ok(false),
         }
     }
 }
@@ -95,7 +99,7 @@ fn position(index: &Value) -> Result<Option<usize>, CelError> {
 }
 
 /// `value[index]`, or `value[?index]`.
-pub(super) fn index(value: &Value, index: &Value, optional: bool) -> Given {
+pub(super) fn index(value: &Value, index: &Value, optional: bool, bare: bool) -> Given {
     let found = match value {
         Value::List(list) => position(index)?.map_or(Ok(None), |at| list.get(at))?,
         Value::Map(map) => {
@@ -105,7 +109,8 @@ pub(super) fn index(value: &Value, index: &Value, optional: bool) -> Given {
             map.get(index)?
         }
         Value::Optional(None) => return Ok(Value::none()),
-        Value::Optional(Some(held)) => return self::index(held, index, true),
+        Value::Optional(Some(held)) => return self::index(held, index, true, bare),
+        _ if optional && bare => return Ok(Value::none()),
         _ => return Err(no_overload(if optional { operator::OPTIONAL_INDEX } else { operator::INDEX }, &[value, index])),
     };
     match (found, optional) {

@@ -5,6 +5,7 @@ mod functions;
 mod interpreter;
 mod lexer;
 mod parser;
+mod roots;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -165,6 +166,9 @@ impl Expression {
 /// The largest value an expression may make, in nodes, shared ones counted as often as they occur.
 const MAX_NODES: u64 = 4_000_000;
 
+/// How deep a value that an expression makes may nest.
+const MAX_NESTING: u32 = 400;
+
 /// How many entries may load one another.
 const MAX_LOADS: u32 = 48;
 
@@ -287,19 +291,22 @@ impl<'a> Evaluation<'a> {
 
     /// Checks how large a value is when all its parts are walked.
     fn weigh(&self, value: &Value) -> Result<(), JmesError> {
-        fn count(value: &Value, left: &mut u64) {
+        fn count(value: &Value, left: &mut u64, deeper: u32) -> bool {
             *left = left.saturating_sub(1);
             if *left == 0 {
-                return;
+                return true;
             }
+            let Some(deeper) = deeper.checked_sub(1) else { return false };
             match &value.data {
-                probity_value::Data::List(items) => items.iter().for_each(|item| count(item, left)),
-                probity_value::Data::Map(map) => map.values().for_each(|item| count(item, left)),
-                _ => {}
+                probity_value::Data::List(items) => items.iter().all(|item| count(item, left, deeper)),
+                probity_value::Data::Map(map) => map.values().all(|item| count(item, left, deeper)),
+                _ => true,
             }
         }
         let mut left = MAX_NODES;
-        count(value, &mut left);
+        if !count(value, &mut left, MAX_NESTING) {
+            return Err(JmesError::limit(format!("the expression makes a value that nests more than {MAX_NESTING} deep")));
+        }
         self.step((MAX_NODES - left) / 16)?;
         if left == 0 { Err(JmesError::limit(format!("the expression makes a value of more than {MAX_NODES} parts"))) } else { Ok(()) }
     }

@@ -2,7 +2,8 @@
 //!
 //! Conditions are checked against the object and taken out; `+(key)` becomes `key` where the object does not have it and goes where it
 //! has; elements of lists with conditions become one element for each element of the object that fits, by its name. Steps and their order
-//! are those of the original, also where they look odd: what is left of a patch depends on them.
+//! are those of the original, also where they look odd: what is left of a patch depends on them. One thing differs on purpose: where a
+//! list has two elements with conditions, the original takes the wrong ones out and loses elements of the object, or stops.
 
 use std::sync::Arc;
 

@@ -236,4 +236,18 @@ fn bounds_hold() {
     assert_eq!(run(&("@".to_owned() + &" | [@,@]".repeat(60) + " | to_string(@)")), Err(JmesErrorKind::Limit));
     assert_eq!(run(&("'aaaaaaaa'".to_owned() + &" | replace_all(@,'a','aaaaaaaa')".repeat(30))), Err(JmesErrorKind::Limit));
     assert_eq!(run("regex_match('(a{500}){500}', 'a')"), Err(JmesErrorKind::Wrong));
+    // What is just within the bounds is evaluated.
+    assert!(run(&("to_array([".repeat(60) + "@" + &"])".repeat(60))).is_ok());
+    assert!(run(&("!".repeat(150) + "@")).is_ok());
+    assert!(run(&("a".to_owned() + &".a".repeat(150))).is_ok());
+    let nested = value(&("[".repeat(100) + &"]".repeat(100)));
+    let evaluation = Evaluation::new(&context);
+    let wrap = Expression::parse(&("[".repeat(90) + "@" + &"]".repeat(90)), Span::NONE).unwrap();
+    let mut current = nested;
+    let mut made = 0;
+    while let Ok(deeper) = wrap.search_value(&current, &evaluation) {
+        current = deeper;
+        made += 1;
+    }
+    assert_eq!(made, 3);
 }

@@ -38,9 +38,21 @@ pub(super) fn has_certificate(text: &str) -> bool {
 fn decode(call: &mut Call<'_>, args: &[Value]) -> Result<Value, CelError> {
     let text = text(args, 0)?;
     call.allocate(text.len().saturating_mul(8))?;
+    block(text, false)
+}
+
+/// What the first block of a PEM text says, with all fields of Go's structures.
+///
+/// # Errors
+/// It is neither a certificate nor a request for one, or cannot be read.
+pub fn decode_text(text: &str) -> Result<Value, CelError> {
+    block(text, true)
+}
+
+fn block(text: &str, whole: bool) -> Result<Value, CelError> {
     let Some((kind, bytes)) = pem(text) else { return Err(CelError::invalid("failed to decode PEM block")) };
     match kind {
-        "CERTIFICATE" => certificate(&bytes),
+        "CERTIFICATE" => certificate(&bytes, whole),
         "CERTIFICATE REQUEST" => request(&bytes),
         _ => Err(CelError::invalid("PEM block neither contains a CERTIFICATE or CERTIFICATE REQUEST")),
     }
@@ -116,6 +128,11 @@ struct Extensions {
     revocation_lists: Vec<Value>,
     policies: Vec<Value>,
     constraints: names::Constraints,
+    subject_key: Option<Vec<u8>>,
+    unknown_usage: Vec<Value>,
+    unhandled: Vec<Value>,
+    /// Whether there are constraints of policies, whose meaning is not read.
+    policy_constraints: bool,
 }
 
 impl Extensions {
@@ -153,6 +170,8 @@ impl Extensions {
                     let arcs = element.identifier()?;
                     if let Some(usage) = names::extended_usage(&arcs) {
                         self.extended_usage.push(number(usage));
+                    } else {
+                        self.unknown_usage.push(identifier(&arcs));
                     }
                 }
             }
@@ -212,25 +231,31 @@ impl Extensions {
                     }
                 }
             }
+            [2, 5, 29, 14] => self.subject_key = Some(reader.next()?.content.to_vec()),
+            [2, 5, 29, 33 | 36 | 54] => self.policy_constraints = true,
+            _ if critical => self.unhandled.push(identifier(arcs)),
             _ => {}
         }
         Some(())
     }
 }
 
-fn certificate(bytes: &[u8]) -> Result<Value, CelError> {
+fn certificate(bytes: &[u8], all: bool) -> Result<Value, CelError> {
     let broken = || wrong("malformed certificate");
     let outer = Reader::new(bytes).next().filter(|element| element.tag == 0x30).ok_or_else(broken)?;
     let mut whole = Reader::new(outer.content);
     let body = whole.next().ok_or_else(broken)?;
-    whole.next().ok_or_else(broken)?;
+    let algorithm = whole.next().and_then(|element| Reader::new(element.content).next()?.identifier()).ok_or_else(broken)?;
     let signature = whole.next().and_then(|element| element.bits()).ok_or_else(broken)?;
     let mut parts = Reader::new(body.content);
     let mut first = parts.next().ok_or_else(broken)?;
+    let mut version = 0;
     if first.tag == 0xa0 {
+        version = Reader::new(first.content).next().and_then(|element| element.integer()).ok_or_else(broken)?;
         first = parts.next().ok_or_else(broken)?;
     }
     let serial = first.integer_wrapping().ok_or_else(broken)?;
+    let whole_serial: f64 = first.decimal().and_then(|digits| digits.parse().ok()).ok_or_else(broken)?;
     parts.next().ok_or_else(broken)?;
     let issuer = parts.next().ok_or_else(broken)?;
     let validity = parts.next().ok_or_else(broken)?;
@@ -248,7 +273,38 @@ fn certificate(bytes: &[u8]) -> Result<Value, CelError> {
         }
     }
     let constraints = extensions.constraints;
-    Ok(object(vec![
+    let mut more: Fields = Vec::new();
+    if all {
+        if extensions.policy_constraints {
+            return Err(wrong("constraints and mappings of policies are not read"));
+        }
+        let dotted = |policy: &Value| {
+            let arcs = policy.to_data(probity_value::Span::NONE).ok();
+            let arcs = arcs.as_ref().and_then(probity_value::Value::as_list).unwrap_or_default();
+            let arcs: Vec<String> = arcs.iter().filter_map(probity_value::Value::as_number).map(|arc| arc.to_string()).collect();
+            Value::from(arcs.join("."))
+        };
+        more = vec![
+            ("Version", number(version + 1)),
+            ("SerialNumber", Value::Double(whole_serial)),
+            ("SignatureAlgorithm", number(signature_algorithm(&algorithm))),
+            ("Subject", names::distinguished(subject.content).ok_or_else(broken)?),
+            ("SubjectKeyId", extensions.subject_key.as_deref().map_or(Value::Null, base64)),
+            ("URIs", listed(extensions.names.uris)),
+            ("UnhandledCriticalExtensions", listed(extensions.unhandled)),
+            ("UnknownExtKeyUsage", listed(extensions.unknown_usage)),
+            ("Policies", listed(extensions.policies.iter().map(dotted).collect())),
+            ("PolicyMappings", Value::Null),
+        ];
+        for (depth, is_zero) in [
+            ("InhibitAnyPolicy", "InhibitAnyPolicyZero"),
+            ("InhibitPolicyMapping", "InhibitPolicyMappingZero"),
+            ("RequireExplicitPolicy", "RequireExplicitPolicyZero"),
+        ] {
+            more.extend([(depth, number(0)), (is_zero, false.into())]);
+        }
+    }
+    let mut fields = vec![
         ("Raw", base64(outer.whole)),
         ("RawTBSCertificate", base64(body.whole)),
         ("RawSubjectPublicKeyInfo", base64(key.whole)),
@@ -286,7 +342,10 @@ fn certificate(bytes: &[u8]) -> Result<Value, CelError> {
         ("ExcludedURIDomains", listed(constraints.excluded.uris)),
         ("CRLDistributionPoints", listed(extensions.revocation_lists)),
         ("PolicyIdentifiers", listed(extensions.policies)),
-    ]))
+    ];
+    fields.retain(|(name, _)| more.iter().all(|(other, _)| other != name));
+    fields.append(&mut more);
+    Ok(object(fields))
 }
 
 /// The extensions a request asks for, as an attribute. Go shows none where one of them is critical.

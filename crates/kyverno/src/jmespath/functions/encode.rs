@@ -4,6 +4,8 @@ use aws_lc_rs::digest;
 use base64::Engine as _;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::STANDARD};
 use md5::{Digest as _, Md5};
+use probity_cel::CelError;
+use probity_cel::libraries::kyverno::x509;
 use probity_value::yaml::{self, ParseOptions};
 use probity_value::{FileId, Span, Value, json};
 
@@ -79,4 +81,12 @@ pub(super) fn parse_yaml(arguments: &[Value], evaluation: &Evaluation<'_>) -> An
         Some(problem) => Err(JmesError::wrong(format!("argument 1 of `parse_yaml` is no YAML: {}", problem.message))),
         None => Ok(documents.into_iter().next().map_or(Value::null(Span::NONE), |document| document.value)),
     }
+}
+
+/// A certificate, or a request for one, as Go shows it.
+pub(super) fn x509_decode(arguments: &[Value], evaluation: &Evaluation<'_>) -> Answer {
+    let text = text_at(arguments, 0);
+    evaluation.grow(text.len().saturating_mul(8))?;
+    let wrong = |error: CelError| JmesError::wrong(format!("argument 1 of `x509_decode`: {error}"));
+    x509::decode_text(text).and_then(|found| found.to_data(Span::NONE)).map_err(wrong)
 }

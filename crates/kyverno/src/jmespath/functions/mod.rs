@@ -189,6 +189,7 @@ static FUNCTIONS: &[Function] = &[
     plain("truncate", &[TEXT, NUMBER], text::truncate),
     plain("type", &[ANY], standard::type_of),
     plain("values", &[OBJECT], standard::values),
+    plain("x509_decode", &[TEXT], encode::x509_decode),
 ];
 
 /// The function of a name.
