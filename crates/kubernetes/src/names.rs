@@ -5,6 +5,11 @@ fn too_long(most: usize) -> String {
     format!("must be no more than {most} characters")
 }
 
+/// The same, in the words for keys and values of labels.
+fn too_long_label(most: usize) -> String {
+    format!("must be no more than {most} bytes")
+}
+
 fn pattern_message(message: &str, pattern: &str, examples: &[&str]) -> String {
     let examples: Vec<String> = examples.iter().map(|example| format!("'{example}', ")).collect();
     format!("{message} (e.g. {}regex used for validation is '{pattern}')", examples.join(" or "))
@@ -113,7 +118,7 @@ pub fn qualified_name(text: &str) -> Vec<String> {
     if name.is_empty() {
         problems.push("name part must be non-empty".to_owned());
     } else if name.len() > 63 {
-        problems.push(format!("name part {}", too_long(63)));
+        problems.push(format!("name part {}", too_long_label(63)));
     }
     if !is_qualified_text(name) {
         problems.push(format!("name part {}", pattern_message(MESSAGE, QUALIFIED, EXAMPLES)));
@@ -126,7 +131,7 @@ pub fn qualified_name(text: &str) -> Vec<String> {
 pub fn label_value(text: &str) -> Vec<String> {
     let mut problems = Vec::new();
     if text.len() > 63 {
-        problems.push(too_long(63));
+        problems.push(too_long_label(63));
     }
     if !text.is_empty() && !is_qualified_text(text) {
         problems.push(pattern_message(
@@ -144,7 +149,11 @@ fn completed(text: &str) -> String {
         Some(rest) if !rest.is_empty() => {
             // Two characters are cut off and one is put on, as the API server does it.
             let mut shorter = rest.to_owned();
-            shorter.pop();
+            let cut = shorter.pop();
+            if cut.is_some_and(|c| !c.is_ascii()) {
+                // A part of a character is left, which no name may have.
+                shorter.push(char::REPLACEMENT_CHARACTER);
+            }
             shorter + "a"
         }
         _ => text.to_owned(),
@@ -363,7 +372,7 @@ mod tests {
         check(LabelValue, &["", "a", "MyValue", "my_value", "1.2"], &["-a", "a-", "a b", "ä", &long]);
         check(Dns1123LabelPrefix, &["my-label-prefix-", "a"], &["", "-", "AB-"]);
         check(Dns1123SubdomainPrefix, &["a.b-", "mysubdomain.prefix.-"], &["AB-", ""]);
-        check(Dns1035LabelPrefix, &["my-label-prefix-"], &["12-", "", "A"]);
+        check(Dns1035LabelPrefix, &["my-label-prefix-"], &["12-", "", "A", "ä-"]);
         check(Uri, &["http://example.com", "/a/b", "https://a/b?c=d"], &["", "a", "http://[::1", "http://a b", "1http://a"]);
         check(
             Uuid,

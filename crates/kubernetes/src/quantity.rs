@@ -153,6 +153,7 @@ impl Quantity {
     pub fn as_i64(&self) -> Option<i64> {
         match self.amount {
             Amount::Int { value, scale: 0 } => Some(value),
+            Amount::Int { scale: ..0, .. } => None,
             Amount::Int { value, scale } => scale_up(value, scale),
             Amount::Decimal(_) => None,
         }
@@ -507,6 +508,8 @@ fn interpret(suffix: &str) -> Option<(u32, i64, QuantityFormat)> {
 
 struct Parts<'a> {
     negative: bool,
+    /// Whether there is a digit at all.
+    any: bool,
     /// Digits before the point, without leading zeros; `0` if there are none.
     whole: &'a str,
     /// Digits behind it.
@@ -533,11 +536,15 @@ impl<'a> Parts<'a> {
         if exponent.contains(|c: char| !c.is_ascii_digit()) {
             return Err(QuantityError::Format);
         }
-        Ok(Parts { negative, whole: if whole.is_empty() { "0" } else { whole }, fraction, suffix: rest })
+        let any = unsigned.starts_with('0') || !whole.is_empty() || !fraction.is_empty();
+        Ok(Parts { negative, any, whole: if whole.is_empty() { "0" } else { whole }, fraction, suffix: rest })
     }
 
     /// The amount as a decimal: at least a billionth, and for binary suffixes at most 2^63-1.
     fn decimal(&self, base: u32, exponent: i64, format: QuantityFormat) -> Result<Quantity, QuantityError> {
+        if !self.any {
+            return Err(QuantityError::Numeric);
+        }
         let digits = format!("{}{}", self.whole, self.fraction);
         let mut unscaled: BigInt = digits.parse().map_err(|_| QuantityError::Numeric)?;
         let mut scale = i64::try_from(self.fraction.len()).unwrap_or(i64::MAX);
@@ -635,6 +642,10 @@ mod tests {
     fn refused() {
         for text in [
             "",
+            "Ei",
+            "+Pi",
+            ".Ei",
+            "e-12",
             "1.1.M",
             "1+1.0M",
             "0.1mi",
@@ -694,6 +705,8 @@ mod tests {
         let q = |text: &str| Quantity::parse(text).unwrap();
         assert_eq!(q("50k").as_i64(), Some(50_000));
         assert_eq!(q("1.0").as_i64(), None);
+        assert_eq!(q("m").as_i64(), None);
+        assert_eq!(q("Ki").as_i64(), Some(0));
         assert_eq!(q("9999999999999999999999999999999999999G").as_i64(), None);
         assert_eq!(q("50.703k").as_f64(), 50703.0);
         assert_eq!(q("-200m").sign(), -1);
