@@ -76,7 +76,9 @@ fn main() -> Result<()> {
                 }
                 Some(&"semantics") => semantics::run(option("--checkov").map(PathBuf::from).as_deref()),
                 Some(&"kustomize") => kustomize::run(option("--kustomize").as_deref(), plain.get(1).copied(), flag("--update")),
-                _ => bail!("name a suite: kyverno, gatekeeper, opa, cel, conftest, checkov, checkov-policies, checkov-examples, semantics, kustomize\n\n{HELP}"),
+                _ => bail!(
+                    "name a suite: kyverno, gatekeeper, opa, cel, conftest, checkov, checkov-policies, checkov-examples, semantics, kustomize\n\n{HELP}"
+                ),
             }
         }
         Some("bench") => match rest.first() {

@@ -202,7 +202,8 @@ pub fn run(suite: Suite, given: Option<&str>, peer: Option<&str>, verbose: bool)
         bail!("these excuses are not needed any more: {}", stale.join(", "));
     }
     let floor_path = home.join("floor.json");
-    let floor: Value = std::fs::read_to_string(&floor_path).ok().map(|text| serde_json::from_str(&text)).transpose()?.unwrap_or(Value::Null);
+    let floor: Value =
+        std::fs::read_to_string(&floor_path).ok().map(|text| serde_json::from_str(&text)).transpose()?.unwrap_or(Value::Null);
     let least = |key: &str| floor[key].as_u64().unwrap_or(0);
     if least("cases") == counted.len() as u64 && (agreed as u64) < least("agreed") {
         bail!("{}: {agreed} agreed, {} before; conformance slid back", suite.name(), least("agreed"));

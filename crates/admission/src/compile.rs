@@ -9,7 +9,7 @@ use probity_core::{Diagnostic, Effect, GroupVersionKind, Interest, Phase, Policy
 use probity_kubernetes::match_resources::MatchResources;
 use probity_kubernetes::meta::{Described, describe};
 use probity_kubernetes::read::Reader;
-use probity_value::{Map, Span, Value};
+use probity_value::{Span, Value};
 
 use crate::binding::Binding;
 use crate::evaluate::Compiled;
@@ -179,16 +179,16 @@ fn read_policy(
     for item in reader.list(spec, "validations") {
         let known = ["expression", "message", "reason", "messageExpression"];
         let Some((check, map)) = item_part(item, "expression", &known, &[Type::Bool], &composition, reader) else { continue };
-        let message = reader.text(&map, "message").map(|(text, _)| text.trim().to_owned()).unwrap_or_default();
+        let message = reader.text(map, "message").map(|(text, _)| text.trim().to_owned()).unwrap_or_default();
         if message.contains('\n') {
             reader.wrong(item.span, "`message` may not have line breaks");
         }
-        if let Some((reason, span)) = reader.text(&map, "reason")
+        if let Some((reason, span)) = reader.text(map, "reason")
             && !matches!(&*reason, "Unauthorized" | "Forbidden" | "Invalid" | "RequestEntityTooLarge")
         {
             reader.wrong(span, format!("`{reason}` is none of Unauthorized, Forbidden, Invalid and RequestEntityTooLarge"));
         }
-        let dynamic = reader.text(&map, "messageExpression").and_then(|(text, at)| read_part(&text, at, &[Type::String], &quiet, reader));
+        let dynamic = reader.text(map, "messageExpression").and_then(|(text, at)| read_part(&text, at, &[Type::String], &quiet, reader));
         if first_message.is_empty() {
             first_message.clone_from(&message);
         }
@@ -197,7 +197,7 @@ fn read_policy(
     for item in reader.list(spec, "auditAnnotations") {
         let outputs = [Type::String, Type::Null];
         if let Some((value, map)) = item_part(item, "valueExpression", &["key", "valueExpression"], &outputs, &quiet, reader)
-            && let Some((key, _)) = reader.needed(&map, "key", item.span)
+            && let Some((key, _)) = reader.needed(map, "key", item.span)
         {
             annotations.push((key, value));
         }

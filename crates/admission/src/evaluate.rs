@@ -277,16 +277,16 @@ impl Compiled {
                     continue;
                 }
                 let scope = self.scope(&self.composition, seen, fit, params.as_ref());
-                let patched = scope
-                    .evaluate(&mutation.part.program, &mut budget, &context)
-                    .map_err(|error| self.stopped(&error, mutation.part.at, bound))
-                    .and_then(|value| {
-                        mutate::apply(mutation.kind, &seen.object, &fit.kind, &value, mutation.part.at)
-                            .map_err(|error| self.failed(&error.to_string(), bound))
-                    });
-                match patched {
+                let value = match scope.evaluate(&mutation.part.program, &mut budget, &context) {
+                    Ok(value) => value,
+                    Err(error) => {
+                        out.push(self.stopped(&error, mutation.part.at, bound));
+                        continue;
+                    }
+                };
+                match mutate::apply(mutation.kind, &seen.object, &fit.kind, &value, mutation.part.at) {
                     Ok(object) => current.get_or_insert_with(|| request.clone()).object = object,
-                    Err(outcome) => out.push(outcome),
+                    Err(error) => out.push(self.failed(&error.to_string(), bound)),
                 }
             }
             if out.len() == first {

@@ -11,6 +11,19 @@ use crate::human::{Style, Tone, diagnostic};
 use crate::junit::{Outcome, Suite, document};
 use crate::{escape, mask};
 
+/// Lines of a file of Rego.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FileLines {
+    /// The file.
+    pub file: Arc<str>,
+    /// How many were evaluated.
+    pub covered: usize,
+    /// How many hold expressions.
+    pub lines: usize,
+    /// Ranges of which none was evaluated: first and last.
+    pub missed: Vec<(u32, u32)>,
+}
+
 /// What a run of tests came to.
 #[derive(Clone, Copy, Debug)]
 pub struct Tests<'a> {
@@ -22,8 +35,8 @@ pub struct Tests<'a> {
     pub diagnostics: &'a [Diagnostic],
     /// Tests that say themselves that they are not to be run.
     pub skipped: &'a [String],
-    /// Lines of Rego by file: evaluated, and all with expressions; then ranges of lines of which none was.
-    pub coverage: &'a [(Arc<str>, usize, usize, Vec<(u32, u32)>)],
+    /// What of Rego was evaluated.
+    pub coverage: &'a [FileLines],
     /// What tests printed.
     pub prints: &'a [(Arc<str>, String)],
     /// Texts by number, to name lines.
@@ -87,9 +100,9 @@ pub fn human(tests: &Tests<'_>, style: Style, all: bool) -> String {
     for (test, text) in tests.prints {
         put!(out, "printed by {}: {}\n", escape::line(test), escape::line(text));
     }
-    let (covered, lines) = tests.coverage.iter().fold((0, 0), |(covered, lines), (_, one, of, _)| (covered + one, lines + of));
+    let (covered, lines) = tests.coverage.iter().fold((0, 0), |(covered, lines), one| (covered + one.covered, lines + one.lines));
     if lines > 0 {
-        for (file, _, _, missed) in tests.coverage.iter().filter(|(.., missed)| !missed.is_empty()) {
+        for FileLines { file, missed, .. } in tests.coverage.iter().filter(|one| !one.missed.is_empty()) {
             let ranges: Vec<String> =
                 missed.iter().map(|(first, last)| if first == last { first.to_string() } else { format!("{first}-{last}") }).collect();
             put!(out, "not evaluated in {}: lines {}\n", escape::line(file), ranges.join(", "));
@@ -137,7 +150,7 @@ pub fn json(tests: &Tests<'_>) -> String {
     let coverage: Vec<Value> = tests
         .coverage
         .iter()
-        .map(|(file, covered, lines, missed)| json!({"file": &**file, "covered_lines": covered, "lines": lines, "missed": missed}))
+        .map(|one| json!({"file": &*one.file, "covered_lines": one.covered, "lines": one.lines, "missed": one.missed}))
         .collect();
     let failed = tests.failed();
     let document = json!({
@@ -206,7 +219,7 @@ mod tests {
             passed,
             why: "all is well".to_owned(),
         }];
-        let coverage = [(Arc::from("p.rego"), 3, 4, vec![(7, 7)])];
+        let coverage = [FileLines { file: "p.rego".into(), covered: 3, lines: 4, missed: vec![(7, 7)] }];
         let tests = Tests {
             expectations: &expectations,
             files: 1,

@@ -9,15 +9,15 @@ use anyhow::{Context as _, Result, bail};
 use probity_attest::sha256;
 use probity_catalog::{Catalog, Selection};
 use probity_core::{
-    CollectOptions, Coverage, Diagnostic, EvalContext, Finding, Inventory, Level, Lookup, Program, Report, RuleMeta, Source, Status,
-    SubjectIndex, SubjectKind, ToolInfo, Tree, World,
+    CollectOptions, Coverage, Diagnostic, EvalContext, Finding, Level, Lookup, Program, Report, RuleMeta, Source, Status, SubjectIndex,
+    SubjectKind, ToolInfo, Tree, World,
 };
 use probity_files::FolderTree;
 use probity_inputs::Kind;
 use probity_pipeline::{Collection, collect, evaluate, locate};
 use probity_policy::{DocumentSource, Fixture, Judges, PolicyProgram, PolicySet, Requests, testing};
 use probity_rego::{Version, conftest};
-use probity_value::{SourceMap, Span, Value, yaml};
+use probity_value::{SourceMap, Value, yaml};
 use probity_verdict::fingerprint::{canonical, fingerprint};
 use probity_verdict::ids;
 use similar::TextDiff;

@@ -8,7 +8,7 @@ use anyhow::Result;
 use probity_catalog::{lint as lint_folder, run_tests};
 use probity_core::{Digest, Expectation, Level, Tree, TreeError, TreeFile};
 use probity_files::FolderTree;
-use probity_formats::expectations::{self, Tests};
+use probity_formats::expectations::{self, FileLines, Tests};
 use probity_policy::testing::{self, TestContext, TestFile, TestRun};
 use probity_value::SourceMap;
 
@@ -41,8 +41,11 @@ pub(crate) fn run(arguments: &TestArguments) -> Result<u8> {
         whole.coverage.append(&mut run.coverage);
         whole.prints.append(&mut run.prints);
     }
-    let coverage: Vec<_> =
-        whole.coverage.iter().map(|one| (Arc::clone(&one.file), one.covered_lines, one.lines, one.missed.clone())).collect();
+    let coverage: Vec<FileLines> = whole
+        .coverage
+        .iter()
+        .map(|one| FileLines { file: Arc::clone(&one.file), covered: one.covered_lines, lines: one.lines, missed: one.missed.clone() })
+        .collect();
     let tests = Tests {
         expectations: &whole.expectations,
         files: whole.files.len(),

@@ -9,7 +9,7 @@ use probity_kubernetes::match_resources::MatchResources;
 use probity_kubernetes::read::Reader;
 
 use super::exception::Exception;
-use super::{Excepted, Head, budget, compile_exceptions, constraints, environment, except, not_matched, stopped};
+use super::{Excepted, Head, budget, compile_exceptions, constraints, environment, except, host, not_matched, stopped};
 
 const KEYS: &[&str] = &["matchConstraints", "conditions", "variables", "schedule", "deletionPropagationPolicy"];
 
@@ -38,7 +38,7 @@ pub(super) fn read(head: Head, reader: &mut Reader<'_>) -> Option<Arc<dyn Policy
     {
         reader.wrong(at, format!("`{policy}` is none of Foreground, Background and Orphan"));
     }
-    let mut composition = Composition::new(environment(false, false));
+    let mut composition = Composition::new(environment(head.namespace.is_some(), false, false));
     read_variables(map, &mut composition, reader);
     let conditions = named_conditions(map, "conditions", &composition, reader);
     let exceptions = compile_exceptions(&head, &composition, reader);
@@ -76,7 +76,8 @@ impl Policy for Deleting {
             Ok(None) => return Vec::new(),
             Err(why) => return vec![Outcome::new(rule, Status::Error, why)],
         }
-        let (context, mut budget) = (Context::of(policy_context), budget(policy_context));
+        let host = host(self.namespace.as_ref());
+        let (context, mut budget) = (Context { host: Some(&host), ..Context::of(policy_context) }, budget(policy_context));
         let scope = Scope::new(&self.composition, request);
         match except(&self.exceptions, rule, &scope, &mut budget, &context) {
             Excepted::Judged(_) => {}

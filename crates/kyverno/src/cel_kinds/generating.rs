@@ -4,7 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use probity_cel::admission::{Composition, Conditions, Part, Scope, match_conditions, read_part, read_variables};
-use probity_cel::libraries::kyverno::{Host, generator, resource};
+use probity_cel::libraries::kyverno::{Host, generator};
 use probity_cel::{Context, Environment, Type};
 use probity_core::{Effect, Interest, Outcome, Phase, Policy, PolicyContext, PolicyRule, Request, Status};
 use probity_kubernetes::match_resources::MatchResources;
@@ -22,7 +22,7 @@ const KEYS: &[&str] =
     &["matchConstraints", "matchConditions", "variables", "evaluation", "webhookConfiguration", "generate", "auditAnnotations"];
 
 enum Generation {
-    Expression(Part),
+    Expression(Box<Part>),
     Template(Template),
 }
 
@@ -45,12 +45,8 @@ pub(super) fn read(head: Head, reader: &mut Reader<'_>) -> Option<Arc<dyn Policy
     reader.keys(map, KEYS);
     let constraints = constraints(map, "matchConstraints", spec.span, reader)?;
     let make = || -> Environment {
-        let base = environment(false, true);
-        if head.namespace.is_some() {
-            base.library(&generator::NAMESPACED).library(&resource::NAMESPACED)
-        } else {
-            base.library(&generator::LIBRARY)
-        }
+        let base = environment(head.namespace.is_some(), false, true);
+        if head.namespace.is_some() { base.library(&generator::NAMESPACED) } else { base.library(&generator::LIBRARY) }
     };
     let bare = Composition::new(make());
     let conditions = match_conditions(map, &bare, reader);
@@ -86,7 +82,9 @@ fn generation(item: &Value, composition: &Composition, reader: &mut Reader<'_>) 
     let map: &Map = reader.map(Some(item), "generate")?;
     reader.keys(map, &["expression", "template"]);
     match (reader.text(map, "expression"), reader.map(map.get("template"), "template")) {
-        (Some((text, at)), None) => read_part(&text, at, &[Type::Bool], composition, reader).map(Generation::Expression),
+        (Some((text, at)), None) => {
+            read_part(&text, at, &[Type::Bool], composition, reader).map(|part| Generation::Expression(Box::new(part)))
+        }
         (None, Some(inner)) => {
             reader.keys(inner, &["value", "interpolate"]);
             let (text, at) = reader.needed(inner, "value", item.span)?;

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use probity_cel::admission::{Composition, Conditions, Part, Scope, match_conditions, read_part, read_variables};
-use probity_cel::libraries::kyverno::{Host, imageverify};
+use probity_cel::libraries::kyverno::imageverify;
 use probity_cel::{Budget, CelError, Context, Environment, Type, Value as CelValue};
 use probity_core::{Effect, Interest, Outcome, Phase, Policy, PolicyContext, PolicyRule, Request, Status};
 use probity_kubernetes::match_resources::MatchResources;
@@ -103,9 +103,9 @@ pub(super) fn read(head: Head, reader: &mut Reader<'_>) -> Option<Arc<dyn Policy
     Some(Arc::new(ImageValidating { rules: [rule], interest, namespace: head.namespace, variants }))
 }
 
-fn own_environment() -> Environment {
+fn own_environment(of_namespace: bool) -> Environment {
     let texts = Type::map(Type::String, Type::list(Type::String));
-    environment(false, true)
+    environment(of_namespace, false, true)
         .library(&imageverify::LIBRARY)
         .variable("images", texts)
         .variable("attestors", Type::map(Type::String, Type::Dyn))
@@ -115,7 +115,7 @@ fn own_environment() -> Environment {
 fn compile(head: &Head, spec: &Value, json: bool, pods_at: &'static [&'static str], reader: &mut Reader<'_>) -> Option<Compiled> {
     let map = reader.map(Some(spec), "spec")?;
     let constraints = if json { None } else { Some(constraints(map, "matchConstraints", spec.span, reader)?) };
-    let bare = Composition::new(own_environment());
+    let bare = Composition::new(own_environment(head.namespace.is_some()));
     let conditions = match_conditions(map, &bare, reader);
     let exceptions = compile_exceptions(head, &bare, reader);
     let mut extractors = Vec::new();
@@ -144,7 +144,7 @@ fn compile(head: &Head, spec: &Value, json: bool, pods_at: &'static [&'static st
         }
     }
     let (attestations, names) = named(map, "attestations", reader);
-    let mut composition = Composition::new(own_environment());
+    let mut composition = Composition::new(own_environment(head.namespace.is_some()));
     read_variables(map, &mut composition, reader);
     let validations = read_validations(map, &composition, reader);
     let annotations = read_audit_annotations(map, &composition, reader);
@@ -295,12 +295,18 @@ impl Policy for ImageValidating {
         if phase != rule.phase || !Head::counts_for(self.namespace.as_ref(), request) {
             return Vec::new();
         }
-        self.variants.iter().filter_map(|variant| variant.judge(rule, request, context)).collect()
+        self.variants.iter().filter_map(|variant| variant.judge(rule, self.namespace.as_ref(), request, context)).collect()
     }
 }
 
 impl Compiled {
-    fn judge(&self, rule: &Arc<PolicyRule>, request: &Request, policy_context: &PolicyContext<'_>) -> Option<Outcome> {
+    fn judge(
+        &self,
+        rule: &Arc<PolicyRule>,
+        namespace: Option<&Arc<str>>,
+        request: &Request,
+        policy_context: &PolicyContext<'_>,
+    ) -> Option<Outcome> {
         let is_object = !request.kind.kind.is_empty();
         let fit = match &self.constraints {
             Some(_) if !is_object => return None,
@@ -312,7 +318,7 @@ impl Compiled {
             },
         };
         let (image, references) = (Arc::clone(&self.image), Arc::clone(&self.references));
-        let mut host = Host::new("");
+        let mut host = super::host(namespace);
         host.attestations.clone_from(&self.names);
         host.covers_image = Some(Box::new(move |text: &str| covers(&image, &references, text)));
         let host: &(dyn Any + Send + Sync) = &host;

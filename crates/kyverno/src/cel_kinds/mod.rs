@@ -13,6 +13,7 @@ mod validating;
 use std::sync::Arc;
 
 use probity_cel::admission::{Composition, Conditions, Declarations, Scope, declare};
+use probity_cel::libraries::kyverno::{Host, environment_of_namespace};
 use probity_cel::{Budget, CelError, Context, Environment, ErrorKind, Type, Value as CelValue};
 use probity_core::{
     Diagnostic, Effect, Interest, Level, Outcome, Phase, Policy, PolicyContext, PolicyDocument, PolicyRule, Request, SkipReason, Status,
@@ -192,10 +193,17 @@ fn constraints(spec: &Map, key: &str, at: Span, reader: &mut Reader<'_>) -> Opti
 
 /// Kyverno's environment with the variables of admission. `mixed` lets lists and maps have items of several types, as policies do that make
 /// whole objects.
-fn environment(patches: bool, mixed: bool) -> Environment {
-    let base = Environment::kyverno().homogeneous_literals(!mixed);
+fn environment(of_namespace: bool, patches: bool, mixed: bool) -> Environment {
+    // A policy of one namespace looks at no other.
+    let base = if of_namespace { environment_of_namespace() } else { Environment::kyverno() };
+    let base = base.homogeneous_literals(!mixed);
     declare(base, &Declarations { patches, ..Declarations::default() })
         .variable("exceptions", Type::map(Type::String, Type::list(Type::String)))
+}
+
+/// What the libraries of a policy find: the namespace it is confined to.
+fn host(namespace: Option<&Arc<str>>) -> Host {
+    Host::new(namespace.map(Arc::clone).unwrap_or_default())
 }
 
 /// What the exceptions make of a request.
@@ -267,13 +275,16 @@ fn not_matched(rule: &Arc<PolicyRule>, condition: &str) -> Outcome {
     outcome
 }
 
+/// Annotations by key, or why one of them has no value and where it stands.
+type Annotations = Result<Vec<(Arc<str>, String)>, (CelError, Span)>;
+
 /// Audit annotations: text that is not empty, by key.
 fn audit_annotations(
     annotations: &[(Arc<str>, probity_cel::admission::Part)],
     scope: &Scope<'_>,
     budget: &mut Budget,
     context: &Context<'_>,
-) -> Result<Vec<(Arc<str>, String)>, (CelError, Span)> {
+) -> Annotations {
     let mut out = Vec::new();
     for (key, part) in annotations {
         match scope.evaluate(&part.program, budget, context) {

@@ -19,7 +19,7 @@ use super::exception::{Exception, Exempt};
 use super::{
     CODE, Excepted, Head, audit_annotations, autogen, budget, compile_exceptions, constraints, environment, except, failure_policy,
 };
-use super::{interest_of, not_matched, read_audit_annotations, stopped, variant_failed};
+use super::{host, interest_of, not_matched, read_audit_annotations, stopped, variant_failed};
 
 const KEYS: &[&str] = &[
     "matchConstraints",
@@ -90,7 +90,7 @@ pub(super) fn read(head: Head, reader: &mut Reader<'_>) -> Option<Arc<dyn Policy
 fn compile(head: &Head, spec: &Value, reader: &mut Reader<'_>) -> Option<Compiled> {
     let map = reader.map(Some(spec), "spec")?;
     let matched = constraints(map, "matchConstraints", spec.span, reader)?;
-    let mut composition = Composition::new(environment(true, false));
+    let mut composition = Composition::new(environment(head.namespace.is_some(), true, false));
     read_variables(map, &mut composition, reader);
     let conditions = match_conditions(map, &composition, reader);
     let exceptions = compile_exceptions(head, &composition, reader);
@@ -160,17 +160,24 @@ impl Policy for Mutating {
         if phase != rule.phase || !Head::counts_for(self.namespace.as_ref(), request) || request.kind.kind.is_empty() {
             return Vec::new();
         }
-        self.variants.iter().filter_map(|variant| variant.mutate(rule, request, context)).collect()
+        self.variants.iter().filter_map(|variant| variant.mutate(rule, self.namespace.as_ref(), request, context)).collect()
     }
 }
 
 impl Compiled {
-    fn mutate(&self, rule: &Arc<PolicyRule>, request: &Request, policy_context: &PolicyContext<'_>) -> Option<Outcome> {
+    fn mutate(
+        &self,
+        rule: &Arc<PolicyRule>,
+        namespace: Option<&Arc<str>>,
+        request: &Request,
+        policy_context: &PolicyContext<'_>,
+    ) -> Option<Outcome> {
+        let host = host(namespace);
         let fit = match self.constraints.fit(request) {
             Ok(fit) => fit?,
             Err(why) => return Some(Outcome::new(rule, Status::Error, why)),
         };
-        let (context, mut budget) = (Context::of(policy_context), budget(policy_context));
+        let (context, mut budget) = (Context { host: Some(&host), ..Context::of(policy_context) }, budget(policy_context));
         let scope = Scope::new(&self.composition, request).matched_as(fit.kind.clone(), fit.resource.clone());
         let allowed = match except(&self.exceptions, rule, &scope, &mut budget, &context) {
             Excepted::Judged(allowed) => allowed,
@@ -183,7 +190,7 @@ impl Compiled {
             Err((error, at)) => return Some(stopped(rule, &error, at)),
         }
         if let Some(targets) = &self.targets {
-            return Some(self.mutate_targets(targets, rule, request, &allowed, policy_context, &mut budget));
+            return Some(self.mutate_targets(targets, rule, request, &allowed, (policy_context, &context), &mut budget));
         }
         if request.object.is_null() {
             return None;
@@ -251,10 +258,9 @@ impl Compiled {
         rule: &Arc<PolicyRule>,
         request: &Request,
         allowed: &Exempt,
-        policy_context: &PolicyContext<'_>,
+        (policy_context, context): (&PolicyContext<'_>, &Context<'_>),
         budget: &mut Budget,
     ) -> Outcome {
-        let context = Context::of(policy_context);
         let mut outcome = Outcome::new(rule, Status::Pass, "");
         for kind in targets.matches.built_in_kinds() {
             let question = Question::Objects {
@@ -276,12 +282,12 @@ impl Compiled {
                     Err(why) => return Outcome::new(rule, Status::Error, why),
                 }
                 let scope = Scope::new(&self.composition, &target).with("exceptions", Ok(allowed.value()));
-                match targets.conditions.hold(&scope, budget, &context) {
+                match targets.conditions.hold(&scope, budget, context) {
                     Ok(None) => {}
                     Ok(Some(_)) => continue,
                     Err((error, at)) => return stopped(rule, &error, at),
                 }
-                match self.patched(&target, object, &kind, allowed, budget, &context) {
+                match self.patched(&target, object, &kind, allowed, budget, context) {
                     Ok(patched) if patched != *object => outcome.targets.push(patched),
                     Ok(_) => {}
                     Err(failed) => return failed(rule),

@@ -14,7 +14,7 @@ enum Node {
     /// Nothing to compute.
     Fixed(Value),
     /// A whole value.
-    Whole(Part),
+    Whole(Box<Part>),
     /// Text with values in it.
     Text(Vec<Piece>),
     List(Vec<Node>),
@@ -23,7 +23,7 @@ enum Node {
 
 enum Piece {
     Text(String),
-    Expression(Part),
+    Expression(Box<Part>),
 }
 
 impl Template {
@@ -105,7 +105,7 @@ fn scan(text: &str, at: Span, composition: &Composition, reader: &mut Reader<'_>
             return None;
         };
         let (expression, tail) = after.split_at_checked(end)?;
-        out.push(Piece::Expression(read_part(expression.trim(), at, &[], composition, reader)?));
+        out.push(Piece::Expression(Box::new(read_part(expression.trim(), at, &[], composition, reader)?)));
         rest = tail.strip_prefix("))").unwrap_or(tail);
     }
     if !rest.is_empty() {

@@ -10,7 +10,7 @@ use probity_kubernetes::read::Reader;
 use probity_value::{Map, Value};
 
 use super::exception::Exception;
-use super::{CODE, interest_of, not_matched, read_audit_annotations, stopped, variant_failed};
+use super::{CODE, host, interest_of, not_matched, read_audit_annotations, stopped, variant_failed};
 use super::{
     Excepted, Head, actions, audit_annotations, autogen, budget, compile_exceptions, constraints, environment, except, failure_policy,
 };
@@ -82,10 +82,10 @@ pub(super) fn read(head: Head, reader: &mut Reader<'_>) -> Option<Arc<dyn Policy
 fn compile(head: &Head, spec: &Value, json: bool, reader: &mut Reader<'_>) -> Option<Compiled> {
     let map = reader.map(Some(spec), "spec")?;
     let constraints = if json { None } else { Some(constraints(map, "matchConstraints", spec.span, reader)?) };
-    let bare = Composition::new(environment(false, false));
+    let bare = Composition::new(environment(head.namespace.is_some(), false, false));
     let conditions = match_conditions(map, &bare, reader);
     let exceptions = compile_exceptions(head, &bare, reader);
-    let mut composition = Composition::new(environment(false, false));
+    let mut composition = Composition::new(environment(head.namespace.is_some(), false, false));
     read_variables(map, &mut composition, reader);
     let validations = read_validations(map, &composition, reader);
     let annotations = read_audit_annotations(map, &composition, reader);
@@ -124,12 +124,19 @@ impl Policy for Validating {
         if phase != rule.phase || !Head::counts_for(self.namespace.as_ref(), request) {
             return Vec::new();
         }
-        self.variants.iter().filter_map(|variant| variant.judge(rule, request, context)).collect()
+        self.variants.iter().filter_map(|variant| variant.judge(rule, self.namespace.as_ref(), request, context)).collect()
     }
 }
 
 impl Compiled {
-    fn judge(&self, rule: &Arc<PolicyRule>, request: &Request, policy_context: &PolicyContext<'_>) -> Option<Outcome> {
+    fn judge(
+        &self,
+        rule: &Arc<PolicyRule>,
+        namespace: Option<&Arc<str>>,
+        request: &Request,
+        policy_context: &PolicyContext<'_>,
+    ) -> Option<Outcome> {
+        let host = host(namespace);
         let is_object = !request.kind.kind.is_empty();
         let fit = match &self.constraints {
             Some(_) if !is_object => return None,
@@ -140,7 +147,7 @@ impl Compiled {
                 Err(why) => return Some(Outcome::new(rule, Status::Error, why)),
             },
         };
-        let (context, mut budget) = (Context::of(policy_context), budget(policy_context));
+        let (context, mut budget) = (Context { host: Some(&host), ..Context::of(policy_context) }, budget(policy_context));
         let scope_of = |composition| {
             let scope = Scope::new(composition, request);
             match &fit {

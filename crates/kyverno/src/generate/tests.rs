@@ -100,6 +100,7 @@ fn loops_plan_each() {
         &[],
     );
     assert_eq!(outcome.message, "generated ConfigMap team/c-a, ConfigMap team/c-b");
-    let failing = run("{foreach: [{list: 'request.object.nothing', apiVersion: v1, kind: ConfigMap, name: c, namespace: team, data: {x: y}}]}", &[]);
+    let failing =
+        run("{foreach: [{list: 'request.object.nothing', apiVersion: v1, kind: ConfigMap, name: c, namespace: team, data: {x: y}}]}", &[]);
     assert_eq!(failing.status, Status::Error);
 }

@@ -29,7 +29,7 @@ fn span(value: Option<&Value>) -> Span {
     value.map_or(Span::NONE, |value| value.span)
 }
 
-fn list<'a>(value: Option<&'a Value>) -> &'a [Value] {
+fn list(value: Option<&Value>) -> &[Value] {
     value.and_then(Value::as_list).unwrap_or_default()
 }
 

@@ -16,7 +16,7 @@ pub(super) fn lint(subject: &mut Subject<'_>) {
     }
 }
 
-fn list<'a>(value: Option<&'a Value>) -> &'a [Value] {
+fn list(value: Option<&Value>) -> &[Value] {
     value.and_then(Value::as_list).unwrap_or_default()
 }
 
