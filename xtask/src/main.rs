@@ -12,6 +12,7 @@ mod graph;
 mod kustomize;
 mod semantics;
 mod shell;
+mod suites;
 
 use std::path::PathBuf;
 
@@ -28,6 +29,8 @@ cargo xtask COMMAND
                                   run a folder of Checkov's policies (YAML, JSON) over its suite as they are
   conformance checkov-examples --checkov PROGRAM [DIR] [--all] [--only PREFIX]
                                   judge our rules' own examples by an installed Checkov, for ids without a case in the suite
+  conformance kyverno|gatekeeper|opa|cel|conftest [DIR] [--peer PROGRAM] [--verbose]
+                                  run a suite of policies as it is; --peer also runs the real tool (kyverno, gator, conftest) on it
   conformance semantics [--checkov PROGRAM]
                                   our own programs with known truth, beside an installed Checkov's answers
   conformance kustomize [DIR] [--kustomize PROGRAM] [--update]
@@ -64,9 +67,16 @@ fn main() -> Result<()> {
                     let Some(checkov) = option("--checkov") else { bail!("name the program: --checkov PROGRAM") };
                     examples::run(&folder, &PathBuf::from(checkov), flag("--all"), option("--only").as_deref())
                 }
+                Some(name) if suites::Suite::named(name).is_some() => {
+                    let plain: Vec<&str> = plain_words(&rest, &["--peer"]);
+                    match suites::Suite::named(name) {
+                        Some(suite) => suites::run(suite, plain.get(1).copied(), option("--peer").as_deref(), flag("--verbose")),
+                        None => bail!("no such suite"),
+                    }
+                }
                 Some(&"semantics") => semantics::run(option("--checkov").map(PathBuf::from).as_deref()),
                 Some(&"kustomize") => kustomize::run(option("--kustomize").as_deref(), plain.get(1).copied(), flag("--update")),
-                _ => bail!("name a suite: checkov, checkov-policies, checkov-examples, semantics, kustomize\n\n{HELP}"),
+                _ => bail!("name a suite: kyverno, gatekeeper, opa, cel, conftest, checkov, checkov-policies, checkov-examples, semantics, kustomize\n\n{HELP}"),
             }
         }
         Some("bench") => match rest.first() {

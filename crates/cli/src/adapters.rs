@@ -3,15 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use probity_attest::sshsig;
 use probity_catalog::{Catalog, Selection, builtin};
 use probity_core::{Clock, Diagnostic, Digest, Level, Program, RuleMeta, Source, Timestamp, Tree, TreeError, TreeFile};
 use probity_files::FolderTree;
 use probity_pipeline::{Compile, Compiled};
+use probity_policy::{Judges, PolicyProgram, Stopwatch};
 use probity_value::{SourceMap, Span};
 use probity_verdict::SignatureCheck;
+use probity_verdict::config::Policies;
+
+use crate::policies;
 
 /// The sources, in the order in which they claim files.
 pub(crate) const SOURCES: &[&dyn Source] = probity_iac::SOURCES;
@@ -26,6 +30,23 @@ impl Clock for SystemClock {
             // A clock before 1970 is wrong in a way nothing here can mend; everything has long expired or nothing has.
             Err(before) => Timestamp { seconds: -i64::try_from(before.duration().as_secs()).unwrap_or(i64::MAX), nanoseconds: 0 },
         }
+    }
+}
+
+/// Bounds the time of one evaluation by the machine's clock.
+pub(crate) struct Deadline(Duration);
+
+impl Deadline {
+    /// So many seconds for each.
+    pub(crate) fn new(seconds: u64) -> Deadline {
+        Deadline(Duration::from_secs(seconds))
+    }
+}
+
+impl Stopwatch for Deadline {
+    fn start(&self) -> Box<dyn Fn() -> bool + Sync + '_> {
+        let end = Instant::now() + self.0;
+        Box::new(move || Instant::now() >= end)
     }
 }
 
@@ -51,6 +72,8 @@ pub(crate) struct Loaded {
     pub(crate) catalog: Catalog,
     /// Programs of other tools' policies.
     pub(crate) foreign: Vec<Box<dyn Program>>,
+    /// Sources that policies ask for.
+    pub(crate) readers: Vec<Box<dyn Source>>,
     /// With any of these nothing must be used.
     pub(crate) wrong: Vec<Diagnostic>,
     /// Digest over all of it.
@@ -75,8 +98,13 @@ pub(crate) struct OwnRules<'a> {
 
 impl<'a> OwnRules<'a> {
     /// The files below a folder of a tree that are none of the others'.
-    pub(crate) fn of(tree: &'a dyn Tree, folder: &str, others: &probity_foreign::Loaded) -> OwnRules<'a> {
-        let theirs: BTreeSet<&str> = others.files.iter().map(|(path, _)| &**path).collect();
+    pub(crate) fn of(
+        tree: &'a dyn Tree,
+        folder: &str,
+        others: &probity_foreign::Loaded,
+        policies: &probity_policy::Loaded,
+    ) -> OwnRules<'a> {
+        let theirs: BTreeSet<&str> = others.files.iter().chain(&policies.files).map(|(path, _)| &**path).collect();
         let files = tree.below(folder).iter().filter(|file| !theirs.contains(&*file.path)).cloned().collect();
         OwnRules { tree, files }
     }
@@ -98,19 +126,28 @@ impl Tree for OwnRules<'_> {
 
 impl Rules {
     /// The rules of everything; with any diagnostic they must not be used.
-    pub(crate) fn load(&self, within: &[Arc<str>], tree: Option<&dyn Tree>, texts: &SourceMap) -> Loaded {
+    pub(crate) fn load(&self, within: &Policies, tree: Option<&dyn Tree>, texts: &SourceMap) -> Loaded {
         let mut catalog = builtin().clone();
         let mut wrong = Vec::new();
         let mut foreign: Vec<Box<dyn Program>> = Vec::new();
         let mut files = Vec::new();
+        let mut sets = Vec::new();
+        let mut loose: Vec<Arc<str>> = Vec::new();
         let mut add = |tree: &dyn Tree, folder: &str| {
             let others = probity_foreign::load_folder(tree, folder, texts);
-            let (loaded, said) = Catalog::load_folder(&OwnRules::of(tree, folder, &others), folder, texts);
+            let found = probity_policy::load_folder(tree, folder, texts);
+            let (loaded, said) = Catalog::load_folder(&OwnRules::of(tree, folder, &others, &found), folder, texts);
             wrong.extend(said.into_iter().filter(|one| one.level == Level::Error));
             wrong.extend(catalog.merge(loaded));
             wrong.extend(others.diagnostics.into_iter().filter(|one| one.level == Level::Error));
             foreign.extend(others.programs);
             files.extend(others.files);
+            wrong.extend(found.diagnostics.iter().filter(|one| one.level == Level::Error).cloned());
+            files.extend(found.files.iter().cloned());
+            loose.extend(found.modules.iter().map(|(path, ..)| Arc::clone(path)));
+            if !found.set.is_empty() {
+                sets.push((found.set, found.others));
+            }
         };
         let mut unopened = Vec::new();
         for folder in &self.folders {
@@ -122,7 +159,7 @@ impl Rules {
                 }
             }
         }
-        for folder in within {
+        for folder in &within.folders {
             if let Some(tree) = tree {
                 let folder = folder.trim_start_matches("./").trim_end_matches('/');
                 if tree.below(folder).is_empty() {
@@ -134,10 +171,35 @@ impl Rules {
             }
         }
         wrong.extend(unopened);
+        let others: Vec<_> = sets.iter().flat_map(|(_, others)| others.iter().cloned()).collect();
+        let lookup = Arc::new(policies::fixture(&within.lookup, tree, &others, texts, &mut wrong));
+        for (set, _) in sets {
+            let lookup = Arc::clone(&lookup) as Arc<dyn probity_core::Lookup>;
+            let deadline = Arc::new(Deadline::new(policies::SECONDS));
+            foreign.push(Box::new(PolicyProgram::new(set, Judges::Objects, lookup, deadline)));
+        }
         wrong.extend(twice(&catalog, &foreign));
+        let mut readers = Vec::new();
+        if let Some(tree) = tree {
+            let conftest = policies::conftest_programs(&within.conftest, tree, texts, &lookup);
+            foreign.extend(conftest.programs);
+            readers.extend(conftest.readers);
+            wrong.extend(conftest.wrong);
+            files.extend(conftest.files);
+        }
+        wrong.extend(loose.iter().filter(|path| !within.conftest.iter().any(|one| is_below(path, &one.policy))).map(|path| {
+            let why = "nothing says which files this policy judges: name it under `policies.conftest`, with `files`";
+            Diagnostic::new(Level::Error, "conftest-policy", Arc::clone(path), Span::NONE, why)
+        }));
         let digest = digest(&catalog, &files);
-        Loaded { catalog, foreign, wrong, digest }
+        Loaded { catalog, foreign, readers, wrong, digest }
     }
+}
+
+/// Whether a path is a file or folder, or in it.
+fn is_below(path: &str, of: &str) -> bool {
+    let of = of.trim_start_matches("./").trim_end_matches('/');
+    path == of || path.strip_prefix(of).is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// Says which ids of other tools' policies are taken: nobody replaces a rule.
@@ -170,17 +232,22 @@ fn digest(catalog: &Catalog, files: &[(Arc<str>, Arc<str>)]) -> Digest {
 }
 
 impl Compile for Rules {
-    fn compile(&self, folders: &[Arc<str>], tree: &dyn Tree, texts: &SourceMap) -> Compiled {
+    fn compile(&self, policies: &Policies, tree: &dyn Tree, texts: &SourceMap) -> Compiled {
         // Which rules take part is decided by the configuration afterwards, so that each one left out can be named.
         let all = Selection { preview: true, ..Selection::default() };
-        if self.folders.is_empty() && folders.is_empty() {
+        if self.folders.is_empty() && policies.folders.is_empty() && policies.conftest.is_empty() {
             let catalog = builtin();
-            return Compiled { programs: vec![Box::new(catalog.program(&all))], diagnostics: Vec::new(), digest: catalog.digest() };
+            return Compiled {
+                programs: vec![Box::new(catalog.program(&all))],
+                diagnostics: Vec::new(),
+                digest: catalog.digest(),
+                readers: Vec::new(),
+            };
         }
-        let loaded = self.load(folders, Some(tree), texts);
+        let loaded = self.load(policies, Some(tree), texts);
         let mut programs: Vec<Box<dyn Program>> = vec![Box::new(loaded.catalog.program(&all))];
         programs.extend(loaded.foreign);
-        Compiled { programs, diagnostics: loaded.wrong, digest: loaded.digest }
+        Compiled { programs, diagnostics: loaded.wrong, digest: loaded.digest, readers: loaded.readers }
     }
 }
 

@@ -31,6 +31,10 @@ pub(crate) enum Command {
     Explain(ExplainArguments),
     /// Mend findings in the source, and keep only edits that hold
     Fix(FixArguments),
+    /// Judge files by given policies: Rego, Kyverno, Gatekeeper, admission policies, our own rules
+    Eval(EvalArguments),
+    /// Run the tests of policies: kyverno-test.yaml, Gatekeeper suites, Rego tests, our own
+    Test(TestArguments),
     /// List or check the rules
     Policies {
         #[command(subcommand)]
@@ -251,6 +255,110 @@ pub(crate) struct FixArguments {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct EvalArguments {
+    /// Files or folders to judge; `-` is standard input
+    #[arg(required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Policy file or folder; may be given several times
+    #[arg(long = "policy", short, value_name = "POLICY", required = true, help_heading = "Policies")]
+    pub(crate) policy: Vec<PathBuf>,
+    /// Answers to what policies ask of a cluster, a registry or the network
+    #[arg(long, value_name = "FILE", help_heading = "Policies")]
+    pub(crate) lookup: Vec<PathBuf>,
+    /// Judge by this rule only (id or alias); may be given several times
+    #[arg(long, value_name = "ID", help_heading = "Policies")]
+    pub(crate) rule: Vec<String>,
+    /// Seconds one policy may take for one object
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, help_heading = "Policies")]
+    pub(crate) timeout: u64,
+    /// Package of Rego whose rules judge; may be given several times (`main` where none is)
+    #[arg(long, value_name = "PACKAGE", help_heading = "Rego")]
+    pub(crate) namespace: Vec<String>,
+    /// The rules of all packages judge
+    #[arg(long, conflicts_with = "namespace", help_heading = "Rego")]
+    pub(crate) all_namespaces: bool,
+    /// Data for Rego: a JSON or YAML file, or a folder; may be given several times
+    #[arg(long, value_name = "PATH", help_heading = "Rego")]
+    pub(crate) data: Vec<PathBuf>,
+    /// Judge all files as one document
+    #[arg(long, help_heading = "Rego")]
+    pub(crate) combine: bool,
+    /// How files are read, where their names do not tell
+    #[arg(long, value_name = "NAME", help_heading = "Rego")]
+    pub(crate) parser: Option<String>,
+    /// The version of modules that do not say it themselves
+    #[arg(long, value_enum, default_value_t = RegoVersion::V1, help_heading = "Rego")]
+    pub(crate) rego_version: RegoVersion,
+    /// Errors of built-in functions are errors
+    #[arg(long, help_heading = "Rego")]
+    pub(crate) strict: bool,
+    /// What is about to be done with the objects
+    #[arg(long, value_name = "OPERATION", default_value = "CREATE", help_heading = "Request")]
+    pub(crate) operation: String,
+    /// The object as it was, for an update (one object is judged then)
+    #[arg(long, value_name = "FILE", help_heading = "Request")]
+    pub(crate) old: Option<PathBuf>,
+    /// Who asks: a file with `username`, `groups`, and Kyverno's `roles` and `clusterRoles`
+    #[arg(long, value_name = "FILE", help_heading = "Request")]
+    pub(crate) user: Option<PathBuf>,
+    /// Print the objects as mutations change them, and those that policies make, as YAML
+    #[arg(long, help_heading = "Output")]
+    pub(crate) patched: bool,
+    /// Show what mutations change as a difference
+    #[arg(long, help_heading = "Output")]
+    pub(crate) diff: bool,
+    /// Warnings fail too
+    #[arg(long, help_heading = "Output")]
+    pub(crate) fail_on_warn: bool,
+    #[command(flatten)]
+    pub(crate) printing: PrintingArguments,
+}
+
+/// Versions of Rego.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RegoVersion {
+    V0,
+    V1,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TestArguments {
+    /// Files or folders with tests
+    #[arg(default_value = ".")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// How to print to standard output
+    #[arg(long, value_enum, default_value_t = TestFormat::Human, help_heading = "Output")]
+    pub(crate) format: TestFormat,
+    /// Also write to a file, as `junit=report.xml`; may be given several times
+    #[arg(long, value_name = "FORMAT=FILE", value_parser = parse_test_output, help_heading = "Output")]
+    pub(crate) output: Vec<(TestFormat, PathBuf)>,
+    /// Whether to show expectations that are met
+    #[arg(long, value_enum, default_value_t = Show::Findings, help_heading = "Output")]
+    pub(crate) show: Show,
+    /// Data for tests in Rego: a JSON or YAML file, or a folder, within PATH; may be given several times
+    #[arg(long, value_name = "PATH")]
+    pub(crate) data: Vec<String>,
+    /// Seconds one policy may take for one object
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    pub(crate) timeout: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TestFormat {
+    Human,
+    Json,
+    Junit,
+}
+
+fn parse_test_output(text: &str) -> Result<(TestFormat, PathBuf), String> {
+    let (format, file) = text.split_once('=').ok_or("write it as FORMAT=FILE, for example junit=report.xml")?;
+    if file.is_empty() {
+        return Err("the file after `=` is missing".to_owned());
+    }
+    Ok((TestFormat::from_str(format, true)?, file.into()))
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct ExplainArguments {
     /// Rule id, or another tool's id for the same fault
     pub(crate) id: String,
@@ -304,10 +412,13 @@ pub(crate) enum PoliciesCommand {
         #[arg(long, value_enum, default_value_t = MatrixFormat::Human)]
         format: MatrixFormat,
     },
-    /// Check a folder of rules and run the tests inside them
+    /// Check a folder of rules and policies of every language, and run the tests inside our own rules
     Lint {
         /// The folder
         path: PathBuf,
+        /// Warnings fail too
+        #[arg(long)]
+        strict: bool,
     },
 }
 

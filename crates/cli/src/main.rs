@@ -7,6 +7,7 @@ mod adapters;
 mod arguments;
 mod commands;
 mod output;
+mod policies;
 mod reading;
 mod run;
 mod state;
@@ -85,6 +86,8 @@ fn dispatch(command: Command) -> anyhow::Result<u8> {
         Command::Scan(arguments) => commands::scan::run(&arguments),
         Command::Baseline(arguments) => commands::baseline::run(&arguments),
         Command::Compare(arguments) => commands::compare::run(&arguments),
+        Command::Eval(arguments) => commands::eval::run(&arguments),
+        Command::Test(arguments) => commands::test::run(&arguments),
         Command::Fix(arguments) => commands::fix::run(&arguments),
         Command::Explain(arguments) => commands::policies::explain(&arguments),
         Command::Policies { command: PoliciesCommand::List { policies, format, examples } } => {
@@ -93,7 +96,7 @@ fn dispatch(command: Command) -> anyhow::Result<u8> {
         Command::Policies { command: PoliciesCommand::Matrix { framework, rules, policies, format } } => {
             commands::matrix::run(framework.as_deref(), rules, policies, format)
         }
-        Command::Policies { command: PoliciesCommand::Lint { path } } => commands::policies::lint(&path),
+        Command::Policies { command: PoliciesCommand::Lint { path, strict } } => commands::policies::lint(&path, strict),
         Command::Accept(arguments) => commands::accept::run(&arguments),
         Command::Evidence { command } => match command {
             EvidenceCommand::List { place, format } => commands::evidence::list(&place, format),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use probity_value::{Span, Value};
 
-use crate::{Edit, RuleMeta, Status, Subject, SubjectIndex, World};
+use crate::{Edit, RuleMeta, Status, Subject, SubjectIndex, Timestamp, World};
 
 /// What an evaluation may use besides its subject and the world: limits, and what the configuration says to rules.
 #[derive(Clone, Debug)]
@@ -14,11 +14,13 @@ pub struct EvalContext {
     pub max_steps: u64,
     /// Values of the parameters rules take, by name. A rule asks for one by its name; what is not here is not configured.
     pub parameters: Arc<BTreeMap<Arc<str>, Vec<Arc<str>>>>,
+    /// The time of the evaluation.
+    pub now: Timestamp,
 }
 
 impl Default for EvalContext {
     fn default() -> EvalContext {
-        EvalContext { max_steps: 1_000_000, parameters: Arc::default() }
+        EvalContext { max_steps: 1_000_000, parameters: Arc::default(), now: Timestamp { seconds: 0, nanoseconds: 0 } }
     }
 }
 

@@ -72,7 +72,8 @@ pub enum Question {
         policy: Arc<str>,
         /// The rule; empty for all of them.
         rule: Arc<str>,
-        /// The name, which may have dots: `request.operation`, `allowed.data.roles`.
+        /// The name, which may have dots: `request.operation`, `allowed.data.roles`. Empty for all that the test gives to this rule: the
+        /// answer is one map then, in which names with dots are nested.
         name: Arc<str>,
     },
     /// The addresses of a host.

@@ -38,6 +38,8 @@ pub enum SubjectKind {
     Openapi,
     /// A Serverless Framework service, or a function of it.
     Serverless,
+    /// A file as one document, for policies that judge documents (Conftest's).
+    Document,
     /// Something another scanner spoke of, known only by file and line.
     External,
     /// Configuration of Probity itself.
@@ -67,6 +69,7 @@ impl SubjectKind {
         SubjectKind::Compose,
         SubjectKind::Openapi,
         SubjectKind::Serverless,
+        SubjectKind::Document,
         SubjectKind::External,
         SubjectKind::Configuration,
     ];
@@ -90,6 +93,7 @@ impl SubjectKind {
             SubjectKind::Compose => "compose",
             SubjectKind::Openapi => "openapi",
             SubjectKind::Serverless => "serverless",
+            SubjectKind::Document => "document",
             SubjectKind::External => "external",
             SubjectKind::Configuration => "configuration",
         }

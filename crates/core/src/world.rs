@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::{Subject, SubjectKind};
 
@@ -12,6 +13,8 @@ pub struct SubjectIndex(pub u32);
 /// All subjects of a run with their indexes. Built once, then only read.
 #[derive(Debug, Default)]
 pub struct World {
+    /// Differs between worlds; programs keep what they gather of one by it.
+    id: u64,
     subjects: Vec<Subject>,
     by_type: HashMap<(SubjectKind, Arc<str>), Vec<SubjectIndex>>,
     by_id: HashMap<(SubjectKind, Arc<str>, Arc<str>), SubjectIndex>,
@@ -24,8 +27,13 @@ impl World {
     /// Indexes the subjects. References name subjects of the same kind and root; one without an instance key means every instance.
     #[must_use]
     pub fn new(subjects: Vec<Subject>) -> World {
-        let mut world =
-            World { refers: vec![Vec::new(); subjects.len()], referred_by: vec![Vec::new(); subjects.len()], ..World::default() };
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let mut world = World {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            refers: vec![Vec::new(); subjects.len()],
+            referred_by: vec![Vec::new(); subjects.len()],
+            ..World::default()
+        };
         for (position, subject) in subjects.iter().enumerate() {
             let index = SubjectIndex(u32::try_from(position).unwrap_or(u32::MAX));
             world.by_type.entry((subject.kind, Arc::clone(&subject.type_name))).or_default().push(index);
@@ -60,6 +68,12 @@ impl World {
         }
         world.subjects = subjects;
         world
+    }
+
+    /// A number that differs between the worlds of this run: by it programs keep what they gather of one.
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        self.id
     }
 
     /// The subject at a position.

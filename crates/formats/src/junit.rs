@@ -27,6 +27,11 @@ pub fn write(report: &Report, prefix: &str) -> String {
     suites.extend(coverage(report, prefix));
     suites.extend(verdict(report));
 
+    document(&suites)
+}
+
+/// The whole document of some suites.
+pub(crate) fn document(suites: &[Suite]) -> String {
     let sum = |part: fn(&Suite) -> usize| suites.iter().map(part).sum::<usize>();
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     put!(
@@ -37,7 +42,7 @@ pub fn write(report: &Report, prefix: &str) -> String {
         sum(|suite| suite.errors),
         sum(|suite| suite.skipped)
     );
-    for suite in &suites {
+    for suite in suites {
         put!(
             out,
             "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\">\n{}  </testsuite>\n",
@@ -53,7 +58,8 @@ pub fn write(report: &Report, prefix: &str) -> String {
     out
 }
 
-struct Suite {
+/// One suite of cases.
+pub(crate) struct Suite {
     name: String,
     tests: usize,
     failures: usize,
@@ -63,7 +69,7 @@ struct Suite {
 }
 
 /// How a case ended.
-enum Outcome<'a> {
+pub(crate) enum Outcome<'a> {
     Passed,
     Failed { kind: &'a str, message: &'a str, text: &'a str },
     Errored { kind: &'a str, message: &'a str, text: &'a str },
@@ -71,11 +77,18 @@ enum Outcome<'a> {
 }
 
 impl Suite {
-    fn new(name: String) -> Suite {
+    pub(crate) fn new(name: String) -> Suite {
         Suite { name, tests: 0, failures: 0, errors: 0, skipped: 0, cases: String::new() }
     }
 
-    fn case(&mut self, class: &str, name: &str, place: Option<(&str, u32)>, properties: &[(&str, String)], outcome: &Outcome<'_>) {
+    pub(crate) fn case(
+        &mut self,
+        class: &str,
+        name: &str,
+        place: Option<(&str, u32)>,
+        properties: &[(&str, String)],
+        outcome: &Outcome<'_>,
+    ) {
         self.tests += 1;
         let out = &mut self.cases;
         let attribute = |text: &str| escape::xml(&escape::cut(text, LONGEST_TEXT));

@@ -13,6 +13,7 @@ macro_rules! put {
 }
 
 pub mod escape;
+pub mod expectations;
 pub mod explain;
 pub mod github;
 pub mod gitlab;

@@ -20,20 +20,23 @@ pub struct Collection {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// Lets each source, in order, read what is wanted and no earlier one claimed. A source that panics is an error over all that was left to it.
+/// Lets each source, in order, read what is wanted and no earlier one claimed, and each of `readers` everything that is wanted. A source that
+/// panics is an error over all that was left to it.
 #[must_use]
 pub fn collect(
     tree: &dyn Tree,
     texts: &SourceMap,
     sources: &[&dyn Source],
+    readers: &[&dyn Source],
     options: &CollectOptions,
     wanted: &dyn Fn(&str) -> bool,
 ) -> Collection {
-    let mut unclaimed: Vec<Arc<str>> = tree.files().iter().map(|file| Arc::clone(&file.path)).filter(|path| wanted(path)).collect();
+    let all: Vec<Arc<str>> = tree.files().iter().map(|file| Arc::clone(&file.path)).filter(|path| wanted(path)).collect();
+    let mut unclaimed = all.clone();
     let mut subjects = Vec::new();
     let mut out = Collection::default();
-    for source in sources {
-        let scope = Scope { tree, sources: texts, unclaimed: &unclaimed, options };
+    for (source, claims) in sources.iter().map(|source| (source, true)).chain(readers.iter().map(|reader| (reader, false))) {
+        let scope = Scope { tree, sources: texts, unclaimed: if claims { &unclaimed } else { &all }, options };
         let collected = catch_unwind(AssertUnwindSafe(|| source.collect(&scope))).unwrap_or_else(|panic| {
             let why = format!("the `{}` source failed: {}", source.id(), panic_text(&*panic));
             let skipped = SkippedFile { file: "".into(), source: source.id(), why: why.clone(), fails: true, partly: false };

@@ -14,7 +14,7 @@ use probity_value::{SourceMap, Span, Value};
 use probity_verdict::base::{self, Judge, JudgeFile};
 use probity_verdict::baseline::{Baseline, BaselineInput, JudgedBaseline};
 use probity_verdict::changed::{BaseFinding, BaseState, Renames, SubjectState};
-use probity_verdict::config::{Config, RuleUse};
+use probity_verdict::config::{Config, Policies, RuleUse};
 use probity_verdict::decide::{DecideInput, decide};
 use probity_verdict::exception::{Author, Register, RegisterInput};
 use probity_verdict::fingerprint::{canonical, fingerprint, subject_digest};
@@ -36,12 +36,14 @@ pub struct Compiled {
     pub diagnostics: Vec<Diagnostic>,
     /// Digest over all rules as compiled.
     pub digest: Digest,
+    /// Sources that the policies ask for: they read files whether another source claims them or not.
+    pub readers: Vec<Box<dyn Source>>,
 }
 
 /// Compiles rules: the built-in ones and those of the user. Implemented where adapters are picked.
 pub trait Compile {
-    /// `folders` are policy folders of `tree`, as the configuration names them.
-    fn compile(&self, folders: &[Arc<str>], tree: &dyn Tree, texts: &SourceMap) -> Compiled;
+    /// `policies` names folders and files of `tree`, as the configuration does.
+    fn compile(&self, policies: &Policies, tree: &dyn Tree, texts: &SourceMap) -> Compiled;
 }
 
 /// A text from outside the judged folder.
@@ -246,15 +248,18 @@ fn is_checkov(path: &str) -> bool {
 /// Policy files of a tree, as changes of them are reported.
 fn policy_files(tree: &dyn Tree, config: &Config, texts: &SourceMap, wrong: &mut Vec<Diagnostic>) -> Vec<JudgeFile> {
     let mut paths: BTreeSet<&Arc<str>> = BTreeSet::new();
-    for folder in &config.policies.folders {
-        paths.extend(tree.below(folder.trim_start_matches("./")).iter().map(|file| &file.path));
+    let conftest = config.policies.conftest.iter().flat_map(|one| std::iter::once(&one.policy).chain(&one.data));
+    for named in config.policies.folders.iter().chain(&config.policies.lookup).chain(conftest) {
+        let named = named.trim_start_matches("./");
+        paths.extend(tree.below(named).iter().map(|file| &file.path));
+        paths.extend(tree.files().iter().map(|file| &file.path).filter(|path| ***path == *named));
     }
     paths.into_iter().filter_map(|path| judge_file(tree, path, texts, wrong)).collect()
 }
 
 /// What the configuration says to rules.
-pub(crate) fn parameters(config: &Config) -> EvalContext {
-    EvalContext { parameters: Arc::new(config.policies.parameters.clone()), ..EvalContext::default() }
+pub(crate) fn parameters(config: &Config, now: Timestamp) -> EvalContext {
+    EvalContext { parameters: Arc::new(config.policies.parameters.clone()), now, ..EvalContext::default() }
 }
 
 /// A tree without the paths that the configuration leaves out.
@@ -312,6 +317,7 @@ struct Rules<'a> {
     config: &'a Config,
     programs: Vec<&'a dyn Program>,
     sources: Vec<&'a dyn Source>,
+    readers: Vec<&'a dyn Source>,
     used: HashMap<Arc<str>, Arc<RuleMeta>>,
 }
 
@@ -331,10 +337,10 @@ fn revision(
     if &*options.workspace == "default" {
         options.workspace = Arc::clone(&rules.config.terraform.workspace);
     }
-    let mut collection = collect(tree, texts, &rules.sources, &options, &|path| kept.paths.contains(path));
+    let mut collection = collect(tree, texts, &rules.sources, &rules.readers, &options, &|path| kept.paths.contains(path));
     collection.coverage.skipped.extend(kept.coverage);
     let asks = |status: Status| keep_all || !matches!(status, Status::Pass | Status::NotApplicable);
-    let mut evaluation = evaluate(&collection.world, &rules.programs, &parameters(rules.config), &|rule, status| {
+    let mut evaluation = evaluate(&collection.world, &rules.programs, &parameters(rules.config, input.now), &|rule, status| {
         rules.used.contains_key(&rule.id).then(|| asks(status))
     });
     for result in &mut evaluation.results {
@@ -423,7 +429,14 @@ pub fn judge(input: &JudgeInput<'_>, texts: &SourceMap) -> Result<Judged, JudgeE
     if input.config.is_none() && has_checks && !config.policies.folders.contains(&tfsec) {
         config.policies.folders.push(tfsec);
     }
-    let compiled = input.compile.compile(&config.policies.folders, judging, texts);
+    // What the floor names judges too, before what it says of rules is laid over the configuration.
+    let mut policies = config.policies.clone();
+    if let Some(floor) = &floor {
+        policies.folders.splice(0..0, floor.policies.folders.iter().filter(|one| !config.policies.folders.contains(one)).cloned());
+        policies.lookup.splice(0..0, floor.policies.lookup.iter().filter(|one| !config.policies.lookup.contains(one)).cloned());
+        policies.conftest.splice(0..0, floor.policies.conftest.iter().filter(|one| !config.policies.conftest.contains(one)).cloned());
+    }
+    let compiled = input.compile.compile(&policies, judging, texts);
     if !compiled.diagnostics.is_empty() {
         return Err(JudgeError::Configuration(compiled.diagnostics));
     }
@@ -465,7 +478,8 @@ pub fn judge(input: &JudgeInput<'_>, texts: &SourceMap) -> Result<Judged, JudgeE
             (Some(_), false) => off.push((Arc::clone(rule), "not asked for by `--rule`".to_owned())),
         }
     }
-    let rules = Rules { config: &config, programs, sources, used };
+    let readers = compiled.readers.iter().map(|reader| &**reader).collect();
+    let rules = Rules { config: &config, programs, sources, readers, used };
 
     let name = |rule: &str, subject: &str, root: &str, judged: Option<&Value>| {
         fingerprint(rule, subject, root, judged.map(canonical).as_deref(), input.digest)

@@ -119,7 +119,7 @@ struct Look {
 
 fn look(input: &JudgeInput<'_>, tree: &dyn Tree, programs: &[&dyn Program], context: &EvalContext, used: &BTreeSet<Arc<str>>) -> Look {
     let texts = SourceMap::new();
-    let collection = collect(tree, &texts, input.sources, &input.options, &|_| true);
+    let collection = collect(tree, &texts, input.sources, &[], &input.options, &|_| true);
     let evaluation = evaluate(&collection.world, programs, context, &|rule, status| {
         used.contains(&rule.id).then_some(matches!(status, Status::Fail | Status::Error))
     });
@@ -144,7 +144,7 @@ fn look(input: &JudgeInput<'_>, tree: &dyn Tree, programs: &[&dyn Program], cont
 pub fn mend(input: &JudgeInput<'_>, make: &MakeEdit<'_>, wanted: &dyn Fn(&Mend) -> bool) -> Result<Mended, JudgeError> {
     let texts = SourceMap::new();
     let judged = judge(input, &texts)?;
-    let compiled = input.compile.compile(&judged.config.policies.folders, input.tree, &texts);
+    let compiled = input.compile.compile(&judged.config.policies, input.tree, &texts);
     let programs: Vec<&dyn Program> = compiled.programs.iter().map(|program| &**program).collect();
     let used: BTreeSet<Arc<str>> = judged.rules.iter().map(|rule| Arc::clone(&rule.id)).collect();
     // A finding that is accepted is not mended.
@@ -159,7 +159,7 @@ pub fn mend(input: &JudgeInput<'_>, make: &MakeEdit<'_>, wanted: &dyn Fn(&Mend) 
         })
         .collect();
 
-    let context = crate::judge::parameters(&judged.config);
+    let context = crate::judge::parameters(&judged.config, input.now);
     let before = look(input, input.tree, &programs, &context, &used);
     let mut out = Mended::default();
     let mut candidates: Vec<Candidate> = Vec::new();

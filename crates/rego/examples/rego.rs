@@ -1,4 +1,4 @@
-//! Evaluates a query over files (`cargo run --example rego -- QUERY [--v0] [--input FILE.json] [--json] [--places] [--coverage] FILE.rego...`).
+//! Evaluates a query over files (`cargo run --example rego -- QUERY [--v0] [--input FILE.json] [--data FILE.json] [--json] [--places] [--coverage] FILE.rego...`).
 #![allow(clippy::print_stdout, clippy::disallowed_methods, clippy::expect_used, clippy::unwrap_used, reason = "a tool of the developers")]
 
 use probity_core::Timestamp;
@@ -17,6 +17,11 @@ fn main() {
             "--json" => json = true,
             "--places" => places = true,
             "--coverage" => coverage = true,
+            "--data" => {
+                let path = args.next().expect("a file");
+                let text = std::fs::read_to_string(&path).expect("a file");
+                compiler = compiler.data_term(probity_rego::json::parse(&text).expect("JSON"));
+            }
             "--input" => {
                 let path = args.next().expect("a file");
                 let text = std::fs::read_to_string(&path).expect("a file");

@@ -1,7 +1,6 @@
 //! Runs the `test_` rules of every folder with Rego tests (`cargo run --example rego_tests -- FOLDER [v1]`): one JSON object a test.
 #![allow(clippy::print_stdout, clippy::disallowed_methods, clippy::expect_used, clippy::unwrap_used, reason = "a tool of the developers")]
 
-use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
@@ -42,7 +41,7 @@ fn main() {
     folders(&folder, &mut found);
     for (path, files) in found {
         let name = path.strip_prefix(&folder).unwrap_or(&path).display().to_string();
-        let mut compiler = Compiler::new().prints();
+        let mut compiler = Compiler::new().prints().tests_apart();
         for (at, file) in files.iter().enumerate() {
             let text = std::fs::read_to_string(file).expect("a file");
             compiler = compiler.module(file.display().to_string(), text, FileId(u32::try_from(at).expect("few files")), version);
@@ -55,12 +54,13 @@ fn main() {
                 continue;
             }
         };
-        let tests: BTreeSet<String> =
-            program.rules().iter().filter(|rule| rule.name.starts_with("test_")).map(|rule| rule.path()).collect();
-        for test in tests {
+        // A test of several bodies counts as often: each is one rule of the suite.
+        let mut tests: Vec<String> = program.rules().iter().filter(|rule| rule.name.starts_with("test_")).map(|rule| rule.path()).collect();
+        tests.sort();
+        for (at, test) in tests.iter().enumerate() {
             let options = EvalOptions { now: Timestamp { seconds: 1_700_000_000, nanoseconds: 0 }, ..EvalOptions::default() };
             let outcome = catch_unwind(AssertUnwindSafe(|| {
-                let query = program.prepare(&test).map_err(|problem| problem.message)?;
+                let query = program.prepare(test).map_err(|problem| problem.message)?;
                 program.evaluate(&query, None, None, &options).map_err(|error| error.message)
             }));
             let actual = match outcome {
@@ -68,7 +68,8 @@ fn main() {
                 Ok(Err(message)) => message,
                 Err(_) => "panic".to_owned(),
             };
-            tell(format!("{name} {test}"), actual);
+            let again = tests.iter().take(at).filter(|before| *before == test).count();
+            tell(if again == 0 { format!("{name} {test}") } else { format!("{name} {test}#{again}") }, actual);
         }
     }
 }

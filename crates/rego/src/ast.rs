@@ -48,8 +48,8 @@ pub(crate) enum ExprKind {
     SetOf(Box<Expr>, Vec<Literal>),
     /// `{k: v | body}`.
     ObjectOf(Box<Expr>, Box<Expr>, Vec<Literal>),
-    /// `$"text {x}"`.
-    Template(Vec<TemplatePart>),
+    /// `$"text {x}"`, and whether it was written in backticks.
+    Template(Vec<TemplatePart>, bool),
 }
 
 /// The name in a call.
@@ -134,6 +134,8 @@ pub(crate) struct Head {
     pub(crate) kind: HeadKind,
     /// Whether the value was written.
     pub(crate) explicit: bool,
+    /// Whether it was written with `:=`.
+    pub(crate) assigned: bool,
 }
 
 /// A rule with its else branches.
@@ -181,6 +183,8 @@ pub(crate) struct Module {
     pub(crate) package: Vec<Arc<str>>,
     pub(crate) package_span: Span,
     pub(crate) imports: Vec<Import>,
+    /// Where it imports `rego.v1`.
+    pub(crate) v1_import: Option<Span>,
     pub(crate) rules: Vec<Rule>,
     pub(crate) comments: Vec<Comment>,
     /// Whether the rules of v1 hold in it.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use probity_core::{Diagnostic, Limits, Lookup, NoLookup, Timestamp};
+use probity_core::{Diagnostic, Level, Limits, Lookup, NoLookup, Timestamp};
 use probity_value::{FileId, Span, Value};
 
 use crate::Term;
@@ -84,6 +84,10 @@ impl Compiler {
             part_tests(&mut modules);
         }
         let mut base = Term::empty_object();
+        if let Some(unknown) = self.data.iter().find_map(Value::find_unknown) {
+            let message = format!("the data are not wholly known: {}", unknown.reason);
+            return Err(vec![Diagnostic::new(Level::Error, "rego-data", "data", Span::NONE, message)]);
+        }
         for value in &self.data {
             base = merge(&base, &Term::from_value(value));
         }
@@ -214,6 +218,8 @@ impl fmt::Debug for Query {
 #[derive(Clone, Debug, Default)]
 pub struct DataOverlay {
     pub(crate) term: Option<Term>,
+    /// Why a part of it is not known.
+    unknown: Option<Arc<str>>,
 }
 
 impl DataOverlay {
@@ -225,7 +231,8 @@ impl DataOverlay {
         for value in values {
             term = merge(&term, &Term::from_value(value));
         }
-        DataOverlay { term: Some(term) }
+        let unknown = values.iter().find_map(Value::find_unknown).map(|unknown| Arc::clone(&unknown.reason));
+        DataOverlay { term: Some(term), unknown }
     }
 }
 
@@ -414,6 +421,13 @@ impl Program {
         data: Option<&DataOverlay>,
         options: &EvalOptions<'_>,
     ) -> Result<Evaluation, EvalError> {
+        if let Some(reason) = data.and_then(|data| data.unknown.as_ref()) {
+            return Err(EvalError {
+                code: ErrorCode::Internal,
+                message: format!("the data are not wholly known: {reason}"),
+                at: Span::NONE,
+            });
+        }
         crate::eval::run(&self.inner, &query.inner, input, data.and_then(|data| data.term.clone()), options)
     }
 

@@ -11,6 +11,9 @@ use std::sync::Arc;
 use probity_value::{Data, Map, Span, Value};
 
 use crate::number::Number;
+use crate::text::has_kept_bytes;
+pub use crate::text::{bytes_of, is_printable, quote, shown_letter, shown_text, text_of_bytes};
+pub use crate::views::{ArrayRef, ObjectIter, ObjectRef};
 
 /// A value.
 #[derive(Clone)]
@@ -79,7 +82,7 @@ impl fmt::Display for Kind {
 /// An object: entries in the order of their keys, each key once.
 #[derive(Clone, Default)]
 pub struct Object {
-    entries: Vec<(Term, Term)>,
+    pub(crate) entries: Vec<(Term, Term)>,
 }
 
 /// A set: items in order, each once.
@@ -150,6 +153,7 @@ impl Term {
                 Some(value) => Value::int(value, Span::NONE),
                 None => Value::number(number.to_f64(), Span::NONE),
             },
+            Term::String(text) if has_kept_bytes(text) => Value::string(&*shown_text(text), Span::NONE),
             Term::String(text) => Value::string(Arc::clone(text), Span::NONE),
             Term::Array(items) => Value::list(items.iter().map(Term::to_value).collect(), Span::NONE),
             Term::Set(set) => Value::list(set.iter().map(Term::to_value).collect(), Span::NONE),
@@ -329,7 +333,7 @@ impl Term {
             Term::Bool(true) => out.push_str("true"),
             Term::Bool(false) => out.push_str("false"),
             Term::Number(number) => out.push_str(&number.to_string()),
-            Term::String(text) => probity_value::json::write_string(text, out),
+            Term::String(text) => probity_value::json::write_string(&shown_text(text), out),
             Term::Array(array) => items(array.iter().cloned(), out),
             Term::List(list, _) => items(list.iter().map(Term::from_value), out),
             Term::Set(set) => items(set.iter().cloned(), out),
@@ -342,7 +346,7 @@ impl Term {
                     if position > 0 {
                         out.push(',');
                     }
-                    probity_value::json::write_string(key, out);
+                    probity_value::json::write_string(&shown_text(key), out);
                     out.push(':');
                     value.write_json(out);
                 }
@@ -375,143 +379,6 @@ impl From<Number> for Term {
         Term::Number(number)
     }
 }
-
-/// A view of a list.
-#[derive(Clone, Copy)]
-pub enum ArrayRef<'a> {
-    /// Items that are terms.
-    Terms(&'a [Term]),
-    /// Items that are values of the input or the data.
-    Values(&'a [Value]),
-}
-
-impl<'a> ArrayRef<'a> {
-    /// Number of items.
-    #[must_use]
-    pub fn len(self) -> usize {
-        match self {
-            ArrayRef::Terms(items) => items.len(),
-            ArrayRef::Values(items) => items.len(),
-        }
-    }
-
-    /// Whether there is no item.
-    #[must_use]
-    pub fn is_empty(self) -> bool {
-        self.len() == 0
-    }
-
-    /// An item by its number.
-    #[must_use]
-    pub fn get(self, at: usize) -> Option<Term> {
-        match self {
-            ArrayRef::Terms(items) => items.get(at).cloned(),
-            ArrayRef::Values(items) => items.get(at).map(Term::from_value),
-        }
-    }
-
-    /// The items.
-    pub fn iter(self) -> impl DoubleEndedIterator<Item = Term> + ExactSizeIterator + 'a {
-        (0..self.len()).map(move |at| self.get(at).unwrap_or(Term::Null))
-    }
-
-    /// The items, gathered.
-    #[must_use]
-    pub fn to_vec(self) -> Vec<Term> {
-        self.iter().collect()
-    }
-}
-
-/// A view of an object.
-#[derive(Clone, Copy)]
-pub enum ObjectRef<'a> {
-    /// An object.
-    Entries(&'a Object),
-    /// A map of the input or the data.
-    Map(&'a Map),
-}
-
-impl<'a> ObjectRef<'a> {
-    /// Number of entries.
-    #[must_use]
-    pub fn len(self) -> usize {
-        match self {
-            ObjectRef::Entries(object) => object.len(),
-            ObjectRef::Map(map) => map.len(),
-        }
-    }
-
-    /// Whether there is no entry.
-    #[must_use]
-    pub fn is_empty(self) -> bool {
-        self.len() == 0
-    }
-
-    /// The value under a key.
-    #[must_use]
-    pub fn get(self, key: &Term) -> Option<Term> {
-        match self {
-            ObjectRef::Entries(object) => object.get(key).cloned(),
-            ObjectRef::Map(map) => map.get(key.as_str()?).map(Term::from_value),
-        }
-    }
-
-    /// The value under a key that is text.
-    #[must_use]
-    pub fn get_str(self, key: &str) -> Option<Term> {
-        match self {
-            ObjectRef::Entries(object) => object.get_str(key).cloned(),
-            ObjectRef::Map(map) => map.get(key).map(Term::from_value),
-        }
-    }
-
-    /// Keys and values, in the order of the keys.
-    #[must_use]
-    pub fn iter(self) -> ObjectIter<'a> {
-        match self {
-            ObjectRef::Entries(object) => ObjectIter::Entries(object.entries.iter()),
-            ObjectRef::Map(map) => {
-                let mut entries: Vec<(&'a Arc<str>, &'a Value)> = map.iter().map(|(key, entry)| (key, &entry.value)).collect();
-                entries.sort_unstable_by(|a, b| a.0.cmp(b.0));
-                ObjectIter::Map(entries.into_iter())
-            }
-        }
-    }
-
-    /// Keys in order.
-    pub fn keys(self) -> impl Iterator<Item = Term> + 'a {
-        self.iter().map(|(key, _)| key)
-    }
-}
-
-/// Keys and values of an object in the order of the keys.
-#[derive(Clone)]
-pub enum ObjectIter<'a> {
-    /// Of an object.
-    Entries(std::slice::Iter<'a, (Term, Term)>),
-    /// Of a map.
-    Map(std::vec::IntoIter<(&'a Arc<str>, &'a Value)>),
-}
-
-impl Iterator for ObjectIter<'_> {
-    type Item = (Term, Term);
-
-    fn next(&mut self) -> Option<(Term, Term)> {
-        match self {
-            ObjectIter::Entries(entries) => entries.next().cloned(),
-            ObjectIter::Map(entries) => entries.next().map(|(key, value)| (Term::String(Arc::clone(key)), Term::from_value(value))),
-        }
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        match self {
-            ObjectIter::Entries(entries) => entries.size_hint(),
-            ObjectIter::Map(entries) => entries.size_hint(),
-        }
-    }
-}
-
-impl ExactSizeIterator for ObjectIter<'_> {}
 
 impl Object {
     /// An object of entries in any order; of entries with the same key the last one stays.
@@ -760,6 +627,8 @@ impl Ord for Term {
             (Term::Array(a), Term::Array(b)) => a.cmp(b),
             (Term::Set(a), Term::Set(b)) => a.items.cmp(&b.items),
             (Term::Object(a), Term::Object(b)) => a.entries.cmp(&b.entries),
+            (Term::Map(a, _), Term::Map(b, _)) => compare_maps(a, b),
+            (Term::List(a, _), Term::List(b, _)) => compare_lists(a, b),
             _ => self.kind().cmp(&other.kind()).then_with(|| match (self.as_array(), other.as_array()) {
                 (Some(a), Some(b)) => a.iter().cmp(b.iter()),
                 _ => match (self.as_object(), other.as_object()) {
@@ -768,6 +637,48 @@ impl Ord for Term {
                 },
             }),
         }
+    }
+}
+
+/// The order of two maps, without making terms of their parts.
+fn compare_maps(a: &Arc<Map>, b: &Arc<Map>) -> Ordering {
+    if Arc::ptr_eq(a, b) {
+        return Ordering::Equal;
+    }
+    fn sorted(map: &Map) -> Vec<(&str, &Value)> {
+        let mut entries: Vec<(&str, &Value)> = map.iter().map(|(key, entry)| (&**key, &entry.value)).collect();
+        entries.sort_unstable_by(|a, b| a.0.cmp(b.0));
+        entries
+    }
+    let (a, b) = (sorted(a), sorted(b));
+    for (a, b) in a.iter().zip(&b) {
+        let order = a.0.cmp(b.0).then_with(|| compare_values(a.1, b.1));
+        if order != Ordering::Equal {
+            return order;
+        }
+    }
+    a.len().cmp(&b.len())
+}
+
+fn compare_lists(a: &Arc<Vec<Value>>, b: &Arc<Vec<Value>>) -> Ordering {
+    if Arc::ptr_eq(a, b) {
+        return Ordering::Equal;
+    }
+    for (a, b) in a.iter().zip(b.iter()) {
+        let order = compare_values(a, b);
+        if order != Ordering::Equal {
+            return order;
+        }
+    }
+    a.len().cmp(&b.len())
+}
+
+fn compare_values(a: &Value, b: &Value) -> Ordering {
+    match (&a.data, &b.data) {
+        (Data::String(a), Data::String(b)) => a.cmp(b),
+        (Data::Map(a), Data::Map(b)) => compare_maps(a, b),
+        (Data::List(a), Data::List(b)) => compare_lists(a, b),
+        _ => Term::from_value(a).cmp(&Term::from_value(b)),
     }
 }
 
@@ -835,53 +746,6 @@ impl fmt::Display for Term {
 impl fmt::Debug for Term {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
-    }
-}
-
-/// Text in quotes as Go's `strconv.Quote` writes it.
-#[must_use]
-pub fn quote(text: &str) -> String {
-    use fmt::Write as _;
-    let mut out = String::with_capacity(text.len() + 2);
-    out.push('"');
-    for letter in text.chars() {
-        match letter {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\u{7}' => out.push_str("\\a"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{c}' => out.push_str("\\f"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\u{b}' => out.push_str("\\v"),
-            letter if is_printable(letter) => out.push(letter),
-            letter => {
-                let code = u32::from(letter);
-                // Writing to text does not fail.
-                let _ = match code {
-                    0..=0x1f | 0x7f => write!(out, "\\x{code:02x}"),
-                    ..=0xffff => write!(out, "\\u{code:04x}"),
-                    _ => write!(out, "\\U{code:08x}"),
-                };
-            }
-        }
-    }
-    out.push('"');
-    out
-}
-
-/// Whether Go takes a character for printable: letters, marks, numbers, punctuation, symbols and the space.
-#[must_use]
-pub fn is_printable(letter: char) -> bool {
-    match letter {
-        ' '..='~' => true,
-        '\0'..='\u{a0}' | '\u{ad}' | '\u{1680}' | '\u{180e}' | '\u{2000}'..='\u{200f}' | '\u{2028}'..='\u{202f}' => false,
-        '\u{205f}'..='\u{206f}' | '\u{3000}' | '\u{e000}'..='\u{f8ff}' | '\u{feff}' | '\u{fff0}'..='\u{fffb}' | '\u{600}'..='\u{605}' => {
-            false
-        }
-        '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{8e2}' | '\u{e0000}'..='\u{e00ff}' | '\u{f0000}'.. => false,
-        letter => u32::from(letter) & 0xfffe != 0xfffe,
     }
 }
 

@@ -187,6 +187,14 @@ fn policies(floor: &Config, config: &mut Config, rules: &[Arc<RuleMeta>], attemp
     let mut folders = floor.policies.folders.clone();
     folders.extend(config.policies.folders.iter().filter(|folder| !floor.policies.folders.contains(folder)).cloned());
     config.policies.folders = folders;
+    let both = |mut first: Vec<_>, then: &mut Vec<_>| {
+        first.extend(then.drain(..).filter(|one| !floor.policies.conftest.contains(one)));
+        *then = first;
+    };
+    both(floor.policies.conftest.clone(), &mut config.policies.conftest);
+    let mut lookup = floor.policies.lookup.clone();
+    lookup.extend(config.policies.lookup.iter().filter(|file| !floor.policies.lookup.contains(file)).cloned());
+    config.policies.lookup = lookup;
     config.policies.disable.retain(|id| {
         let mut named = ids::find(rules, id).peekable();
         let agreed = floor.policies.disable.contains(id)

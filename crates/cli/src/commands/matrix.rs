@@ -8,6 +8,7 @@ use probity_catalog::{Catalog, Framework, PairProvenance, matrix};
 use probity_core::RuleMeta;
 use probity_formats::matrix::{self as page, MatrixPage, MatrixPair, MatrixRow};
 use probity_value::SourceMap;
+use probity_verdict::config::Policies;
 use probity_verdict::{ids, own};
 
 use crate::adapters::Rules;
@@ -16,7 +17,7 @@ use crate::{Wrong, output};
 
 pub(crate) fn run(framework: Option<&str>, names: bool, folders: Vec<PathBuf>, format: MatrixFormat) -> Result<u8> {
     let texts = SourceMap::new();
-    let loaded = Rules { folders }.load(&[], None, &texts);
+    let loaded = Rules { folders }.load(&Policies::default(), None, &texts);
     let catalog = &loaded.catalog;
     if !loaded.wrong.is_empty() {
         output::diagnostics(&loaded.wrong, &texts);

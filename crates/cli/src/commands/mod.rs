@@ -3,6 +3,7 @@
 pub(crate) mod accept;
 pub(crate) mod baseline;
 pub(crate) mod compare;
+pub(crate) mod eval;
 pub(crate) mod evidence;
 pub(crate) mod fix;
 pub(crate) mod gate;
@@ -11,3 +12,4 @@ pub(crate) mod policies;
 pub(crate) mod reference;
 pub(crate) mod replay;
 pub(crate) mod scan;
+pub(crate) mod test;

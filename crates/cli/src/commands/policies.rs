@@ -12,6 +12,7 @@ use probity_files::FolderTree;
 use probity_formats::{explain, json};
 use probity_pipeline::collect;
 use probity_value::SourceMap;
+use probity_verdict::config::Policies;
 use probity_verdict::{ids, own};
 
 use crate::adapters::{OwnRules, Rules, SOURCES};
@@ -21,7 +22,7 @@ use crate::{Wrong, output};
 /// All rules: built in, of the folders, and Probity's own.
 pub(crate) fn all(folders: Vec<PathBuf>) -> Result<Vec<Arc<RuleMeta>>> {
     let texts = SourceMap::new();
-    let loaded = Rules { folders }.load(&[], None, &texts);
+    let loaded = Rules { folders }.load(&Policies::default(), None, &texts);
     if !loaded.wrong.is_empty() {
         output::diagnostics(&loaded.wrong, &texts);
         return Err(Wrong::hint("the policies have problems", Some("`probity policies lint DIR` says more")).into());
@@ -89,20 +90,22 @@ impl Tree for OneFile {
 }
 
 /// The subjects of a test's text.
-fn world(source: TestSource, text: &str) -> Option<(World, Vec<Diagnostic>)> {
+pub(crate) fn world(source: TestSource, text: &str) -> Option<(World, Vec<Diagnostic>)> {
     let path = source.file();
     let tree = OneFile { files: vec![TreeFile { path: path.into(), size: text.len() as u64 }], bytes: text.as_bytes().into() };
-    let found = collect(&tree, &SourceMap::new(), SOURCES, &CollectOptions::default(), &|_| true);
+    let found = collect(&tree, &SourceMap::new(), SOURCES, &[], &CollectOptions::default(), &|_| true);
     Some((found.world, found.diagnostics))
 }
 
-pub(crate) fn lint(path: &Path) -> Result<u8> {
+pub(crate) fn lint(path: &Path, strict: bool) -> Result<u8> {
     let tree = FolderTree::open(path, None, 1 << 20).map_err(Wrong::new)?;
     let texts = SourceMap::new();
     let others = probity_foreign::load_folder(&tree, "", &texts);
-    let linted = lint_folder(&OwnRules::of(&tree, "", &others), "", "", &texts);
+    let found = probity_policy::load_folder(&tree, "", &texts);
+    let linted = lint_folder(&OwnRules::of(&tree, "", &others, &found), "", "", &texts);
     let mut wrong = linted.diagnostics;
     wrong.extend(others.diagnostics);
+    wrong.extend(found.diagnostics.iter().cloned());
     if !linted.frameworks.is_empty() {
         wrong.extend(unknown_controls(&linted.rules, &linted.frameworks));
         wrong.extend(unknown_pairs(&linted.rules, &linted.frameworks));
@@ -110,15 +113,55 @@ pub(crate) fn lint(path: &Path) -> Result<u8> {
     for rule in &linted.rules {
         wrong.extend(run_tests(rule, &world));
     }
+    wrong.extend(probity_policy::lint::lint(&found, &probity_policy::lint::tested(&tree)));
+    // What Rego has to say of modules is said where they are compiled with all they name.
+    if !found.modules.is_empty() {
+        let gathered = probity_rego::conftest::Gathered {
+            modules: found
+                .modules
+                .iter()
+                .map(|(file, text, id)| probity_rego::conftest::Module { file: Arc::clone(file), text: Arc::clone(text), id: *id })
+                .collect(),
+            data: Vec::new(),
+        };
+        wrong.extend(rego_problems(&gathered));
+    }
     output::diagnostics(&wrong, &texts);
+    let warnings = wrong.iter().filter(|one| one.level == Level::Warning).count();
     let errors = wrong.iter().filter(|one| one.level == Level::Error).count();
     let tests: usize = linted.rules.iter().map(|rule| rule.document.tests.len()).sum();
     let foreign: usize = others.programs.iter().map(|program| program.rules().len()).sum();
-    if linted.rules.is_empty() && foreign == 0 && wrong.is_empty() {
+    let policies = found.set.policies().len();
+    if linted.rules.is_empty() && foreign == 0 && policies == 0 && found.modules.is_empty() && wrong.is_empty() {
         output::talk("nothing to look at: there are no rule files");
         return Ok(4);
     }
-    let theirs = if foreign == 0 { String::new() } else { format!("{foreign} rules of other tools, ") };
-    output::data(&format!("{} rules, {theirs}{tests} tests, {errors} errors\n", linted.rules.len()))?;
-    Ok(if errors == 0 { 0 } else { 2 })
+    let mut theirs = if foreign == 0 { String::new() } else { format!("{foreign} rules of other tools, ") };
+    if policies > 0 || !found.documents.is_empty() {
+        theirs += &format!("{policies} policies of Kubernetes, ");
+    }
+    if !found.modules.is_empty() {
+        theirs += &format!("{} modules of Rego, ", found.modules.len());
+    }
+    output::data(&format!("{} rules, {theirs}{tests} tests, {errors} errors, {warnings} warnings\n", linted.rules.len()))?;
+    Ok(match () {
+        () if errors > 0 => 2,
+        () if strict && warnings > 0 => 1,
+        () => 0,
+    })
+}
+
+/// What is wrong with modules of Rego, compiled together; those that need Rego v0 are taken for that.
+fn rego_problems(gathered: &probity_rego::conftest::Gathered) -> Vec<Diagnostic> {
+    let compile = |version| {
+        let mut compiler = probity_rego::Compiler::new();
+        for module in &gathered.modules {
+            compiler = compiler.module(Arc::clone(&module.file), Arc::clone(&module.text), module.id, version);
+        }
+        compiler.compile()
+    };
+    compile(probity_rego::Version::V1)
+        .map(|_| Vec::new())
+        .or_else(|problems| compile(probity_rego::Version::V0).map(|_| Vec::new()).map_err(|_| problems))
+        .unwrap_or_else(|problems| problems)
 }

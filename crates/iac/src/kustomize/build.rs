@@ -13,10 +13,10 @@ use super::node::{child_map, text, text_at};
 use super::plugin::Plugin;
 use super::replacement;
 use super::resource::{Behavior, Id, Resource, string};
-use super::schema::{self, Schema};
 use super::transform::{self, End, Given, Subjects};
 use super::vars::{self, Var};
 use crate::kubernetes::from_first_key;
+use probity_kubernetes::strategic::schema::{self, Schema};
 
 /// Folders in folders, at most.
 const DEPTH: usize = 64;

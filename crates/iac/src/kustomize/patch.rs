@@ -8,12 +8,12 @@ use probity_value::{Span, Value};
 use super::build::{Build, Kustomization, step};
 use super::files::{Role, normal};
 use super::json_patch;
-use super::merge::Merger;
 use super::node::{as_texts, decorate, map_mut, text_at};
 use super::resource::{Id, Resource};
-use super::schema::Schema;
 use super::select::Selector;
 use crate::kubernetes::from_first_key;
+use probity_kubernetes::strategic::Merger;
+use probity_kubernetes::strategic::schema::Schema;
 
 /// What a patch may change of what an object is.
 #[derive(Clone, Copy, Default)]
@@ -252,7 +252,7 @@ fn merged(
 ) -> Result<bool, String> {
     let metadata = |key: &str| resource.value.get("metadata").and_then(|metadata| metadata.get(key)).cloned();
     let (name, namespace, kind) = (metadata("name"), metadata("namespace"), resource.value.get("kind").cloned());
-    let merger = Merger { schema, sources };
+    let merger = Merger { schema, sources: Some(sources) };
     let Some(value) = merger.merge(resource.value.clone(), patch)? else { return Ok(false) };
     if allowed.name || allowed.kind {
         resource.remember();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use probity_value::{Data, Span, Value};
 
 use super::node::{child_map, map_mut, text_at};
-use super::schema::is_cluster_scoped;
+use probity_kubernetes::strategic::schema::is_cluster_scoped;
 
 /// Group, version and kind; an empty part means any where it selects.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -95,10 +95,6 @@ pub(super) fn sign_req(_: &mut Context<'_>, arguments: &[Term]) -> Answer {
             signed.insert(key, value.clone());
         }
     }
-    // What AWS reads of the content's digest is what was signed.
-    if signed.contains_key("x-amz-content-sha256") && (unsigned_payload || added.iter().any(|(key, _)| key == "x-amz-content-sha256")) {
-        signed.insert("x-amz-content-sha256".to_owned(), payload.clone());
-    }
     let names = signed.keys().map(String::as_str).collect::<Vec<_>>().join(";");
     let lines: String = signed.iter().map(|(key, value)| format!("{key}:{value}\n")).collect();
     let canonical = format!("{}\n{}\n{}\n{lines}\n{names}\n{payload}", word(method), url.escaped_path(), url.query);

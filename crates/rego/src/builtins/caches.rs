@@ -50,6 +50,7 @@ pub struct Caches {
     regexes: Cache<Arc<Regex>>,
     templates: Cache<Arc<Regex>>,
     globs: Cache<Arc<Regex>>,
+    schemas: Cache<Arc<jsonschema::Validator>>,
 }
 
 impl Caches {
@@ -61,6 +62,15 @@ impl Caches {
     /// The regular expression of a template, by a key that names its delimiters too.
     pub(crate) fn template(&self, key: &str, make: impl FnOnce() -> Result<Regex, Failure>) -> Result<Arc<Regex>, Failure> {
         self.templates.get_or(key, || make().map(Arc::new))
+    }
+
+    /// The compiled form of a schema, by its text.
+    pub(crate) fn schema(
+        &self,
+        text: &str,
+        make: impl FnOnce() -> Result<Arc<jsonschema::Validator>, Failure>,
+    ) -> Result<Arc<jsonschema::Validator>, Failure> {
+        self.schemas.get_or(text, make)
     }
 
     /// The regular expression of a glob, by a key that names its delimiters too.

@@ -1,17 +1,18 @@
 //! Texts that stand for others: base64, hexadecimal digits, JSON.
 //!
-//! Texts of Rego are Unicode here. Where a function gives bytes that are none, the evaluation ends rather than going on with other text.
+//! Texts of Rego may hold any bytes; here they are Unicode. A byte that belongs to no character is kept as a character of a private plane
+//! (see [`crate::term::bytes_of`]), so that it is the same byte again where bytes are asked for, and is shown as U+FFFD.
 
 use base64::Engine as _;
 
 use crate::builtins::operands::{as_text, object, operand, text};
 use crate::builtins::{Answer, Context, Failure};
 use crate::json;
-use crate::term::{Term, quote};
+use crate::term::{Term, bytes_of, quote};
 
 /// Bytes as text.
 pub(super) fn text_of(bytes: Vec<u8>) -> Answer {
-    String::from_utf8(bytes).map(Term::from).map_err(|_| Failure::Halt("the decoded bytes are no text".to_owned()))
+    Ok(Term::from(crate::term::text_of_bytes(bytes)))
 }
 
 /// Decodes base64 as Go does: line breaks are passed over, padding is needed, bits left over do not matter.
@@ -95,7 +96,7 @@ pub(super) fn decode_base64url(given: &str) -> Result<Vec<u8>, Failure> {
 
 /// Text as base64.
 pub(super) fn base64_encode(_: &mut Context<'_>, arguments: &[Term]) -> Answer {
-    Ok(Term::from(base64::engine::general_purpose::STANDARD.encode(&**text(arguments, 0)?)))
+    Ok(Term::from(base64::engine::general_purpose::STANDARD.encode(bytes_of(text(arguments, 0)?))))
 }
 
 /// Text of base64.
@@ -110,12 +111,12 @@ pub(super) fn base64_is_valid(_: &mut Context<'_>, arguments: &[Term]) -> Answer
 
 /// Text as base64 of URLs.
 pub(super) fn base64url_encode(_: &mut Context<'_>, arguments: &[Term]) -> Answer {
-    Ok(Term::from(base64::engine::general_purpose::URL_SAFE.encode(&**text(arguments, 0)?)))
+    Ok(Term::from(base64::engine::general_purpose::URL_SAFE.encode(bytes_of(text(arguments, 0)?))))
 }
 
 /// Text as base64 of URLs without padding.
 pub(super) fn base64url_encode_no_pad(_: &mut Context<'_>, arguments: &[Term]) -> Answer {
-    Ok(Term::from(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(&**text(arguments, 0)?)))
+    Ok(Term::from(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes_of(text(arguments, 0)?))))
 }
 
 /// Text of base64 of URLs.
@@ -125,7 +126,7 @@ pub(super) fn base64url_decode(_: &mut Context<'_>, arguments: &[Term]) -> Answe
 
 /// Text as hexadecimal digits.
 pub(super) fn hex_encode(_: &mut Context<'_>, arguments: &[Term]) -> Answer {
-    Ok(Term::from(hex::encode(&**text(arguments, 0)?)))
+    Ok(Term::from(hex::encode(bytes_of(text(arguments, 0)?))))
 }
 
 /// Text of hexadecimal digits.
@@ -151,7 +152,7 @@ fn write_text(given: &str, out: &mut String) {
             '\u{8}' => out.push_str("\\b"),
             '\u{c}' => out.push_str("\\f"),
             '<' | '>' | '&' | '\u{2028}' | '\u{2029}' | '\0'..='\u{1f}' => out.push_str(&format!("\\u{:04x}", u32::from(letter))),
-            letter => out.push(letter),
+            letter => out.push(crate::term::shown_letter(letter)),
         }
     }
     out.push('"');
@@ -281,7 +282,8 @@ pub(super) fn json_is_valid(_: &mut Context<'_>, arguments: &[Term]) -> Answer {
 
 #[cfg(test)]
 mod tests {
-    use crate::builtins::tests::check;
+    use crate::builtins::tests::{check, shown, shown_of};
+    use crate::term::Term;
 
     #[test]
     fn base64() {
@@ -292,7 +294,12 @@ mod tests {
         check("base64.decode", r#"["aGVsbG8"]"#, "eval_builtin_error: base64.decode: illegal base64 data at input byte 4");
         check("base64.decode", r#"["aG Vs"]"#, "eval_builtin_error: base64.decode: illegal base64 data at input byte 2");
         check("base64.decode", r#"["!"]"#, "eval_builtin_error: base64.decode: illegal base64 data at input byte 0");
-        check("base64.decode", r#"["/w=="]"#, "eval_cancel_error: base64.decode: the decoded bytes are no text");
+        check("base64.decode", r#"["/w=="]"#, "\"\u{fffd}\"");
+        let bytes = shown_of("base64.decode", &[Term::from("gP9B")]);
+        assert_eq!(bytes.size(), Some(3));
+        assert_eq!(shown("base64.encode", std::slice::from_ref(&bytes)), "\"gP9B\"");
+        assert_eq!(shown("hex.encode", std::slice::from_ref(&bytes)), "\"80ff41\"");
+        assert_eq!(shown("crypto.md5", &[bytes]), "\"60a5937edaab969cd22a95cf18f97aad\"");
         check("base64.is_valid", r#"["/w=="]"#, "true");
         check("base64.is_valid", r#"["/w="]"#, "false");
         check("base64url.encode", r#"["a?>"]"#, r#""YT8-""#);

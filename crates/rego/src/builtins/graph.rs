@@ -51,8 +51,8 @@ pub(super) fn reachable_paths(context: &mut Context<'_>, arguments: &[Term]) -> 
                 context.check_time()?;
             }
             context.spend((path.len() + 1).saturating_mul(std::mem::size_of::<Term>()))?;
-            // The start counts as passed, so that a path that comes back to it ends there.
-            if path.contains(&node) {
+            // A path that comes back to where it was ends there; but a first step may lead from the start to itself.
+            if path.len() > 1 && path.contains(&node) {
                 out.push(Term::array(path));
                 continue;
             }
@@ -72,12 +72,15 @@ pub(super) fn reachable_paths(context: &mut Context<'_>, arguments: &[Term]) -> 
     Ok(Term::set(out))
 }
 
+/// What is told the path and the value of everything in a term.
+pub type Visit<'a, E> = dyn FnMut(&[Term], &Term) -> Result<(), E> + 'a;
+
 /// Calls `visit` with the path and the value of everything in a term, itself first, in the order of the keys.
 ///
 /// # Errors
 /// The first error of `visit`.
-pub fn walk<E>(term: &Term, visit: &mut dyn FnMut(&[Term], &Term) -> Result<(), E>) -> Result<(), E> {
-    fn step<E>(path: &mut Vec<Term>, term: &Term, visit: &mut dyn FnMut(&[Term], &Term) -> Result<(), E>) -> Result<(), E> {
+pub fn walk<E>(term: &Term, visit: &mut Visit<'_, E>) -> Result<(), E> {
+    fn step<E>(path: &mut Vec<Term>, term: &Term, visit: &mut Visit<'_, E>) -> Result<(), E> {
         visit(path, term)?;
         if let Some(array) = term.as_array() {
             for (at, item) in array.iter().enumerate() {
@@ -127,6 +130,7 @@ mod tests {
             r#"[{"a": ["b", "c"], "b": ["d"], "c": ["a"], "d": []}, ["a"]]"#,
             r#"{["a", "b", "d"], ["a", "c"]}"#,
         );
+        check("graph.reachable_paths", r#"[{"a": ["a"]}, ["a"]]"#, r#"{["a", "a"]}"#);
         check("graph.reachable_paths", r#"[{"a": ["x"], "b": []}, {"$set": ["a", "b", "y"]}]"#, r#"{["a"], ["b"]}"#);
     }
 

@@ -5,15 +5,15 @@ use md5::{Digest as _, Md5};
 
 use crate::builtins::operands::text;
 use crate::builtins::{Answer, Context};
-use crate::term::Term;
+use crate::term::{Term, bytes_of};
 
 /// MD5 in hexadecimal digits.
 pub(super) fn md5(_: &mut Context<'_>, arguments: &[Term]) -> Answer {
-    Ok(Term::from(hex::encode(Md5::digest(text(arguments, 0)?.as_bytes()))))
+    Ok(Term::from(hex::encode(Md5::digest(bytes_of(text(arguments, 0)?)))))
 }
 
 fn sum(algorithm: &'static digest::Algorithm, arguments: &[Term]) -> Answer {
-    Ok(Term::from(hex::encode(digest::digest(algorithm, text(arguments, 0)?.as_bytes()))))
+    Ok(Term::from(hex::encode(digest::digest(algorithm, &bytes_of(text(arguments, 0)?)))))
 }
 
 /// SHA-1 in hexadecimal digits.
@@ -28,7 +28,7 @@ pub(super) fn sha256(_: &mut Context<'_>, arguments: &[Term]) -> Answer {
 
 fn code(algorithm: hmac::Algorithm, arguments: &[Term]) -> Answer {
     let (message, key) = (text(arguments, 0)?, text(arguments, 1)?);
-    Ok(Term::from(hex::encode(hmac::sign(&hmac::Key::new(algorithm, key.as_bytes()), message.as_bytes()))))
+    Ok(Term::from(hex::encode(hmac::sign(&hmac::Key::new(algorithm, &bytes_of(key)), &bytes_of(message)))))
 }
 
 /// HMAC with SHA-1.
@@ -48,15 +48,15 @@ pub(super) fn hmac_sha512(_: &mut Context<'_>, arguments: &[Term]) -> Answer {
 
 /// HMAC with MD5 (RFC 2104), which the crypto library does not have.
 pub(super) fn hmac_md5(_: &mut Context<'_>, arguments: &[Term]) -> Answer {
-    let (message, key) = (text(arguments, 0)?, text(arguments, 1)?);
+    let (message, key) = (bytes_of(text(arguments, 0)?), bytes_of(text(arguments, 1)?));
     let mut block = [0_u8; 64];
     if key.len() > block.len() {
-        let short = Md5::digest(key.as_bytes());
+        let short = Md5::digest(&key);
         block.iter_mut().zip(short).for_each(|(place, byte)| *place = byte);
     } else {
-        block.iter_mut().zip(key.bytes()).for_each(|(place, byte)| *place = byte);
+        block.iter_mut().zip(key.iter()).for_each(|(place, byte)| *place = *byte);
     }
-    let inner = Md5::new().chain_update(block.map(|byte| byte ^ 0x36)).chain_update(message.as_bytes()).finalize();
+    let inner = Md5::new().chain_update(block.map(|byte| byte ^ 0x36)).chain_update(&message).finalize();
     let outer = Md5::new().chain_update(block.map(|byte| byte ^ 0x5c)).chain_update(inner).finalize();
     Ok(Term::from(hex::encode(outer)))
 }

@@ -14,7 +14,9 @@ mod config;
 mod encoding;
 mod globs;
 mod graph;
+mod graphql;
 mod hashes;
+mod jwt;
 mod kinds;
 mod net;
 mod objects;
@@ -23,16 +25,20 @@ mod outside;
 mod patches;
 mod random;
 mod regexes;
+mod schema;
 mod semver;
 mod sets;
 mod sprintf;
 mod strings;
 mod table;
+mod template;
 mod times;
 mod types;
 mod units;
 mod urls;
 mod uuid;
+mod x509;
+mod yaml;
 
 use std::fmt;
 
@@ -43,7 +49,7 @@ use crate::term::Term;
 
 pub use caches::Caches;
 pub(crate) use config::CONFIG_FILES;
-pub use graph::walk;
+pub use graph::{Visit, walk};
 pub use table::BUILTINS;
 pub use types::Type;
 
@@ -249,7 +255,15 @@ pub(crate) mod tests {
     use super::*;
     use probity_core::NoLookup;
 
-    /// The result of a call whose arguments are written as JSON, as OPA prints it; `undefined`, or the error.
+    /// The result of a call.
+    pub(crate) fn shown_of(name: &str, arguments: &[Term]) -> Term {
+        let caches = Caches::default();
+        let mut context =
+            Context::new(Timestamp { seconds: 1_700_000_000, nanoseconds: 5 }, &NoLookup, &|| false, &Limits::default(), &caches);
+        find(name).unwrap().call(&mut context, arguments).unwrap().unwrap()
+    }
+
+    /// The result of a call, as OPA prints it; `undefined`, or the error.
     pub(crate) fn shown(name: &str, arguments: &[Term]) -> String {
         let caches = Caches::default();
         let mut context =

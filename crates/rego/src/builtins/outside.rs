@@ -3,7 +3,7 @@
 use probity_core::{LookupError, Question};
 
 use crate::builtins::encoding::json_text;
-use crate::builtins::operands::{array, object, operand, text};
+use crate::builtins::operands::{array, object, text};
 use crate::builtins::{Answer, Context, Failure};
 use crate::term::{Set, Term};
 
@@ -147,11 +147,6 @@ pub(super) fn parse_module(context: &mut Context<'_>, arguments: &[Term]) -> Ans
 /// What stands for the functions that the compiler answers itself; whoever calls them otherwise learns that they cannot.
 pub(super) fn compiled(_: &mut Context<'_>, _: &[Term]) -> Answer {
     Err(Failure::Halt("it can only be answered where it is written".to_owned()))
-}
-
-/// The value, whatever it is.
-pub(super) fn identity(_: &mut Context<'_>, arguments: &[Term]) -> Answer {
-    operand(arguments, 0).cloned()
 }
 
 #[cfg(test)]

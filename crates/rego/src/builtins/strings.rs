@@ -242,21 +242,18 @@ pub(super) fn replace_n(context: &mut Context<'_>, arguments: &[Term]) -> Answer
     }
     let mut out = String::with_capacity(given.len());
     let mut at = 0;
-    // After a pattern that is not empty the empty one does not fit at once.
-    let mut just_replaced = false;
+    // Where the empty pattern was taken it is not taken again.
+    let mut took_empty = false;
     loop {
         let rest = given.get(at..).unwrap_or_default();
-        let fitting = pairs.iter().find(|(old, _)| rest.starts_with(&**old) && !(old.is_empty() && just_replaced));
+        let fitting = pairs.iter().find(|(old, _)| rest.starts_with(&**old) && !(old.is_empty() && took_empty));
+        took_empty = fitting.is_some_and(|(old, _)| old.is_empty());
         if let Some((old, new)) = fitting {
             out.push_str(new);
             context.spend(new.len())?;
-            if !old.is_empty() {
-                at += old.len();
-                just_replaced = true;
-                continue;
-            }
+            at += old.len();
+            continue;
         }
-        just_replaced = false;
         let Some(letter) = rest.chars().next() else { break };
         out.push(letter);
         at += letter.len_utf8();
@@ -386,6 +383,7 @@ mod tests {
         check("replace", r#"["abab", "a", "x"]"#, r#""xbxb""#);
         check("replace", r#"["abc", "", "-"]"#, r#""-a-b-c-""#);
         check("strings.replace_n", r#"[{"a": "b", "ab": "c"}, "abab"]"#, r#""bbbb""#);
+        check("strings.replace_n", r#"[{"": "-", "a": "x"}, "aba"]"#, r#""-x-b-x-""#);
         check("strings.replace_n", r#"[{"<": "&lt;", ">": "&gt;"}, "<b>"]"#, r#""&lt;b&gt;""#);
         check(
             "strings.replace_n",

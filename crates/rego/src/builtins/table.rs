@@ -4,8 +4,9 @@
 
 use crate::builtins::types::Type;
 use crate::builtins::{
-    Builtin, Function, aggregates, arithmetic, arrays, aws, bits, compare, config, encoding, globs, graph, hashes, kinds, net, objects, outside,
-    patches, random, regexes, semver, sets, sprintf, strings, times, units, urls, uuid,
+    Builtin, Function, aggregates, arithmetic, arrays, aws, bits, compare, config, encoding, globs, graph, graphql, hashes, jwt, kinds,
+    net, objects, outside, patches, random, regexes, schema, semver, sets, sprintf, strings, template, times, units, urls, uuid, x509,
+    yaml,
 };
 
 const ANY: Type = Type::Any;
@@ -89,8 +90,50 @@ pub static BUILTINS: &[Builtin] = &[
     plain("crypto.hmac.sha256", &[("x", STRING), ("key", STRING)], ("y", STRING), hashes::hmac_sha256),
     plain("crypto.hmac.sha512", &[("x", STRING), ("key", STRING)], ("y", STRING), hashes::hmac_sha512),
     plain("crypto.md5", &[("x", STRING)], ("y", STRING), hashes::md5),
+    plain(
+        "crypto.parse_private_keys",
+        &[("keys", STRING)],
+        ("output", Type::Array(&Type::Object(&[], Some((&STRING, &ANY))))),
+        x509::parse_private_keys,
+    ),
     plain("crypto.sha1", &[("x", STRING)], ("y", STRING), hashes::sha1),
     plain("crypto.sha256", &[("x", STRING)], ("y", STRING), hashes::sha256),
+    plain(
+        "crypto.x509.parse_and_verify_certificates",
+        &[("certs", STRING)],
+        ("output", Type::Tuple(&[BOOLEAN, Type::Array(&Type::Object(&[], Some((&STRING, &ANY))))])),
+        x509::parse_and_verify_certificates,
+    ),
+    plain(
+        "crypto.x509.parse_and_verify_certificates_with_options",
+        &[("certs", STRING), ("options", Type::Object(&[], Some((&STRING, &ANY))))],
+        ("output", Type::Tuple(&[BOOLEAN, Type::Array(&Type::Object(&[], Some((&STRING, &ANY))))])),
+        x509::parse_and_verify_certificates_with_options,
+    ),
+    plain(
+        "crypto.x509.parse_certificate_request",
+        &[("csr", STRING)],
+        ("output", Type::Object(&[], Some((&STRING, &ANY)))),
+        x509::parse_certificate_request,
+    ),
+    plain(
+        "crypto.x509.parse_certificates",
+        &[("certs", STRING)],
+        ("output", Type::Array(&Type::Object(&[], Some((&STRING, &ANY))))),
+        x509::parse_certificates,
+    ),
+    plain(
+        "crypto.x509.parse_keypair",
+        &[("cert", STRING), ("pem", STRING)],
+        ("output", Type::Object(&[], Some((&STRING, &ANY)))),
+        x509::parse_keypair,
+    ),
+    plain(
+        "crypto.x509.parse_rsa_private_key",
+        &[("pem", STRING)],
+        ("output", Type::Object(&[], Some((&STRING, &ANY)))),
+        x509::parse_rsa_private_key,
+    ),
     Builtin { infix: "/", ..plain("div", &[("x", NUMBER), ("y", NUMBER)], ("z", NUMBER), arithmetic::div) },
     plain("endswith", &[("search", STRING), ("base", STRING)], ("result", BOOLEAN), strings::endswith),
     Builtin { infix: "=", ..plain("eq", &[("", ANY), ("", ANY)], ("", BOOLEAN), compare::equal) },
@@ -122,6 +165,41 @@ pub static BUILTINS: &[Builtin] = &[
         ("output", Type::Set(&Type::Array(&ANY))),
         graph::reachable_paths,
     ),
+    plain(
+        "graphql.is_valid",
+        &[
+            ("query", Type::Union(&[STRING, Type::Object(&[], Some((&ANY, &ANY)))])),
+            ("schema", Type::Union(&[STRING, Type::Object(&[], Some((&ANY, &ANY)))])),
+        ],
+        ("output", BOOLEAN),
+        graphql::is_valid,
+    ),
+    plain(
+        "graphql.parse",
+        &[
+            ("query", Type::Union(&[STRING, Type::Object(&[], Some((&ANY, &ANY)))])),
+            ("schema", Type::Union(&[STRING, Type::Object(&[], Some((&ANY, &ANY)))])),
+        ],
+        ("output", Type::Tuple(&[Type::Object(&[], Some((&ANY, &ANY))), Type::Object(&[], Some((&ANY, &ANY)))])),
+        graphql::parse,
+    ),
+    plain(
+        "graphql.parse_and_verify",
+        &[
+            ("query", Type::Union(&[STRING, Type::Object(&[], Some((&ANY, &ANY)))])),
+            ("schema", Type::Union(&[STRING, Type::Object(&[], Some((&ANY, &ANY)))])),
+        ],
+        ("output", Type::Tuple(&[BOOLEAN, Type::Object(&[], Some((&ANY, &ANY))), Type::Object(&[], Some((&ANY, &ANY)))])),
+        graphql::parse_and_verify,
+    ),
+    plain("graphql.parse_query", &[("query", STRING)], ("output", Type::Object(&[], Some((&ANY, &ANY)))), graphql::parse_query),
+    plain("graphql.parse_schema", &[("schema", STRING)], ("output", Type::Object(&[], Some((&ANY, &ANY)))), graphql::parse_schema),
+    plain(
+        "graphql.schema_is_valid",
+        &[("schema", Type::Union(&[STRING, Type::Object(&[], Some((&ANY, &ANY)))]))],
+        ("output", BOOLEAN),
+        graphql::schema_is_valid,
+    ),
     Builtin { infix: ">", ..plain("gt", &[("x", ANY), ("y", ANY)], ("result", BOOLEAN), compare::gt) },
     Builtin { infix: ">=", ..plain("gte", &[("x", ANY), ("y", ANY)], ("result", BOOLEAN), compare::gte) },
     plain("hex.decode", &[("x", STRING)], ("y", STRING), encoding::hex_decode),
@@ -143,6 +221,56 @@ pub static BUILTINS: &[Builtin] = &[
     plain("internal.template_string", &[("", Type::Array(&ANY))], ("", STRING), strings::template_string),
     Builtin { result: None, ..plain("internal.test_case", &[("", Type::Array(&ANY))], ("", ANY), outside::test_case) },
     plain("intersection", &[("xs", Type::Set(&Type::Set(&ANY)))], ("y", Type::Set(&ANY)), sets::intersection),
+    plain(
+        "io.jwt.decode",
+        &[("jwt", STRING)],
+        ("output", Type::Tuple(&[Type::Object(&[], Some((&ANY, &ANY))), Type::Object(&[], Some((&ANY, &ANY))), STRING])),
+        jwt::decode,
+    ),
+    Builtin {
+        nondeterministic: true,
+        ..plain(
+            "io.jwt.decode_verify",
+            &[("jwt", STRING), ("constraints", Type::Object(&[], Some((&STRING, &ANY))))],
+            ("output", Type::Tuple(&[BOOLEAN, Type::Object(&[], Some((&ANY, &ANY))), Type::Object(&[], Some((&ANY, &ANY)))])),
+            jwt::decode_verify,
+        )
+    },
+    Builtin {
+        nondeterministic: true,
+        ..plain(
+            "io.jwt.encode_sign",
+            &[
+                ("headers", Type::Object(&[], Some((&STRING, &ANY)))),
+                ("payload", Type::Object(&[], Some((&STRING, &ANY)))),
+                ("key", Type::Object(&[], Some((&STRING, &ANY)))),
+            ],
+            ("output", STRING),
+            jwt::encode_sign,
+        )
+    },
+    Builtin {
+        nondeterministic: true,
+        ..plain(
+            "io.jwt.encode_sign_raw",
+            &[("headers", STRING), ("payload", STRING), ("key", STRING)],
+            ("output", STRING),
+            jwt::encode_sign_raw,
+        )
+    },
+    plain("io.jwt.verify_eddsa", &[("jwt", STRING), ("certificate", STRING)], ("result", BOOLEAN), jwt::verify_eddsa),
+    plain("io.jwt.verify_es256", &[("jwt", STRING), ("certificate", STRING)], ("result", BOOLEAN), jwt::verify_es256),
+    plain("io.jwt.verify_es384", &[("jwt", STRING), ("certificate", STRING)], ("result", BOOLEAN), jwt::verify_es384),
+    plain("io.jwt.verify_es512", &[("jwt", STRING), ("certificate", STRING)], ("result", BOOLEAN), jwt::verify_es512),
+    plain("io.jwt.verify_hs256", &[("jwt", STRING), ("secret", STRING)], ("result", BOOLEAN), jwt::verify_hs256),
+    plain("io.jwt.verify_hs384", &[("jwt", STRING), ("secret", STRING)], ("result", BOOLEAN), jwt::verify_hs384),
+    plain("io.jwt.verify_hs512", &[("jwt", STRING), ("secret", STRING)], ("result", BOOLEAN), jwt::verify_hs512),
+    plain("io.jwt.verify_ps256", &[("jwt", STRING), ("certificate", STRING)], ("result", BOOLEAN), jwt::verify_ps256),
+    plain("io.jwt.verify_ps384", &[("jwt", STRING), ("certificate", STRING)], ("result", BOOLEAN), jwt::verify_ps384),
+    plain("io.jwt.verify_ps512", &[("jwt", STRING), ("certificate", STRING)], ("result", BOOLEAN), jwt::verify_ps512),
+    plain("io.jwt.verify_rs256", &[("jwt", STRING), ("certificate", STRING)], ("result", BOOLEAN), jwt::verify_rs256),
+    plain("io.jwt.verify_rs384", &[("jwt", STRING), ("certificate", STRING)], ("result", BOOLEAN), jwt::verify_rs384),
+    plain("io.jwt.verify_rs512", &[("jwt", STRING), ("certificate", STRING)], ("result", BOOLEAN), jwt::verify_rs512),
     plain("is_array", &[("x", ANY)], ("result", BOOLEAN), kinds::is_array),
     plain("is_boolean", &[("x", ANY)], ("result", BOOLEAN), kinds::is_boolean),
     plain("is_null", &[("x", ANY)], ("result", BOOLEAN), kinds::is_null),
@@ -174,6 +302,21 @@ pub static BUILTINS: &[Builtin] = &[
         encoding::json_marshal_with_options,
     ),
     plain(
+        "json.match_schema",
+        &[
+            ("document", Type::Union(&[STRING, Type::Object(&[], Some((&ANY, &ANY)))])),
+            ("schema", Type::Union(&[STRING, Type::Object(&[], Some((&ANY, &ANY)))])),
+        ],
+        (
+            "output",
+            Type::Tuple(&[
+                BOOLEAN,
+                Type::Array(&Type::Object(&[("desc", STRING), ("error", STRING), ("field", STRING), ("type", STRING)], None)),
+            ]),
+        ),
+        schema::matches,
+    ),
+    plain(
         "json.patch",
         &[("target", ANY), ("patches", Type::Array(&Type::Object(&[("op", STRING), ("path", ANY)], Some((&ANY, &ANY)))))],
         ("output", ANY),
@@ -195,6 +338,12 @@ pub static BUILTINS: &[Builtin] = &[
         patches::remove,
     ),
     plain("json.unmarshal", &[("x", STRING)], ("y", ANY), encoding::json_unmarshal),
+    plain(
+        "json.verify_schema",
+        &[("schema", Type::Union(&[STRING, Type::Object(&[], Some((&ANY, &ANY)))]))],
+        ("output", Type::Tuple(&[BOOLEAN, Type::Union(&[NULL, STRING])])),
+        schema::verify,
+    ),
     plain("lower", &[("x", STRING)], ("y", STRING), strings::lower),
     Builtin { infix: "<", ..plain("lt", &[("x", ANY), ("y", ANY)], ("result", BOOLEAN), compare::lt) },
     Builtin { infix: "<=", ..plain("lte", &[("x", ANY), ("y", ANY)], ("result", BOOLEAN), compare::lte) },
@@ -378,6 +527,12 @@ pub static BUILTINS: &[Builtin] = &[
     ),
     plain("strings.count", &[("search", STRING), ("substring", STRING)], ("output", NUMBER), strings::count),
     plain(
+        "strings.render_template",
+        &[("value", STRING), ("vars", Type::Object(&[], Some((&STRING, &ANY))))],
+        ("result", STRING),
+        template::render,
+    ),
+    plain(
         "strings.replace_n",
         &[("patterns", Type::Object(&[], Some((&STRING, &STRING)))), ("value", STRING)],
         ("output", STRING),
@@ -449,4 +604,7 @@ pub static BUILTINS: &[Builtin] = &[
     plain("uuid.parse", &[("uuid", STRING)], ("result", Type::Object(&[], Some((&STRING, &ANY)))), uuid::parse),
     Builtin { nondeterministic: true, ..plain("uuid.rfc4122", &[("k", STRING)], ("output", STRING), uuid::rfc4122) },
     Builtin { relation: true, ..plain("walk", &[("x", ANY)], ("output", Type::Tuple(&[Type::Array(&ANY), ANY])), graph::walk_all) },
+    plain("yaml.is_valid", &[("x", STRING)], ("result", BOOLEAN), yaml::is_valid),
+    plain("yaml.marshal", &[("x", ANY)], ("y", STRING), yaml::marshal),
+    plain("yaml.unmarshal", &[("x", STRING)], ("y", ANY), yaml::unmarshal),
 ];

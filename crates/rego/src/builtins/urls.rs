@@ -32,7 +32,7 @@ fn must_escape(byte: u8, part: Part) -> bool {
 
 fn escape(given: &str, part: Part) -> String {
     let mut out = String::with_capacity(given.len());
-    for byte in given.bytes() {
+    for byte in crate::term::bytes_of(given).iter().copied() {
         if byte == b' ' && part == Part::Query {
             out.push('+');
         } else if must_escape(byte, part) {
@@ -75,7 +75,7 @@ fn unescape(given: &str, part: Part) -> Result<String, Failure> {
         }
         at += 1;
     }
-    String::from_utf8(out).map_err(|_| Failure::Halt("the decoded bytes are no text".to_owned()))
+    Ok(crate::term::text_of_bytes(out))
 }
 
 /// Text as a part of a query.
@@ -147,6 +147,9 @@ pub(super) fn query_decode_object(context: &mut Context<'_>, arguments: &[Term])
 #[derive(Default)]
 pub(super) struct Url {
     scheme: String,
+    /// What follows a scheme without a slash.
+    opaque: String,
+    has_user: bool,
     /// Host with port, as written.
     pub(super) host: String,
     path: String,
@@ -183,6 +186,7 @@ impl Url {
         if !rest.starts_with('/') {
             if !scheme.is_empty() {
                 // What follows is opaque: `mailto:a@b`.
+                url.opaque = rest.to_owned();
                 return Ok(url);
             }
             if rest.split('/').next().is_some_and(|segment| segment.contains(':')) {
@@ -196,6 +200,7 @@ impl Url {
                 Some(at) => after.split_at_checked(at).unwrap_or((after, "")),
                 None => (after, ""),
             };
+            url.has_user = authority.contains('@');
             url.host = authority_host(authority)?;
             rest = path;
         }
@@ -204,6 +209,25 @@ impl Url {
             url.raw_path = rest.to_owned();
         }
         Ok(url)
+    }
+
+    /// As Go's JSON encoder shows it.
+    pub(super) fn to_term(&self) -> Term {
+        let word = |text: &str| Term::from(text);
+        let entries = vec![
+            ("Scheme", word(&self.scheme)),
+            ("Opaque", word(&self.opaque)),
+            ("User", if self.has_user { Term::empty_object() } else { Term::Null }),
+            ("Host", word(&self.host)),
+            ("Path", word(&self.path)),
+            ("RawPath", word(&self.raw_path)),
+            ("OmitHost", Term::Bool(false)),
+            ("ForceQuery", Term::Bool(false)),
+            ("RawQuery", word(&self.query)),
+            ("Fragment", word(&self.fragment)),
+            ("RawFragment", word("")),
+        ];
+        Term::object(entries.into_iter().map(|(key, value)| (Term::from(key), value)).collect())
     }
 
     fn hostname(&self) -> &str {
@@ -278,7 +302,7 @@ fn authority_host(authority: &str) -> Result<String, Failure> {
         }
     } else if let Some(at) = host.rfind(':') {
         let port = host.get(at..).unwrap_or_default();
-        if !is_port(port) || host.get(..at).is_some_and(|name| name.contains(':')) {
+        if !is_port(port) {
             return Err(bad_port(port));
         }
     }

@@ -33,6 +33,8 @@ pub(crate) struct Compiled {
     pub(crate) coverable: Vec<Span>,
     pub(crate) caches: Caches,
     pub(crate) keep_prints: bool,
+    /// Kinds of values that the rules of each group make.
+    kinds: Vec<u8>,
 }
 
 /// A query, ready to be asked.
@@ -53,6 +55,8 @@ pub(super) struct ModuleScope {
     pub(super) imports: HashMap<Arc<str>, Vec<Arc<str>>>,
     /// First names of all rules of the package.
     pub(super) rules: Arc<HashSet<Arc<str>>>,
+    /// Whether the rules of v1 hold in it.
+    pub(super) v1: bool,
 }
 
 /// What compiling bodies adds to.
@@ -174,13 +178,14 @@ pub(crate) fn program(modules: Vec<ast::Module>, base: Term, keep_prints: bool) 
         dependencies.push(std::mem::take(&mut builder.dependencies));
     }
     let Builder { mut problems, coverable, .. } = builder;
-    recursion(&groups, &dependencies, &modules, &members, &mut problems);
+    let order = recursion(&groups, &dependencies, &modules, &members, &mut problems);
+    let mut kinds = Vec::new();
     if problems.is_empty() {
         let file = |span: Span| {
             let module = modules.iter().find(|module| module.package_span.file == span.file);
             module.map_or_else(|| "".into(), |module| Arc::clone(&module.file))
         };
-        problems = types::Checker::new(&groups, &coverable).all(file);
+        (problems, kinds) = types::Checker::new(&groups, &coverable).all(&order, file);
     }
     if !problems.is_empty() {
         problems.sort_by_key(|problem| problem.span);
@@ -189,7 +194,7 @@ pub(crate) fn program(modules: Vec<ast::Module>, base: Term, keep_prints: bool) 
     }
     let infos = infos(&modules, &tree, &notes);
     let packages = modules.iter().map(|module| module.package.clone().into()).collect();
-    Ok(Compiled { base, tree, groups, packages, infos, coverable, caches: Caches::default(), keep_prints })
+    Ok(Compiled { base, tree, groups, packages, infos, coverable, caches: Caches::default(), keep_prints, kinds })
 }
 
 /// `data.a["b c"]`.
@@ -218,7 +223,8 @@ fn scopes(modules: &[ast::Module], problems: &mut Vec<Diagnostic>) -> Vec<Module
         .iter()
         .map(|module| {
             let mut imports = HashMap::new();
-            for import in &module.imports {
+            let documents = |import: &&ast::Import| import.path.first().is_some_and(|root| matches!(&**root, "data" | "input"));
+            for import in module.imports.iter().filter(documents) {
                 let name = import.alias.clone().or_else(|| import.path.last().cloned()).unwrap_or_default();
                 if module.v1 && imports.contains_key(&name) {
                     let message = format!("import must not shadow another import of `{name}`");
@@ -230,20 +236,22 @@ fn scopes(modules: &[ast::Module], problems: &mut Vec<Diagnostic>) -> Vec<Module
                 file: Arc::clone(&module.file),
                 package: module.package.clone().into(),
                 imports,
+                v1: module.v1,
                 rules: names.get(module.package.as_slice()).cloned().unwrap_or_default(),
             }
         })
         .collect()
 }
 
-/// Finds rules that need themselves.
+/// Finds rules that need themselves. Gives the groups in an order in which each comes after those it needs.
 fn recursion(
     groups: &[Group],
     dependencies: &[BTreeSet<GroupId>],
     modules: &[ast::Module],
     members: &[Vec<(usize, usize)>],
     problems: &mut Vec<Diagnostic>,
-) {
+) -> Vec<GroupId> {
+    let mut order = Vec::with_capacity(groups.len());
     #[derive(Clone, Copy, PartialEq)]
     enum State {
         New,
@@ -265,6 +273,7 @@ fn recursion(
                 if let Some(state) = states.get_mut(group) {
                     *state = State::Done;
                 }
+                order.push(GroupId::try_from(group).unwrap_or(GroupId::MAX));
                 way.pop();
                 continue;
             };
@@ -293,6 +302,7 @@ fn recursion(
             }
         }
     }
+    order
 }
 
 fn infos(modules: &[ast::Module], tree: &Tree, notes: &annotations::Notes) -> Vec<RuleInfo> {
@@ -325,7 +335,7 @@ fn infos(modules: &[ast::Module], tree: &Tree, notes: &annotations::Notes) -> Ve
 /// Prepares a query against a program.
 pub(crate) fn prepare(program: &Compiled, text: &str) -> Result<PreparedQuery, Diagnostic> {
     let body = crate::parse::query(text, Version::V1)?;
-    let scope = ModuleScope { file: "query".into(), ..ModuleScope::default() };
+    let scope = ModuleScope { file: "query".into(), v1: true, ..ModuleScope::default() };
     let mut builder = Builder {
         tree: &program.tree,
         problems: Vec::new(),
@@ -336,11 +346,18 @@ pub(crate) fn prepare(program: &Compiled, text: &str) -> Result<PreparedQuery, D
     let mut resolver = Resolver::new(&mut builder, &scope);
     resolver.open(&[], &body);
     let mut goals = resolver.goals(&body);
-    // Lines that are expressions say their value, also where it is false.
+    // Lines that are expressions say their value; a query of one line says it also where it is false.
+    let single = goals.len() == 1;
     let mut nodes = Vec::new();
+    let mut tests = Vec::new();
     for goal in &mut goals {
-        nodes.push(keep_value(goal, &mut resolver));
+        let node = keep_value(goal, &mut resolver);
+        if let (Some(Node::Var(var)), false) = (&node, single) {
+            tests.push(Goal { span: goal.span, kind: GoalKind::Test(Node::Var(*var)), marked: false });
+        }
+        nodes.push(node);
     }
+    goals.extend(tests);
     let kept: Vec<Node> = nodes.into_iter().flatten().collect();
     let names = resolver.top_names();
     resolver.close();
@@ -361,7 +378,7 @@ pub(crate) fn prepare(program: &Compiled, text: &str) -> Result<PreparedQuery, D
     if let Some((name, span)) = unsafe_vars.into_iter().next() {
         return Err(Diagnostic::new(Level::Error, "rego-unsafe-var", "query", span, format!("var `{name}` is unsafe")));
     }
-    if let Some(message) = types::Checker::new(&program.groups, &[]).query(&block, slots) {
+    if let Some(message) = types::Checker::new(&program.groups, &[]).query(&program.kinds, &block, slots) {
         return Err(Diagnostic::new(Level::Error, "rego-type", "query", Span::NONE, message));
     }
     let bindings = names.into_iter().filter(|(name, _)| !name.is_empty() && &**name != "_").collect();

@@ -167,7 +167,7 @@ impl<'a, 'b> Resolver<'a, 'b> {
         if &**name == "_" {
             return self.fresh("_");
         }
-        if matches!(&**name, "input" | "data") {
+        if self.module.v1 && matches!(&**name, "input" | "data") {
             self.fail("rego-compile", span, format!("variables must not shadow `{name}` (use a different variable name)"));
         }
         let (again, above) = match self.scopes.last() {
@@ -280,6 +280,9 @@ impl<'a, 'b> Resolver<'a, 'b> {
         }
         let name = joined();
         if let Some(builtin) = builtins::find(&name) {
+            if builtin.deprecated && self.module.v1 {
+                self.fail("rego-type", callee.span, format!("deprecated built-in function calls in expression: {name}"));
+            }
             return Some(Callable::Builtin(builtin));
         }
         self.fail("rego-type", callee.span, format!("undefined function `{name}`"));
@@ -368,7 +371,7 @@ impl<'a, 'b> Resolver<'a, 'b> {
             ExprKind::ArrayOf(head, body) => self.closure(ClosureKind::Array, &[head], body, expr.span),
             ExprKind::SetOf(head, body) => self.closure(ClosureKind::Set, &[head], body, expr.span),
             ExprKind::ObjectOf(key, value, body) => self.closure(ClosureKind::Object, &[key, value], body, expr.span),
-            ExprKind::Template(parts) => {
+            ExprKind::Template(parts, _) => {
                 let parts = parts
                     .iter()
                     .map(|part| match part {
@@ -597,6 +600,8 @@ impl<'a, 'b> Resolver<'a, 'b> {
             && let Some((callable, wanted)) = self.callable_quietly(callee)
             && wanted + 1 == args.len()
         {
+            // Once more, to say what is wrong with it.
+            self.callable(callee);
             let mut nodes = self.nodes(args, out);
             let result = nodes.pop().unwrap_or(Node::Const(Term::Null));
             let call = self.call(callable, nodes, expr.span);
@@ -696,9 +701,12 @@ impl<'a, 'b> Resolver<'a, 'b> {
     }
 
     /// A name for a slot; false where the name is taken.
-    pub(super) fn declare_slot(&mut self, name: &Arc<str>, slot: Var) -> bool {
+    pub(super) fn declare_slot(&mut self, name: &Arc<str>, span: Span, slot: Var) -> bool {
         if &**name == "_" {
             return true;
+        }
+        if matches!(&**name, "input" | "data") {
+            self.fail("rego-compile", span, format!("args must not shadow `{name}` (use a different variable name)"));
         }
         let Some(scope) = self.scopes.last_mut() else { return false };
         if scope.declared.contains_key(name) {

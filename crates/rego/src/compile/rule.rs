@@ -92,7 +92,7 @@ impl Resolver<'_, '_> {
     fn arguments(&mut self, args: &[Expr], slots: &[u32], goals: &mut Vec<Goal>) {
         for (arg, slot) in args.iter().zip(slots) {
             if let ExprKind::Var(name) = &arg.kind {
-                if self.declare_slot(name, *slot) {
+                if self.declare_slot(name, arg.span, *slot) {
                     continue;
                 }
             } else {

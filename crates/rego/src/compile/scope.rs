@@ -90,7 +90,7 @@ fn all_names(expr: &Expr, names: &mut Vec<Arc<str>>) {
             all_names(key, names);
             all_names(value, names);
         }),
-        ExprKind::Scalar(_) | ExprKind::ArrayOf(..) | ExprKind::SetOf(..) | ExprKind::ObjectOf(..) | ExprKind::Template(_) => {}
+        ExprKind::Scalar(_) | ExprKind::ArrayOf(..) | ExprKind::SetOf(..) | ExprKind::ObjectOf(..) | ExprKind::Template(..) => {}
     }
 }
 

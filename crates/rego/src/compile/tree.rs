@@ -93,6 +93,9 @@ impl Tree {
                 let mut fail = |message: String| {
                     problems.push(Diagnostic::new(Level::Error, "rego-type", Arc::clone(&module.file), rule.head.span, message));
                 };
+                if module.v1 && matches!(&*rule.head.name, "input" | "data") {
+                    fail(format!("rules must not shadow `{}` (use a different rule name)", rule.head.name));
+                }
                 let (path, taken) = split_head(module, rule);
                 let dynamic = taken < rule.head.path.len();
                 let kind = match (&rule.head.args, &rule.head.kind, dynamic) {

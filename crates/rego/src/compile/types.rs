@@ -53,7 +53,8 @@ fn names(kinds: Kinds) -> String {
     if kinds == ANY {
         return "any".to_owned();
     }
-    let all = [(NULL, "null"), (BOOLEAN, "boolean"), (NUMBER, "number"), (STRING, "string"), (ARRAY, "array"), (OBJECT, "object"), (SET, "set")];
+    let all =
+        [(NULL, "null"), (BOOLEAN, "boolean"), (NUMBER, "number"), (STRING, "string"), (ARRAY, "array"), (OBJECT, "object"), (SET, "set")];
     let found: Vec<&str> = all.iter().filter(|(bit, _)| kinds & bit != 0).map(|(_, name)| *name).collect();
     found.join(" or ")
 }
@@ -68,29 +69,48 @@ pub(super) struct Checker<'a> {
     at: Span,
 }
 
-/// Kinds of the slots of a rule.
-type Slots = Vec<Kinds>;
+/// What is known of the slots of a rule: their kinds, and what was put into them where that is all they ever hold.
+#[derive(Default)]
+struct Slots<'a> {
+    kinds: Vec<Kinds>,
+    values: Vec<Option<&'a Value>>,
+}
+
+impl<'a> Slots<'a> {
+    fn new(count: u32) -> Slots<'a> {
+        Slots { kinds: vec![ANY; count as usize], values: vec![None; count as usize] }
+    }
+
+    fn set(&mut self, slot: u32, kinds: Kinds, value: Option<&'a Value>) {
+        if let (Some(place), Some(known)) = (self.kinds.get_mut(slot as usize), self.values.get_mut(slot as usize)) {
+            *place = kinds;
+            *known = value;
+        }
+    }
+}
 
 impl<'a> Checker<'a> {
     pub(super) fn new(groups: &'a [Group], coverable: &'a [Span]) -> Checker<'a> {
         Checker { groups, coverable, known: vec![None; groups.len()], found: Vec::new(), at: Span::NONE }
     }
 
-    /// Looks through all rules; `file` gives the name of the file of a span.
-    pub(super) fn all(mut self, file: impl Fn(Span) -> Arc<str>) -> Vec<Diagnostic> {
-        for group in 0..self.groups.len() {
-            self.group(GroupId::try_from(group).unwrap_or(GroupId::MAX));
+    /// Looks through all rules, in an order in which what a rule needs comes first; `file` gives the name of the file of a span.
+    pub(super) fn all(mut self, order: &[GroupId], file: impl Fn(Span) -> Arc<str>) -> (Vec<Diagnostic>, Vec<u8>) {
+        for group in order {
+            self.group(*group);
         }
         self.found.sort_by_key(|(span, _)| *span);
         self.found.dedup();
-        self.found.into_iter().map(|(span, message)| Diagnostic::new(Level::Error, "rego-type", file(span), span, message)).collect()
+        let kinds = self.known.iter().map(|kinds| kinds.unwrap_or(ANY)).collect();
+        let say = |(span, message)| Diagnostic::new(Level::Error, "rego-type", file(span), span, message);
+        (self.found.into_iter().map(say).collect(), kinds)
     }
 
     /// Looks through a query.
-    pub(super) fn query(mut self, body: &'a [Op], slots: u32) -> Option<String> {
+    pub(super) fn query(mut self, kinds: &[u8], body: &'a [Op], slots: u32) -> Option<String> {
         // Rules were looked through when the program was made.
-        let mut kinds = vec![ANY; slots as usize];
-        self.block(body, &mut kinds);
+        self.known = kinds.iter().map(|kinds| Some(*kinds)).collect();
+        self.block(body, &mut Slots::new(slots));
         self.found.into_iter().next().map(|(_, message)| message)
     }
 
@@ -133,7 +153,7 @@ impl<'a> Checker<'a> {
     }
 
     fn branch(&mut self, branch: &'a Branch, rule: &'a Rule) -> Kinds {
-        let mut slots = vec![ANY; rule.slots as usize];
+        let mut slots = Slots::new(rule.slots);
         self.at = rule.span;
         self.block(&branch.body, &mut slots);
         self.at = self.coverable.get(branch.mark as usize).copied().unwrap_or(rule.span);
@@ -143,7 +163,7 @@ impl<'a> Checker<'a> {
         self.value(&branch.value, &mut slots)
     }
 
-    fn block(&mut self, ops: &'a [Op], slots: &mut Slots) {
+    fn block(&mut self, ops: &'a [Op], slots: &mut Slots<'a>) {
         for op in ops {
             if let Some(span) = self.coverable.get(op.mark as usize) {
                 self.at = *span;
@@ -160,7 +180,7 @@ impl<'a> Checker<'a> {
                 }
                 OpKind::Let(slot, value) => {
                     let kinds = self.value(value, slots);
-                    set(slots, *slot, kinds);
+                    slots.set(*slot, kinds, Some(value));
                 }
                 OpKind::Match(pattern, value) => {
                     let kinds = self.value(value, slots);
@@ -209,7 +229,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn parts(&mut self, parts: &'a [Part], slots: &mut Slots) {
+    fn parts(&mut self, parts: &'a [Part], slots: &mut Slots<'a>) {
         for part in parts {
             if let Part::Value(value, body) = part {
                 self.block(body, slots);
@@ -218,10 +238,10 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn pattern(&mut self, pattern: &'a Pattern, kinds: Kinds, slots: &mut Slots) {
+    fn pattern(&mut self, pattern: &'a Pattern, kinds: Kinds, slots: &mut Slots<'a>) {
         match pattern {
             Pattern::Any => {}
-            Pattern::Bind(slot) => set(slots, *slot, kinds),
+            Pattern::Bind(slot) => slots.set(*slot, kinds, None),
             Pattern::Equal(value) => {
                 let wanted = self.value(value, slots);
                 if wanted & kinds == 0 && wanted != 0 && kinds != 0 {
@@ -247,7 +267,7 @@ impl<'a> Checker<'a> {
     }
 
     /// Kinds of a value that was looked through before.
-    fn quietly(&mut self, value: &'a Value, slots: &mut Slots) -> Kinds {
+    fn quietly(&mut self, value: &'a Value, slots: &mut Slots<'a>) -> Kinds {
         let before = self.found.len();
         let kinds = self.value(value, slots);
         self.found.truncate(before);
@@ -255,10 +275,10 @@ impl<'a> Checker<'a> {
     }
 
     /// Kinds a value may be of; none where it is never defined.
-    fn value(&mut self, value: &'a Value, slots: &mut Slots) -> Kinds {
+    fn value(&mut self, value: &'a Value, slots: &mut Slots<'a>) -> Kinds {
         match value {
             Value::Constant(term) => kinds_of(term),
-            Value::Slot(slot) => slots.get(*slot as usize).copied().unwrap_or(ANY),
+            Value::Slot(slot) => slots.kinds.get(*slot as usize).copied().unwrap_or(ANY),
             Value::Input | Value::Base(_) | Value::Node(_) => ANY,
             Value::Rule(group) => self.group(*group),
             Value::Walk(_, keys) => {
@@ -274,6 +294,9 @@ impl<'a> Checker<'a> {
                 }
                 for key in keys {
                     self.value(key, slots);
+                }
+                if kinds & (ARRAY | OBJECT | SET) != 0 && self.lacks(base, keys, slots, 0) {
+                    self.say("undefined reference: it leads to nothing that is ever there".to_owned());
                 }
                 ANY
             }
@@ -331,7 +354,39 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn call(&mut self, callable: Callable, args: &'a [Value], slots: &mut Slots) -> Kinds {
+    /// Whether a way leads into nothing for sure: a key that a written object has not.
+    fn lacks(&self, value: &Value, keys: &[Value], slots: &Slots<'a>, depth: u32) -> bool {
+        let Some((key, rest)) = keys.split_first() else { return false };
+        if depth > 16 {
+            return false;
+        }
+        match value {
+            Value::Constant(term) => lacks_term(term, keys),
+            Value::Slot(slot) => {
+                slots.values.get(*slot as usize).copied().flatten().is_some_and(|value| self.lacks(value, keys, slots, depth + 1))
+            }
+            Value::Object(pairs) => {
+                let Value::Constant(key) = key else { return false };
+                if !pairs.iter().all(|(known, _)| matches!(known, Value::Constant(_))) {
+                    return false;
+                }
+                match pairs.iter().find(|(known, _)| matches!(known, Value::Constant(known) if known == key)) {
+                    Some((_, value)) => self.lacks(value, rest, slots, depth + 1),
+                    None => true,
+                }
+            }
+            Value::Rule(group) => {
+                let Some(group) = self.groups.get(*group as usize) else { return false };
+                let nothing = Slots::default();
+                let mut branches = group.rules.iter().chain(&group.default).flat_map(|rule| &rule.branches);
+                // Slots of another rule are not known here: only what is written out counts.
+                group.kind == GroupKind::Complete && branches.all(|branch| self.lacks(&branch.value, keys, &nothing, depth + 1))
+            }
+            _ => false,
+        }
+    }
+
+    fn call(&mut self, callable: Callable, args: &'a [Value], slots: &mut Slots<'a>) -> Kinds {
         let given: Vec<Kinds> = args.iter().map(|arg| self.value(arg, slots)).collect();
         let builtin = match callable {
             Callable::Group(group) => return self.group(group),
@@ -353,8 +408,14 @@ impl<'a> Checker<'a> {
     }
 }
 
-fn set(slots: &mut Slots, slot: u32, kinds: Kinds) {
-    if let Some(place) = slots.get_mut(slot as usize) {
-        *place = kinds;
+/// Whether keys lead to nothing in a term that is written out. Any key may be asked of a set.
+fn lacks_term(term: &Term, keys: &[Value]) -> bool {
+    let Some((Value::Constant(key), rest)) = keys.split_first() else { return false };
+    match term.kind() {
+        Kind::Set => false,
+        // Empty ones are taken for ones that may hold anything.
+        Kind::Array | Kind::Object if term.size() == Some(0) => false,
+        Kind::Array | Kind::Object => term.get(key).is_none_or(|inner| lacks_term(&inner, rest)),
+        _ => true,
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use probity_value::Span;
 
-use super::{Flow, Found, Machine, Made, Step};
+use super::{Flow, Found, Machine, Made, RULE, Step};
 use crate::Term;
 use crate::compile::ir::{GroupId, GroupKind, NodeId, Op, Pattern, Slot, Step as WalkStep, Value};
 use crate::engine::ErrorCode;
@@ -91,20 +91,20 @@ impl<'p> Machine<'p> {
         if self.open.contains(&id) {
             return Err(self.error(ErrorCode::Internal, group.span, format!("rule `{}` is recursive", group.path)));
         }
-        self.enter(4)?;
+        self.enter(RULE)?;
         self.open.push(id);
         let trail = self.trail.len();
         let value = match group.kind {
             GroupKind::Complete => {
                 let mut result = None;
                 for rule in &group.rules {
-                    self.single(rule, &[], &mut result, "complete rules must not produce multiple outputs")?;
+                    self.single(rule, None, &mut result, "complete rules must not produce multiple outputs")?;
                     if group.same && result.is_some() {
                         break;
                     }
                 }
                 if let (None, Some(default)) = (&result, &group.default) {
-                    self.single(default, &[], &mut result, "complete rules must not produce multiple outputs")?;
+                    self.single(default, None, &mut result, "complete rules must not produce multiple outputs")?;
                 }
                 result
             }
@@ -112,7 +112,7 @@ impl<'p> Machine<'p> {
                 let mut items = Vec::new();
                 for rule in &group.rules {
                     self.trail.truncate(trail);
-                    self.rule_solutions(rule, &[], &mut |machine, branch| {
+                    self.rule_solutions(rule, None, &mut |machine, branch| {
                         if let Some(term) = machine.value(&branch.value)? {
                             machine.spend(1)?;
                             if machine.keep_places && machine.asked == Some(id) {
@@ -145,7 +145,7 @@ impl<'p> Machine<'p> {
             GroupKind::Function(_) => None,
         };
         self.open.pop();
-        self.depth -= 4;
+        self.depth -= RULE;
         let places: Arc<[Span]> = self.trail.get(trail..).unwrap_or_default().into();
         if let Some(place) = self.world.made.get_mut(id as usize) {
             *place = Some(Made { value: value.clone(), places });
@@ -158,7 +158,7 @@ impl<'p> Machine<'p> {
         let program = self.program;
         let Some(group) = program.groups.get(id as usize) else { return Ok(()) };
         for rule in &group.rules {
-            self.rule_solutions(rule, &[], &mut |machine, branch| {
+            self.rule_solutions(rule, None, &mut |machine, branch| {
                 let mut keys = Vec::with_capacity(branch.keys.len());
                 for key in &branch.keys {
                     match machine.value(key)? {
@@ -189,9 +189,9 @@ impl<'p> Machine<'p> {
             return self.rule(group);
         }
         let mut leaf = Leaf::Object(BTreeMap::new());
-        self.enter(4)?;
+        self.enter(RULE)?;
         self.gather(node, &mut leaf)?;
-        self.depth -= 4;
+        self.depth -= RULE;
         let made = leaf.finish();
         Ok(Some(match self.base_at(&path) {
             Some(base) => over(&base, made),
@@ -369,6 +369,7 @@ impl<'p> Machine<'p> {
                     if !any && !self.fits(key, item)? {
                         continue;
                     }
+                    self.note(item.span());
                     if then(self, item.clone())? == Flow::Enough {
                         return Ok(Flow::Enough);
                     }

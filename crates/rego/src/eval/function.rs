@@ -2,7 +2,7 @@
 
 use probity_value::Span;
 
-use super::{Flow, Machine, Mock, Step};
+use super::{Flow, Machine, Mock, RULE, Step};
 use crate::Term;
 use crate::compile::ir::{Branch, Callable, GroupId, Rule, Value};
 use crate::engine::ErrorCode;
@@ -14,25 +14,31 @@ impl<'p> Machine<'p> {
     pub(super) fn call(&mut self, callable: Callable, args: &'p [Value], span: Span) -> Step<Option<Term>> {
         let quiet = self.keep_places && matches!(callable, Callable::Builtin(builtin) if matches!(builtin.name, "sprintf" | "concat"));
         self.quiet += u32::from(quiet);
-        let mut terms = Vec::with_capacity(args.len());
-        let mut outcome = Ok(true);
+        let start = self.args.len();
+        let outcome = self.push_args(args);
+        self.quiet -= u32::from(quiet);
+        let outcome = match outcome {
+            Ok(true) => self.call_pushed(callable, start, span),
+            Ok(false) => Ok(None),
+            Err(error) => Err(error),
+        };
+        self.args.truncate(start);
+        outcome
+    }
+
+    /// Puts the values of arguments on the stack of arguments; false where one is undefined.
+    fn push_args(&mut self, args: &'p [Value]) -> Step<bool> {
         for arg in args {
-            match self.value(arg) {
-                Ok(Some(term)) => terms.push(term),
-                Ok(None) => {
-                    outcome = Ok(false);
-                    break;
-                }
-                Err(error) => {
-                    outcome = Err(error);
-                    break;
-                }
+            match self.value(arg)? {
+                Some(term) => self.args.push(term),
+                None => return Ok(false),
             }
         }
-        self.quiet -= u32::from(quiet);
-        if !outcome? {
-            return Ok(None);
-        }
+        Ok(true)
+    }
+
+    /// Calls with the arguments from `start` on.
+    fn call_pushed(&mut self, callable: Callable, start: usize, span: Span) -> Step<Option<Term>> {
         if !self.world.mocks.is_empty() {
             let mock = self.world.mocks.iter().rev().find(|(target, _)| *target == callable).map(|(_, mock)| mock.clone());
             match mock {
@@ -42,7 +48,7 @@ impl<'p> Machine<'p> {
                     let mocks = std::mem::take(&mut self.world.mocks);
                     let fresh = vec![None; self.world.made.len()];
                     let made = std::mem::replace(&mut self.world.made, fresh);
-                    let result = self.apply(replacement, &terms, span);
+                    let result = self.apply(replacement, start, span);
                     self.world.mocks = mocks;
                     self.world.made = made;
                     return result;
@@ -50,47 +56,47 @@ impl<'p> Machine<'p> {
                 None => {}
             }
         }
-        self.apply(callable, &terms, span)
+        self.apply(callable, start, span)
     }
 
-    fn apply(&mut self, callable: Callable, args: &[Term], span: Span) -> Step<Option<Term>> {
+    fn apply(&mut self, callable: Callable, start: usize, span: Span) -> Step<Option<Term>> {
         match callable {
             Callable::Builtin(builtin) => {
                 self.tick()?;
                 self.builtins.at = span;
-                match builtin.call(&mut self.builtins, args) {
+                match builtin.call(&mut self.builtins, self.args.get(start..).unwrap_or_default()) {
                     Ok(result) => Ok(result),
                     Err(error) => self.builtin_error(error, span),
                 }
             }
-            Callable::Group(group) => self.function(group, args),
+            Callable::Group(group) => self.function(group, start),
         }
     }
 
     /// The value of a function of rules.
-    fn function(&mut self, id: GroupId, args: &[Term]) -> Step<Option<Term>> {
+    fn function(&mut self, id: GroupId, start: usize) -> Step<Option<Term>> {
         let program = self.program;
         let Some(group) = program.groups.get(id as usize) else { return Ok(None) };
         if !self.world.replaced.is_empty() && self.is_replaced(group.node) {
             return Ok(None);
         }
-        self.enter(4)?;
+        self.enter(RULE)?;
         let mut result: Option<Term> = None;
         for rule in &group.rules {
-            self.single(rule, args, &mut result, "functions must not produce multiple outputs for same inputs")?;
+            self.single(rule, Some(start), &mut result, "functions must not produce multiple outputs for same inputs")?;
             if group.same && result.is_some() {
                 break;
             }
         }
         if let (None, Some(default)) = (&result, &group.default) {
-            self.single(default, args, &mut result, "functions must not produce multiple outputs for same inputs")?;
+            self.single(default, Some(start), &mut result, "functions must not produce multiple outputs for same inputs")?;
         }
-        self.depth -= 4;
+        self.depth -= RULE;
         Ok(result)
     }
 
     /// Runs one rule of a document or function with one value.
-    pub(super) fn single(&mut self, rule: &'p Rule, args: &[Term], result: &mut Option<Term>, conflict: &'static str) -> Step<()> {
+    pub(super) fn single(&mut self, rule: &'p Rule, args: Option<usize>, result: &mut Option<Term>, conflict: &'static str) -> Step<()> {
         let trail = self.trail.len();
         let mut kept = None;
         let keep = self.keep_places;
@@ -115,10 +121,12 @@ impl<'p> Machine<'p> {
     }
 
     /// Runs the branches of a rule until one has a solution; `found` says whether it was one and whether more are wanted.
-    pub(super) fn rule_solutions(&mut self, rule: &'p Rule, args: &[Term], found: BranchFound<'p, '_>) -> Step<()> {
+    pub(super) fn rule_solutions(&mut self, rule: &'p Rule, args: Option<usize>, found: BranchFound<'p, '_>) -> Step<()> {
         let base = self.stack.len();
         let before = self.base;
-        self.stack.extend_from_slice(args);
+        if let Some(start) = args {
+            self.stack.extend_from_slice(self.args.get(start..).unwrap_or_default());
+        }
         self.stack.resize(base + rule.slots as usize, Term::Null);
         self.base = base;
         let mut outcome = Ok(());

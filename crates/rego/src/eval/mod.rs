@@ -16,6 +16,12 @@ use crate::engine::{ErrorCode, EvalError, EvalOptions, Evaluation, Print, Soluti
 
 pub(crate) type Step<T> = Result<T, Box<EvalError>>;
 
+/// How much of the depth a rule, a line with several solutions, a closure and a value of parts take: about what they take of the stack.
+pub(super) const RULE: u32 = 6;
+const LINE: u32 = 2;
+const CLOSURE: u32 = 3;
+const PARTS: u32 = 1;
+
 /// Whether more solutions are wanted.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Flow {
@@ -57,6 +63,8 @@ pub(crate) struct Machine<'p> {
     world: World,
     stack: Vec<Term>,
     base: usize,
+    /// Arguments of the calls under way.
+    args: Vec<Term>,
     builtins: Context<'p>,
     strict: bool,
     interrupted: &'p (dyn Fn() -> bool + Sync),
@@ -69,6 +77,8 @@ pub(crate) struct Machine<'p> {
     covered: Option<Vec<bool>>,
     /// Places read on the way to the solution at hand.
     trail: Vec<Span>,
+    /// Places at which something was looked for and not found.
+    misses: Vec<Span>,
     keep_places: bool,
     /// Reading for messages: not what an answer depends on.
     quiet: u32,
@@ -90,6 +100,7 @@ pub(crate) fn run(
 ) -> Result<Evaluation, EvalError> {
     let mut context = Context::new(options.now, options.lookup, options.interrupted, &options.limits, &program.caches);
     context.seed = options.seed;
+    context.parse_module = Some(crate::parse::description);
     if let Some(runtime) = options.runtime {
         context.runtime = runtime.clone();
     }
@@ -104,6 +115,7 @@ pub(crate) fn run(
         },
         stack: vec![Term::Null; query.slots as usize],
         base: 0,
+        args: Vec::new(),
         builtins: context,
         strict: options.strict_builtin_errors,
         interrupted: options.interrupted,
@@ -114,6 +126,7 @@ pub(crate) fn run(
         prints: Vec::new(),
         covered: options.coverage.then(|| vec![false; program.coverable.len()]),
         trail: Vec::new(),
+        misses: Vec::new(),
         keep_places: options.places,
         quiet: 0,
         members: Vec::new(),
@@ -214,6 +227,13 @@ impl<'p> Machine<'p> {
         }
     }
 
+    /// Notes that something was looked for at a place and not found.
+    fn miss(&mut self, span: Span) {
+        if self.keep_places && self.quiet == 0 && !span.is_none() && self.misses.len() < 64 {
+            self.misses.push(span);
+        }
+    }
+
     /// The places read so far: the last one first, each once.
     fn telling(&self) -> Vec<Span> {
         let mut places: Vec<Span> = Vec::new();
@@ -257,13 +277,20 @@ impl<'p> Machine<'p> {
                 OpKind::Not(body) => {
                     let mut any = false;
                     let trail = self.trail.len();
+                    let misses = self.misses.len();
                     self.block(body, &mut |_| {
                         any = true;
                         Ok(Flow::Enough)
                     })?;
+                    self.trail.truncate(trail);
                     if any {
-                        self.trail.truncate(trail);
+                        self.misses.truncate(misses);
                         return Ok(Flow::More);
+                    }
+                    // It holds because of what is not there: the places around are what to tell of.
+                    if self.misses.len() > misses {
+                        let missing = self.misses.split_off(misses);
+                        missing.iter().take(8).for_each(|span| self.note(*span));
                     }
                 }
                 OpKind::Every { domain, key, value, body } => {
@@ -274,36 +301,36 @@ impl<'p> Machine<'p> {
                 }
                 OpKind::Print(parts, span) => self.print(parts, *span)?,
                 OpKind::Scan { source, key, value } => {
-                    self.enter(1)?;
+                    self.enter(LINE)?;
                     let flow = self.scan(source, key, *value, after, found);
-                    self.depth -= 1;
+                    self.depth -= LINE;
                     return flow;
                 }
                 OpKind::Walk { node, steps, value } => {
-                    self.enter(1)?;
+                    self.enter(LINE)?;
                     let flow = self.walk(*node, steps, *value, after, found);
-                    self.depth -= 1;
+                    self.depth -= LINE;
                     return flow;
                 }
                 OpKind::Each { call, value } => {
                     let Some(results) = self.value(call)? else { return Ok(Flow::More) };
                     let trail = self.trail.len();
-                    self.enter(1)?;
+                    self.enter(LINE)?;
                     for result in items(&results) {
                         self.trail.truncate(trail);
                         self.set_slot(*value, result);
                         if self.block(after, found)? == Flow::Enough {
-                            self.depth -= 1;
+                            self.depth -= LINE;
                             return Ok(Flow::Enough);
                         }
                     }
-                    self.depth -= 1;
+                    self.depth -= LINE;
                     return Ok(Flow::More);
                 }
                 OpKind::With { mods, body, outputs } => {
-                    self.enter(1)?;
+                    self.enter(LINE)?;
                     let flow = self.with(mods, body, outputs, after, found);
-                    self.depth -= 1;
+                    self.depth -= LINE;
                     return flow;
                 }
             }
@@ -323,7 +350,7 @@ impl<'p> Machine<'p> {
         } else {
             return Ok(false);
         }
-        self.enter(1)?;
+        self.enter(LINE)?;
         for (found_key, found_value) in pairs {
             if let Some(key) = key {
                 self.set_slot(key, found_key);
@@ -335,11 +362,11 @@ impl<'p> Machine<'p> {
                 Ok(Flow::Enough)
             })?;
             if !any {
-                self.depth -= 1;
+                self.depth -= LINE;
                 return Ok(false);
             }
         }
-        self.depth -= 1;
+        self.depth -= LINE;
         Ok(true)
     }
 
@@ -492,6 +519,7 @@ impl<'p> Machine<'p> {
         let code = match error.code {
             Code::Type => ErrorCode::Type,
             Code::Builtin => ErrorCode::Builtin,
+            Code::Halt if (self.interrupted)() => return Err(self.error(ErrorCode::Cancelled, at, error.message)),
             Code::Halt => return Err(self.error(ErrorCode::Internal, at, error.message)),
         };
         if self.strict { Err(self.error(code, at, error.message)) } else { Ok(None) }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use probity_value::Span;
 
-use super::{Flow, Machine, Step};
+use super::{CLOSURE, Flow, Machine, PARTS, Step};
 use crate::compile::ir::{Comparison, Op, Part, Value};
 use crate::engine::ErrorCode;
 use crate::{Object, Term};
@@ -131,9 +131,27 @@ impl<'p> Machine<'p> {
             Value::Node(node) => self.node(*node),
             Value::Walk(node, keys) => self.known_walk(*node, keys),
             Value::Path(base, keys) => self.path(base, keys),
-            Value::Call(callable, args, span) => self.call(*callable, args, *span),
             Value::Compare(comparison, left, right) => Ok(self.compare(*comparison, left, right)?.map(Term::Bool)),
             Value::Member(key, item, domain) => self.member(key.as_deref(), item, domain),
+            other => self.composite(other),
+        }
+    }
+
+    /// A value that is made of parts or of solutions.
+    fn composite(&mut self, value: &'p Value) -> Step<Option<Term>> {
+        let weight = match value {
+            Value::Call(..) | Value::Array(_) | Value::Set(_) | Value::Object(_) => PARTS,
+            _ => CLOSURE,
+        };
+        self.enter(weight)?;
+        let made = self.made_of(value);
+        self.depth -= weight;
+        made
+    }
+
+    fn made_of(&mut self, value: &'p Value) -> Step<Option<Term>> {
+        match value {
+            Value::Call(callable, args, span) => self.call(*callable, args, *span),
             Value::Array(items) => match self.values(items)? {
                 Some(items) => Ok(Some(Term::array(items))),
                 None => Ok(None),
@@ -156,6 +174,8 @@ impl<'p> Machine<'p> {
             Value::SetOf(head, body) => Ok(Some(Term::set(self.collect_items(head, body)?))),
             Value::ObjectOf(key, value, body, span) => self.object_of(key, value, body, *span),
             Value::Template(parts, span) => self.template(parts, *span),
+            // Everything else was looked at before.
+            _ => Ok(None),
         }
     }
 
@@ -200,6 +220,13 @@ impl<'p> Machine<'p> {
 
     /// The way into a value.
     fn path(&mut self, from: &'p Value, keys: &'p [Value]) -> Step<Option<Term>> {
+        if let Some((found, span)) = self.quick_path(from, keys) {
+            match found {
+                Some(_) => self.note(span),
+                None => self.miss(span),
+            }
+            return Ok(found);
+        }
         let base = match from {
             Value::Input => self.world.input.clone(),
             other => self.value(other)?,
@@ -209,6 +236,34 @@ impl<'p> Machine<'p> {
             return self.led_to_base(term, keys);
         }
         self.led_to(&term, keys)
+    }
+
+    /// The way into what lies ready by keys that lie ready: nothing is copied but the answer. `None` where something has to be evaluated.
+    fn quick_path(&self, from: &'p Value, keys: &'p [Value]) -> Option<(Option<Term>, Span)> {
+        let base = match from {
+            Value::Input => match self.world.input.as_ref() {
+                Some(input) => input,
+                None => return Some((None, Span::NONE)),
+            },
+            Value::Slot(slot) => self.stack.get(self.base + *slot as usize)?,
+            _ => return None,
+        };
+        let mut at = Cursor::Term(base);
+        let mut span = if self.keep_places { at.span() } else { Span::NONE };
+        for key in keys {
+            let next = match key {
+                Value::Constant(Term::String(text)) => at.text(text),
+                Value::Constant(key) => at.get(key),
+                Value::Slot(slot) => at.get(self.stack.get(self.base + *slot as usize)?),
+                _ => return None,
+            };
+            let Some(next) = next else { return Some((None, span)) };
+            at = next;
+            if self.keep_places {
+                span = at.span().or(span);
+            }
+        }
+        Some((Some(at.term()), span))
     }
 
     /// The way into the base document, whose keys are text: a number stands for its text.
@@ -221,7 +276,7 @@ impl<'p> Machine<'p> {
                 (next, _) => next,
             };
             let Some(next) = next else {
-                self.note(at.span());
+                self.miss(at.span());
                 return Ok(None);
             };
             at = next;
@@ -250,7 +305,7 @@ impl<'p> Machine<'p> {
                     span = at.span().or(span);
                 }
                 None => {
-                    self.note(span);
+                    self.miss(span);
                     return Ok(None);
                 }
             }

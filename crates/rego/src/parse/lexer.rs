@@ -134,7 +134,7 @@ impl<'a> Lexer<'a> {
                     return Err(self.fatal(at, "non-terminated string"));
                 };
                 let end = at + 1 + length + 1;
-                return Ok(word(Token::Text(self.slice(at + 1, end - 1).replace('\r', "").into()), end));
+                return Ok(word(Token::Text(self.slice(at + 1, end - 1).into()), end));
             }
             b'$' if self.byte(at + 1) == Some(b'"') => return Ok(word(Token::Template(false), at + 2)),
             b'$' if self.byte(at + 1) == Some(b'`') => return Ok(word(Token::Template(true), at + 2)),

@@ -1,5 +1,6 @@
 //! Text to modules and queries.
 
+mod describe;
 mod lexer;
 mod rules;
 mod terms;
@@ -14,7 +15,7 @@ use crate::ast::{Literal, Module, Version};
 use lexer::{Fault, Lexer, Token, Word};
 
 /// Expressions may be nested this deep.
-const MAX_DEPTH: u32 = 200;
+const MAX_DEPTH: u32 = 160;
 
 type Step<T> = Result<T, Fault>;
 
@@ -39,6 +40,8 @@ struct Parser<'a> {
     keywords: Keywords,
     v1: bool,
     depth: u32,
+    /// Words that may still be read.
+    budget: usize,
     /// The fault that reached farthest, for a better message after a second reading.
     farthest: Option<Fault>,
 }
@@ -50,6 +53,14 @@ pub(crate) fn module(file: &Arc<str>, text: &str, id: FileId, version: Version) 
     };
     let mut parser = Parser::new(text, id, version).map_err(fail)?;
     parser.module(file).map_err(fail)
+}
+
+/// What `rego.parse_module` gives of a text.
+pub(crate) fn description(file: &str, text: &str) -> Result<Term, String> {
+    match module(&file.into(), text, FileId::NONE, Version::V1) {
+        Ok(module) => Ok(describe::module(&module)),
+        Err(problem) => Err(problem.message),
+    }
 }
 
 /// Reads a query: the lines of a body.
@@ -102,10 +113,25 @@ impl<'a> Parser<'a> {
         let word = lexer.next(0)?;
         let v1 = version == Version::V1;
         let keywords = if v1 { Keywords::ALL } else { Keywords::default() };
-        Ok(Parser { lexer, word, last_end: 0, keywords, v1, depth: 0, farthest: None })
+        Ok(Parser {
+            lexer,
+            word,
+            last_end: 0,
+            keywords,
+            v1,
+            depth: 0,
+            budget: text.len().saturating_mul(20).saturating_add(10_000),
+            farthest: None,
+        })
     }
 
     fn advance(&mut self) -> Step<()> {
+        // Text that may be read in two ways is read again; how often is bounded.
+        self.budget = self.budget.saturating_sub(1);
+        if self.budget == 0 {
+            let fault = Fault::new(self.word.start, self.word.end, "too many ways to read this");
+            return Err(Fault { fatal: true, ..fault });
+        }
         self.last_end = self.word.end;
         self.word = self.lexer.next(self.word.end)?;
         Ok(())

@@ -20,6 +20,7 @@ impl Parser<'_> {
             file: Arc::clone(file),
             package,
             package_span,
+            v1_import: None,
             imports: Vec::new(),
             rules: Vec::new(),
             comments: Vec::new(),
@@ -78,6 +79,7 @@ impl Parser<'_> {
             ["rego", "v1"] => {
                 self.v1 = true;
                 self.keywords = Keywords::ALL;
+                module.v1_import = Some(span);
             }
             ["future", "keywords"] => self.keywords = Keywords::ALL,
             ["future", "keywords", keyword] => match *keyword {
@@ -93,11 +95,12 @@ impl Parser<'_> {
             },
             ["future", ..] => return Err(Fault::new(start, self.last_end, "invalid import, must be `future.keywords`")),
             ["rego", ..] => return Err(Fault::new(start, self.last_end, "invalid import, must be `rego.v1`")),
-            ["data" | "input", ..] => module.imports.push(Import { span, path, alias }),
+            ["data" | "input", ..] => {}
             _ => {
                 return Err(Fault::new(start, self.last_end, "a path that is imported begins with `input`, `data`, `future` or `rego`"));
             }
         }
+        module.imports.push(Import { span, path, alias });
         // The word after the import was read before its keywords were known; names stay names, so nothing is to be read again.
         if self.word.token != Token::End && !self.word.newline && !self.at(";") {
             return Err(self.unexpected("a new line after the import"));
@@ -292,6 +295,7 @@ impl Parser<'_> {
         let span = self.lexer.span(start, self.last_end);
         let mut kind = HeadKind::Value(Expr { span, kind: ExprKind::Scalar(Term::Bool(true)) });
         let mut explicit = false;
+        let mut assigned = false;
         if self.at_keyword("contains") {
             if args.is_some() {
                 return Err(self.unexpected("`=`, `:=` or a body"));
@@ -299,11 +303,13 @@ impl Parser<'_> {
             self.advance()?;
             kind = HeadKind::Member(self.infix(true)?);
             explicit = true;
-        } else if self.accept(":=")? || self.accept("=")? {
+        } else if self.at(":=") || self.at("=") {
+            assigned = self.at(":=");
+            self.advance()?;
             kind = HeadKind::Value(self.infix(true)?);
             explicit = true;
         }
-        Ok(Head { span: self.lexer.span(start, self.last_end), name, path, args, kind, explicit })
+        Ok(Head { span: self.lexer.span(start, self.last_end), name, path, args, kind, explicit, assigned })
     }
 }
 
@@ -314,7 +320,7 @@ fn not_constant(expr: &Expr) -> Option<&'static str> {
         ExprKind::Var(_) => Some("var"),
         ExprKind::Ref(..) => Some("ref"),
         ExprKind::Call(..) => Some("call"),
-        ExprKind::Template(_) => Some("templatestring"),
+        ExprKind::Template(..) => Some("templatestring"),
         ExprKind::Array(items) | ExprKind::Set(items) => items.iter().find_map(not_constant),
         ExprKind::Object(pairs) => pairs.iter().find_map(|(key, value)| not_constant(key).or_else(|| not_constant(value))),
     }

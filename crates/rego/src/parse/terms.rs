@@ -7,6 +7,9 @@ use super::{Parser, Step};
 use crate::ast::{Callee, Expr, ExprKind, Literal, LiteralKind, TemplatePart, With};
 use crate::{Number, Term};
 
+/// Operators in a row, each around what stands before it.
+const MAX_OPERATORS: usize = 150;
+
 /// Words that are never plain names.
 const RESERVED: &[&str] = &["as", "default", "else", "false", "import", "not", "null", "package", "some", "true", "with"];
 
@@ -170,9 +173,14 @@ impl Parser<'_> {
 
     /// `x in xs` and everything that binds tighter; `x, y in xs` where `pair` allows it.
     pub(super) fn infix(&mut self, pair: bool) -> Step<Expr> {
-        self.enter()?;
         let start = self.word.start;
-        let mut left = self.relation()?;
+        self.infix_from(pair, start, None)
+    }
+
+    /// The same, where its first term was read already.
+    fn infix_from(&mut self, pair: bool, start: usize, first: Option<Expr>) -> Step<Expr> {
+        self.enter()?;
+        let mut left = self.chain_from(0, start, first)?;
         if pair && self.at(",") && self.keywords.r#in {
             let key = left.clone();
             let found = self.attempt(|parser| {
@@ -208,22 +216,42 @@ impl Parser<'_> {
         self.chain(0)
     }
 
-    /// Operators of one level, from left to right.
+    /// Operators that bind at least as tight as a level, from left to right.
     fn chain(&mut self, level: usize) -> Step<Expr> {
-        const LEVELS: &[&[(&str, &str)]] = &[
-            &[("==", "equal"), ("!=", "neq"), ("<=", "lte"), (">=", "gte"), ("<", "lt"), (">", "gt")],
-            &[("|", "or")],
-            &[("&", "and")],
-            &[("+", "plus"), ("-", "minus")],
-            &[("*", "mul"), ("/", "div"), ("%", "rem")],
-        ];
-        let Some(operators) = LEVELS.get(level) else { return self.term() };
         let start = self.word.start;
-        let mut left = self.chain(level + 1)?;
+        self.chain_from(level, start, None)
+    }
+
+    fn chain_from(&mut self, level: usize, start: usize, first: Option<Expr>) -> Step<Expr> {
+        const OPERATORS: &[(&str, &str, usize)] = &[
+            ("==", "equal", 0),
+            ("!=", "neq", 0),
+            ("<=", "lte", 0),
+            (">=", "gte", 0),
+            ("<", "lt", 0),
+            (">", "gt", 0),
+            ("|", "or", 1),
+            ("&", "and", 2),
+            ("+", "plus", 3),
+            ("-", "minus", 3),
+            ("*", "mul", 4),
+            ("/", "div", 4),
+            ("%", "rem", 4),
+        ];
+        let mut left = match first {
+            Some(term) => term,
+            None => self.term()?,
+        };
+        let mut operators = 0;
         while let Token::Mark(mark) = self.word.token {
-            let Some((_, name)) = operators.iter().find(|(text, _)| *text == mark) else { break };
+            operators += 1;
+            if operators > MAX_OPERATORS {
+                let fault = self.unexpected(&format!("at most {MAX_OPERATORS} operators in a row"));
+                return Err(super::lexer::Fault { fatal: true, ..fault });
+            }
+            let Some((_, name, binds)) = OPERATORS.iter().find(|(text, _, binds)| *text == mark && *binds >= level) else { break };
             let callee = self.operator(name)?;
-            let right = self.chain(level + 1)?;
+            let right = self.chain(binds + 1)?;
             left = self.expr(start, ExprKind::Call(callee, vec![left, right]));
         }
         Ok(left)
@@ -314,7 +342,7 @@ impl Parser<'_> {
             }
             match self.word.token {
                 Token::Mark("." | "[") => {
-                    if matches!(head.kind, ExprKind::Scalar(_) | ExprKind::Template(_)) && path.is_empty() {
+                    if matches!(head.kind, ExprKind::Scalar(_) | ExprKind::Template(..)) && path.is_empty() {
                         return Err(self.fault_at(start, "a literal has no parts to refer to"));
                     }
                     path.push(self.step()?);
@@ -384,21 +412,37 @@ impl Parser<'_> {
         if self.accept("]")? {
             return Ok(self.expr(start, ExprKind::Array(Vec::new())));
         }
-        let comprehension = self.attempt(|parser| {
-            let head = parser.term()?;
-            parser.expect("|")?;
-            let body = parser.body(Some("]"))?;
-            Ok((head, body))
-        })?;
-        let kind = match comprehension {
-            Some((head, body)) => ExprKind::ArrayOf(Box::new(head), body),
-            None => {
-                let items = self.list("]", Vec::new());
-                ExprKind::Array(items.map_err(|fault| self.better(fault))?)
-            }
-        };
+        let at = self.word.start;
+        let first = self.term()?;
+        if let Some(body) = self.comprehension("]")? {
+            return Ok(self.expr(start, ExprKind::ArrayOf(Box::new(first), body)));
+        }
+        let first = self.infix_from(false, at, Some(first))?;
+        let items = self.rest("]", first)?;
         self.expect("]")?;
-        Ok(self.expr(start, kind))
+        Ok(self.expr(start, ExprKind::Array(items)))
+    }
+
+    /// After the head of what may be a comprehension: its body and closing mark. Where it is none, nothing is read.
+    fn comprehension(&mut self, end: &str) -> Step<Option<Vec<Literal>>> {
+        if !self.at("|") {
+            return Ok(None);
+        }
+        self.attempt(|parser| {
+            parser.advance()?;
+            let body = parser.body(Some(end))?;
+            parser.expect(end)?;
+            Ok(body)
+        })
+    }
+
+    /// The items after the first one of a list.
+    fn rest(&mut self, end: &str, first: Expr) -> Step<Vec<Expr>> {
+        if !self.accept(",")? && !self.at(end) {
+            let fault = self.unexpected(&format!("`,` or `{end}`"));
+            return Err(self.better(fault));
+        }
+        self.list(end, vec![first]).map_err(|fault| self.better(fault))
     }
 
     fn braces(&mut self, start: usize) -> Step<Expr> {
@@ -406,53 +450,38 @@ impl Parser<'_> {
         if self.accept("}")? {
             return Ok(self.expr(start, ExprKind::Object(Vec::new())));
         }
-        let comprehension = self.attempt(|parser| {
-            let head = parser.term()?;
-            parser.expect("|")?;
-            let body = parser.body(Some("}"))?;
-            Ok(ExprKind::SetOf(Box::new(head), body))
-        })?;
-        let comprehension = match comprehension {
-            None => self.attempt(|parser| {
-                let key = parser.infix(false)?;
-                parser.expect(":")?;
-                let value = parser.term()?;
-                parser.expect("|")?;
-                let body = parser.body(Some("}"))?;
-                Ok(ExprKind::ObjectOf(Box::new(key), Box::new(value), body))
-            })?,
-            found => found,
-        };
-        let kind = match comprehension {
-            Some(kind) => kind,
-            None => {
-                let first = self.infix(false).map_err(|fault| self.better(fault))?;
-                if self.accept(":")? {
-                    let mut pairs = vec![(first, self.infix(false)?)];
-                    while !self.at("}") {
-                        if !self.accept(",")? {
-                            let fault = self.unexpected("`,` or `}`");
-                            return Err(self.better(fault));
-                        }
-                        if self.at("}") {
-                            break;
-                        }
-                        let key = self.infix(false)?;
-                        self.expect(":")?;
-                        pairs.push((key, self.infix(false)?));
-                    }
-                    ExprKind::Object(pairs)
-                } else {
-                    if !self.accept(",")? && !self.at("}") {
-                        let fault = self.unexpected("`,`, `:` or `}`");
-                        return Err(self.better(fault));
-                    }
-                    ExprKind::Set(self.list("}", vec![first])?)
-                }
+        let at = self.word.start;
+        let first = self.term()?;
+        if let Some(body) = self.comprehension("}")? {
+            return Ok(self.expr(start, ExprKind::SetOf(Box::new(first), body)));
+        }
+        let first = self.infix_from(false, at, Some(first))?;
+        if !self.at(":") {
+            let items = self.rest("}", first).map_err(|fault| self.better(fault))?;
+            self.expect("}")?;
+            return Ok(self.expr(start, ExprKind::Set(items)));
+        }
+        self.advance()?;
+        let at = self.word.start;
+        let value = self.term()?;
+        if let Some(body) = self.comprehension("}")? {
+            return Ok(self.expr(start, ExprKind::ObjectOf(Box::new(first), Box::new(value), body)));
+        }
+        let mut pairs = vec![(first, self.infix_from(false, at, Some(value))?)];
+        while !self.at("}") {
+            if !self.accept(",")? {
+                let fault = self.unexpected("`,` or `}`");
+                return Err(self.better(fault));
             }
-        };
+            if self.at("}") {
+                break;
+            }
+            let key = self.infix(false)?;
+            self.expect(":")?;
+            pairs.push((key, self.infix(false)?));
+        }
         self.expect("}")?;
-        Ok(self.expr(start, kind))
+        Ok(self.expr(start, ExprKind::Object(pairs)))
     }
 
     fn template(&mut self, start: usize, raw: bool) -> Step<Expr> {
@@ -465,7 +494,7 @@ impl Parser<'_> {
             }
             if !open {
                 self.resume(end)?;
-                return Ok(self.expr(start, ExprKind::Template(parts)));
+                return Ok(self.expr(start, ExprKind::Template(parts, raw)));
             }
             self.resume(end)?;
             let literal = self.literal()?;

@@ -9,6 +9,9 @@ mod build;
 mod mend;
 mod piece;
 mod scalar;
+mod write;
+
+pub use write::write;
 
 use crate::{FileId, Problem, Span, Value, json};
 

@@ -1,6 +1,7 @@
 //! A configuration as a list of keys and values, to say how two of them differ.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use probity_core::Severity;
 
@@ -59,6 +60,24 @@ impl Config {
             put(format!("policies.parameters.{name}"), values.join(", "));
         }
         put("policies.preview".into(), self.policies.preview.to_string());
+        for file in &self.policies.lookup {
+            put(format!("policies.lookup[{file}]"), "read".into());
+        }
+        for (position, one) in self.policies.conftest.iter().enumerate() {
+            let list = |items: &[Arc<str>]| items.iter().map(|item| &**item).collect::<Vec<_>>().join(", ");
+            let mut text = format!("{} judges {}", one.policy, list(&one.files));
+            for (word, items) in [("namespaces", &one.namespaces), ("data", &one.data)] {
+                if !items.is_empty() {
+                    text.push_str(&format!("; {word} {}", list(items)));
+                }
+            }
+            if let Some(parser) = &one.parser {
+                text.push_str(&format!("; parser {parser}"));
+            }
+            text.push_str(if one.combine { "; combined" } else { "" });
+            text.push_str(if one.rego_v0 { "; Rego v0" } else { "" });
+            put(format!("policies.conftest[{position}]"), text);
+        }
         let exceptions = &self.exceptions;
         put("exceptions.folder".into(), exceptions.folder.to_string());
         put("exceptions.baseline".into(), exceptions.baseline.to_string());

@@ -183,6 +183,29 @@ pub struct Policies {
     pub parameters: BTreeMap<Arc<str>, Vec<Arc<str>>>,
     /// Whether preview rules take part.
     pub preview: bool,
+    /// Files that answer what policies ask of a cluster, a registry or the network, relative to the repository.
+    pub lookup: Vec<Arc<str>>,
+    /// Policies of Conftest, and what they judge.
+    pub conftest: Vec<ConftestUse>,
+}
+
+/// Policies of Conftest that judge some files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConftestUse {
+    /// Folder or file of the policies, relative to the repository.
+    pub policy: Arc<str>,
+    /// Patterns of the files they judge.
+    pub files: Vec<Arc<str>>,
+    /// Their packages; empty for `main`.
+    pub namespaces: Vec<Arc<str>>,
+    /// Files or folders of data for them.
+    pub data: Vec<Arc<str>>,
+    /// How the files are read, where their names do not tell.
+    pub parser: Option<Arc<str>>,
+    /// Whether all files are judged as one document.
+    pub combine: bool,
+    /// Whether modules that do not say otherwise are Rego v0.
+    pub rego_v0: bool,
 }
 
 /// The register of exceptions.

@@ -8,7 +8,7 @@ use probity_value::{FileId, Map, Span, Value};
 
 use super::keys::below;
 use super::reader::{Reader, join, shown};
-use super::{Approver, Config, PathRule, Place, ScanFile, SuppressionPolicy, UnknownPolicy, Version, Written};
+use super::{Approver, Config, ConftestUse, PathRule, Place, ScanFile, SuppressionPolicy, UnknownPolicy, Version, Written};
 use crate::pattern::PathPattern;
 
 /// Code of every diagnostic about the configuration.
@@ -263,6 +263,41 @@ fn policies(reader: &mut Reader, map: &Map, config: &mut Config) {
     if let Some(preview) = reader.bool(map, "policies", "preview") {
         policies.preview = preview;
     }
+    let items = reader.items(map, "policies", "lookup");
+    policies.lookup = items.iter().filter_map(|item| reader.path_of(item, "policies.lookup")).collect();
+    for (position, item) in reader.items(map, "policies", "conftest").iter().enumerate() {
+        policies.conftest.extend(conftest(reader, item, position));
+    }
+}
+
+fn conftest(reader: &mut Reader, value: &Value, position: usize) -> Option<ConftestUse> {
+    let (map, at) = item(reader, value, "policies.conftest", position)?;
+    for key in ["policy", "files"] {
+        reader.missing(map, &at, key, value.span);
+    }
+    let data = reader.items(map, &at, "data");
+    let data = data.iter().filter_map(|item| reader.path_of(item, &join(&at, "data"))).collect();
+    let files = reader.texts(map, &at, "files");
+    if files.is_empty() && map.contains_key("files") {
+        reader.wrong(value.span, format!("`{at}.files` names no files"));
+    }
+    let rego_v0 = match reader.text(map, &at, "rego").as_deref() {
+        None | Some("v1") => false,
+        Some("v0") => true,
+        Some(other) => {
+            reader.wrong(map.get("rego").map_or(value.span, |value| value.span), format!("`{}` is none of `v0` and `v1`", shown(other)));
+            false
+        }
+    };
+    Some(ConftestUse {
+        policy: reader.path(map, &at, "policy")?,
+        files,
+        namespaces: reader.texts(map, &at, "namespaces"),
+        data,
+        parser: reader.text(map, &at, "parser"),
+        combine: reader.bool(map, &at, "combine").unwrap_or(false),
+        rego_v0,
+    })
 }
 
 fn exceptions(reader: &mut Reader, map: &Map, config: &mut Config) {
@@ -398,7 +433,14 @@ mod tests {
 gate: {{ red_at: medium, yellow_at: low, unknown: red, suppressions: {{ forbid_at: high }}, rules_version: '0.1.0', ignore_paths: ['vendor/**', old] }}
 paths:
   - {{ path: 'environments/prod/**', red_at: low, yellow_at: info, unknown: yellow, suppressions: forbid }}
-policies: {{ folders: [policies/], disable: [CKV_AWS_1], severity: {{ aws-x: low }}, parameters: {{ data_regions: [eu-, europe-] }}, preview: true }}
+policies:
+  folders: [policies/]
+  disable: [CKV_AWS_1]
+  severity: {{ aws-x: low }}
+  parameters: {{ data_regions: [eu-, europe-] }}
+  preview: true
+  lookup: [cluster.yaml]
+  conftest: [{{ policy: rego, files: ['**/*.yaml'], namespaces: [main], data: [d.json], parser: yaml, combine: true, rego: v0 }}]
 exceptions:
   folder: ./waivers
   baseline: waivers/baseline.json
@@ -423,6 +465,10 @@ terraform: {{ variable_files: [prod.tfvars], workspace: prod }}
         assert!(config.policies.preview && config.policies.disable.contains("CKV_AWS_1"));
         assert_eq!(config.policies.severity.get("aws-x"), Some(&Severity::Low));
         assert_eq!(config.policies.parameters.get("data_regions").map(|given| given.join(" ")), Some("eu- europe-".to_owned()));
+        assert_eq!(config.policies.lookup, [Arc::from("cluster.yaml")]);
+        let conftest = &config.policies.conftest[0];
+        assert_eq!((&*conftest.policy, conftest.parser.as_deref(), conftest.combine, conftest.rego_v0), ("rego", Some("yaml"), true, true));
+        assert_eq!((&conftest.files, &conftest.data), (&vec![Arc::from("**/*.yaml")], &vec![Arc::from("d.json")]));
         assert_eq!((&*config.exceptions.folder, &*config.exceptions.baseline), ("waivers", "waivers/baseline.json"));
         assert_eq!(config.exceptions.max_days.of(Severity::Critical), 1);
         assert_eq!(config.exceptions.max_days.of(Severity::Info), 5);
@@ -486,6 +532,8 @@ terraform: {{ variable_files: [prod.tfvars], workspace: prod }}
         );
         check("required: { dast: 3é }", "1:19 `required.dast` takes an age such as 30m, 24h, 7d or 2w; `3é` is none");
         check("scans: [{ name: a }]", "1:9 `scans[0].file` is missing");
+        check("policies: { conftest: [{ policy: p }] }", "1:24 `policies.conftest[0].files` is missing");
+        check("policies: { conftest: [{ policy: p, files: [a], rego: v2 }] }", "1:55 `v2` is none of `v0` and `v1`");
         check(
             "zzzzzzzzzzzz: 1",
             "1:1 unknown key `zzzzzzzzzzzz` (known here: version, gate, paths, policies, exceptions, approvers, evidence, required, scans, terraform)",

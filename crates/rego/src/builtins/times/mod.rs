@@ -155,6 +155,17 @@ pub(super) fn stamp(nanoseconds: i64) -> Result<String, Failure> {
     Ok(layout::format(&moment, "20060102T150405Z"))
 }
 
+/// Seconds since 1970 of a text of a layout.
+pub(super) fn of_text(layout: &str, value: &str) -> Option<i64> {
+    parse::parse(layout, value).ok().map(|(seconds, _)| seconds)
+}
+
+/// Seconds since 1970 as Go's JSON encoder writes a moment.
+pub(super) fn rfc3339(seconds: i64) -> Term {
+    let moment = Moment { civil: Civil::from_seconds(seconds, 0), offset: 0, zone: "UTC".to_owned() };
+    Term::from(layout::format(&moment, layout::RFC3339_NANO))
+}
+
 /// The moment of the evaluation.
 pub(super) fn now_ns(context: &mut Context<'_>, _: &[Term]) -> Answer {
     nanoseconds(context.now.seconds, i64::from(context.now.nanoseconds))

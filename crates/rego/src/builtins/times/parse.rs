@@ -292,11 +292,8 @@ impl Parts {
             return Err(": day out of range");
         }
         let civil = Civil { year: self.year, month, day, hour: self.hour, minute: self.minute, second: self.second, nanosecond: 0 };
-        let offset = match self.offset {
-            Some(offset) => offset,
-            // Nobody knows what an abbreviation means, except for those that say it.
-            None => self.zone.strip_prefix("GMT").and_then(|hours| hours.parse::<i64>().ok()).unwrap_or(0) * 3600,
-        };
+        // Nobody knows what an abbreviation means; not even the hours in "GMT+3" move the moment.
+        let offset = self.offset.unwrap_or(0);
         Ok((civil.seconds() - offset, self.nanosecond))
     }
 }

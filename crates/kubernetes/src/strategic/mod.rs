@@ -1,18 +1,25 @@
-//! Strategic merge patches, as Kustomize applies them: lists of built-in types merge by their keys, `$patch` deletes or replaces, and
+//! Strategic merge patches, as Kustomize and Kyverno apply them: lists of built-in types merge by their keys, `$patch` deletes or replaces, and
 //! what the patch says of a list comes first.
+
+pub mod node;
+pub mod schema;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use probity_value::{Data, Map, SourceMap, Value};
 
-use super::node::{is_missing, is_scalar, map_mut, scalar, text};
-use super::schema::{Known, Schema};
+use node::{is_missing, is_scalar, list_mut, map_mut, scalar, text};
+use schema::{Known, Schema};
 
 /// Merges by a schema.
-pub(super) struct Merger<'a> {
-    pub(super) schema: &'a Schema,
-    pub(super) sources: &'a SourceMap,
+#[derive(Clone, Copy, Debug)]
+pub struct Merger<'a> {
+    /// By which keys lists merge.
+    pub schema: &'a Schema,
+    /// The texts that values were written in, for scalars that are keys. `None` where they are JSON: numbers are in their shortest form, and
+    /// every null is written.
+    pub sources: Option<&'a SourceMap>,
 }
 
 /// What came of merging one place.
@@ -70,7 +77,10 @@ fn kind(value: &Value) -> Option<Kind> {
 
 impl Merger<'_> {
     /// The object with the patch applied; `None` where the patch deletes it.
-    pub(super) fn merge(&self, object: Value, patch: Value) -> Result<Option<Value>, String> {
+    ///
+    /// # Errors
+    /// The patch has another shape than the object, a directive that is none, or a list too long to merge.
+    pub fn merge(&self, object: Value, patch: Value) -> Result<Option<Value>, String> {
         Ok(self.walk(Some(object), Some(patch), None)?.value.filter(|value| !value.is_null()))
     }
 
@@ -114,7 +124,7 @@ impl Merger<'_> {
             if origin.is_none()
                 && let Some(null) = dest
             {
-                let written = self.sources.snippet(null.span).is_some_and(|text| !text.is_empty());
+                let written = self.sources.is_none_or(|sources| sources.snippet(null.span).is_some_and(|text| !text.is_empty()));
                 return Ok(Merged { value: Some(null), keep: written, own: true });
             }
             own = false;
@@ -377,7 +387,7 @@ fn take_directive(patch: Option<&mut Value>) -> Result<Directive, String> {
 
 /// The directive of a list of the patch: the first item that has it and nothing else.
 fn take_list_directive(patch: Option<&mut Value>) -> Result<Directive, String> {
-    let Some(items) = patch.and_then(super::node::list_mut) else { return Ok(Directive::Merge) };
+    let Some(items) = patch.and_then(list_mut) else { return Ok(Directive::Merge) };
     let Some(first) = items.iter().find(|item| item.get(DIRECTIVE).is_some()) else { return Ok(Directive::Merge) };
     if first.as_map().is_some_and(|map| map.len() > 1) {
         return Ok(Directive::Merge);

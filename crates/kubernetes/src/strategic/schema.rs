@@ -7,16 +7,16 @@ use probity_value::{Value, json};
 
 /// Types by name, and the type of each kind.
 #[derive(Debug, Default)]
-pub(super) struct Schema {
+pub struct Schema {
     kinds: HashMap<(String, String), Arc<str>>,
     types: HashMap<Arc<str>, HashMap<String, Field>>,
 }
 
 /// What is said of a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Field {
+pub struct Field {
     /// The keys by which its list merges; none for a list of plain values. `None` where it is replaced as a whole.
-    pub(super) keys: Option<Vec<String>>,
+    pub keys: Option<Vec<String>>,
     shape: Shape,
     child: Option<Arc<str>>,
 }
@@ -31,7 +31,7 @@ enum Shape {
 const TEXT: &str = include_str!("schema.txt");
 
 /// The types of Kubernetes.
-pub(super) static BUILT_IN: LazyLock<Arc<Schema>> = LazyLock::new(|| Arc::new(read(TEXT)));
+pub static BUILT_IN: LazyLock<Arc<Schema>> = LazyLock::new(|| Arc::new(read(TEXT)));
 
 static CLUSTER: LazyLock<HashSet<(&'static str, &'static str)>> = LazyLock::new(|| {
     let mut out = HashSet::new();
@@ -47,7 +47,7 @@ static CLUSTER: LazyLock<HashSet<(&'static str, &'static str)>> = LazyLock::new(
 });
 
 /// Whether objects of a built-in kind are in no namespace.
-pub(super) fn is_cluster_scoped(api_version: &str, kind: &str) -> bool {
+pub fn is_cluster_scoped(api_version: &str, kind: &str) -> bool {
     CLUSTER.contains(&(api_version, kind))
 }
 
@@ -88,7 +88,7 @@ fn read_field(text: &str) -> (String, Field) {
 
 /// What is known of a place in an object.
 #[derive(Clone, Debug)]
-pub(super) enum Known {
+pub enum Known {
     /// It has a type.
     Type(Arc<str>),
     /// It is this field.
@@ -97,12 +97,12 @@ pub(super) enum Known {
 
 impl Schema {
     /// What is known of objects of a kind.
-    pub(super) fn of_kind(&self, api_version: &str, kind: &str) -> Option<Known> {
+    pub fn of_kind(&self, api_version: &str, kind: &str) -> Option<Known> {
         self.kinds.get(&(api_version.to_owned(), kind.to_owned())).map(|name| Known::Type(Arc::clone(name)))
     }
 
     /// What is known of a field.
-    pub(super) fn field(&self, known: &Known, name: &str) -> Option<Known> {
+    pub fn field(&self, known: &Known, name: &str) -> Option<Known> {
         let type_name = match known {
             Known::Type(name) => name,
             Known::Field(Field { shape: Shape::Plain, child: Some(child), .. }) => child,
@@ -113,7 +113,7 @@ impl Schema {
     }
 
     /// What is known of the items of a list.
-    pub(super) fn elements(known: &Known) -> Option<Known> {
+    pub fn elements(known: &Known) -> Option<Known> {
         match known {
             Known::Field(Field { shape: Shape::List, child: Some(child), .. }) => Some(Known::Type(Arc::clone(child))),
             _ => None,
@@ -121,7 +121,7 @@ impl Schema {
     }
 
     /// The types of an OpenAPI document, which are then the only ones. `None` where it is none.
-    pub(super) fn of_document(document: &Value) -> Option<Schema> {
+    pub fn of_document(document: &Value) -> Option<Schema> {
         let mut out = Schema::default();
         let definitions = document.get("definitions")?.as_map()?;
         for (name, entry) in definitions.iter() {
