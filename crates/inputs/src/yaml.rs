@@ -107,7 +107,7 @@ fn needs_keys(source: &Source<'_>, value: &Value) -> bool {
 
 /// What becomes of a key that is no text; `None` for one that is.
 fn resolved(source: &Source<'_>, key: &str, span: Span) -> Option<Result<String, Problem>> {
-    if key.len() > 64 || !key.starts_with(|first: char| first.is_ascii_digit() || "+-.~yYnNtTfFoO".contains(first)) && !key.is_empty() {
+    if !may_be_no_text(key) {
         return None;
     }
     // In quotes it is text whatever it looks like.
@@ -115,6 +115,18 @@ fn resolved(source: &Source<'_>, key: &str, span: Span) -> Option<Result<String,
         return None;
     }
     written(key, span)
+}
+
+/// Whether a key may be a number, a boolean or null: said quickly, for most keys are none.
+fn may_be_no_text(key: &str) -> bool {
+    match key.as_bytes().first() {
+        None | Some(b'0'..=b'9' | b'+' | b'-' | b'.' | b'~') => key.len() <= 64,
+        Some(b'y' | b'Y' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' | b'o' | b'O') => {
+            key.len() <= 5
+                && ["y", "yes", "on", "n", "no", "off", "true", "false", "null"].iter().any(|word| word.eq_ignore_ascii_case(key))
+        }
+        Some(_) => false,
+    }
 }
 
 /// What a key without quotes is, if not text.

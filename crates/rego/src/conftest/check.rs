@@ -53,7 +53,13 @@ impl Policies {
     #[must_use]
     pub fn check(&self, document: &Value, path: &str, context: &PolicyContext<'_>) -> Vec<Check> {
         let overlay = self.overlay(path, context);
-        self.namespaces.iter().map(|namespace| self.check_namespace(namespace, document, overlay.as_deref(), context)).collect()
+        // Looked at once, not by every rule.
+        let unknown = document.find_unknown().map(|unknown| format!("the document is not wholly known: {}", unknown.reason));
+        let question = match unknown {
+            Some(message) => Err(message),
+            None => Ok(Term::from_value(document)),
+        };
+        self.namespaces.iter().map(|namespace| self.check_namespace(namespace, &question, overlay.as_deref(), context)).collect()
     }
 
     /// Documents under `data` besides those the program has.
@@ -77,7 +83,13 @@ impl Policies {
         Some(overlay)
     }
 
-    fn ask(&self, query: &Query, document: &Value, data: Option<&DataOverlay>, context: &PolicyContext<'_>) -> Result<Evaluation, String> {
+    fn ask(
+        &self,
+        query: &Query,
+        document: &Result<Term, String>,
+        data: Option<&DataOverlay>,
+        context: &PolicyContext<'_>,
+    ) -> Result<Evaluation, String> {
         let lookup = WithFiles { files: &self.files, outer: context.lookup };
         let options = EvalOptions {
             limits: context.limits,
@@ -88,10 +100,17 @@ impl Policies {
             places: true,
             ..EvalOptions::default()
         };
-        self.program.evaluate(query, Some(document), data, &options).map_err(|error| error.message)
+        let input = document.clone()?;
+        self.program.evaluate_term(query, Some(input), data, &options).map_err(|error| error.message)
     }
 
-    fn check_namespace(&self, namespace: &Namespace, document: &Value, data: Option<&DataOverlay>, context: &PolicyContext<'_>) -> Check {
+    fn check_namespace(
+        &self,
+        namespace: &Namespace,
+        document: &Result<Term, String>,
+        data: Option<&DataOverlay>,
+        context: &PolicyContext<'_>,
+    ) -> Check {
         let mut check = Check { namespace: Arc::clone(&namespace.name), ..Check::default() };
         let excepted = match namespace.exception.as_ref().map(|query| self.ask(query, document, data, context)) {
             None => Ok(Vec::new()),

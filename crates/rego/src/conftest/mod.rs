@@ -143,7 +143,7 @@ impl Policies {
             interest: Interest::default(),
             files: files::Files::new(tree, gathered),
             strict_builtin_errors: options.strict_builtin_errors,
-            knows_file: gathered.modules.iter().any(|module| module.text.contains("conftest")),
+            knows_file: gathered.modules.iter().any(|module| module.text.contains("data.conftest") || module.text.contains("\"conftest\"")),
             overlay: Mutex::new(None),
         })
     }
