@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{checkov, generate, graph, shell};
+use crate::{checkov, generate, graph, shell, suites};
 
 /// Runs all tests and, where they are, the conformance suites. Ends with the number of tests that ran.
 pub fn test(fast: bool) -> Result<()> {
@@ -47,6 +47,20 @@ pub fn test(fast: bool) -> Result<()> {
     }
     if let Err(error) = &suites {
         println!("{error:#}");
+    }
+    for suite in suites::Suite::ALL.into_iter().filter(|_| !fast) {
+        if suite.folder(None).is_some_and(|folder| !folder.is_dir()) {
+            println!("skipped: the suite `{}` is not there", suite.name());
+            skipped += 1;
+            continue;
+        }
+        match suites::run(suite, None, None, false) {
+            Ok(()) => passed += 1,
+            Err(error) => {
+                println!("{error:#}");
+                failed += 1;
+            }
+        }
     }
     println!("{passed} passed, {failed} failed, {skipped} skipped");
     if failed > 0 {

@@ -91,7 +91,7 @@ fn word(value: &Value) -> String {
 
 /// The cases of a suite that runs through `probity test`.
 fn tested(folder: &Path) -> Result<Vec<Case>> {
-    let program = shell::build(true)?;
+    let program = shell::build(false)?;
     let output = Command::new(program).arg("test").arg(folder).args(["--format", "json"]).output()?;
     let document: Value = serde_json::from_slice(&output.stdout)
         .with_context(|| format!("`probity test` gave no JSON: {}", String::from_utf8_lossy(&output.stderr)))?;
@@ -119,10 +119,14 @@ fn tested(folder: &Path) -> Result<Vec<Case>> {
 }
 
 /// The cases of a suite that an example of a crate runs.
-fn example(package: &str, name: &str, arguments: &[&str]) -> Result<Vec<Case>> {
-    let mut all = vec!["run", "--quiet", "--release", "--package", package, "--example", name, "--"];
+fn example(package: &str, name: &str, arguments: &[&str], conftest: Option<&str>) -> Result<Vec<Case>> {
+    let mut all = vec!["run", "--quiet", "--package", package, "--example", name, "--"];
     all.extend(arguments);
-    let output = shell::command("cargo", &all).stderr(std::process::Stdio::inherit()).output()?;
+    let mut command = shell::command("cargo", &all);
+    if let Some(program) = conftest {
+        command.env("CONFTEST", program);
+    }
+    let output = command.stderr(std::process::Stdio::inherit()).output()?;
     let text = String::from_utf8(output.stdout)?;
     let mut cases = Vec::new();
     for line in text.lines().filter(|line| line.starts_with('{')) {
@@ -145,7 +149,7 @@ fn example(package: &str, name: &str, arguments: &[&str]) -> Result<Vec<Case>> {
 
 /// Runs a suite, compares with the floor, and writes its tables. `peer` is the installed real tool.
 pub fn run(suite: Suite, given: Option<&str>, peer: Option<&str>, verbose: bool) -> Result<()> {
-    let folder = suite.folder(given);
+    let folder = suite.folder(given).map(|folder| folder.canonicalize().unwrap_or(folder));
     if let Some(folder) = folder.as_ref().filter(|folder| !folder.is_dir()) {
         bail!("the suite is not at {}; point at a clone of it", folder.display());
     }
@@ -153,12 +157,9 @@ pub fn run(suite: Suite, given: Option<&str>, peer: Option<&str>, verbose: bool)
     let start = Instant::now();
     let cases = match suite {
         Suite::Kyverno | Suite::Gatekeeper => tested(Path::new(&path))?,
-        Suite::Opa => example("probity-rego", "opa_cases", &[&path])?,
-        Suite::Cel => example("probity-cel", "cel_spec", &[&path])?,
-        Suite::Conftest => {
-            let arguments: Vec<&str> = peer.iter().flat_map(|peer| ["--conftest", peer]).collect();
-            example("probity-rego", "conftest_differential", &arguments)?
-        }
+        Suite::Opa => example("probity-rego", "opa_cases", &[&path], None)?,
+        Suite::Cel => example("probity-cel", "cel_spec", &[&path, "--all"], None)?,
+        Suite::Conftest => example("probity-rego", "conftest_differential", &[], peer)?,
     };
     let took = start.elapsed();
     let home = suite.home();
@@ -217,6 +218,7 @@ pub fn run(suite: Suite, given: Option<&str>, peer: Option<&str>, verbose: bool)
     let peer_said = match (suite, peer) {
         (Suite::Kyverno, Some(program)) => Some(kyverno(program, Path::new(&path))?),
         (Suite::Gatekeeper, Some(program)) => Some(gator(program, Path::new(&path))?),
+        (Suite::Conftest, Some(_)) => Some("conftest: asked for every pair in the same run".to_owned()),
         _ => floor["peer"].as_str().map(str::to_owned),
     };
     let now = json!({

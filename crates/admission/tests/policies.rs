@@ -1,4 +1,5 @@
 //! Policies judged through the public API.
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::sync::Arc;
 
