@@ -65,6 +65,8 @@ pub fn run(check: bool) -> Result<()> {
     for (name, place) in DOCUMENTS {
         documents.push((place, print(&program, name)?));
     }
+    let functions_of_cel = shell::output("cargo", &["run", "--quiet", "--package", "probity-cel", "--example", "cel_functions"])?;
+    documents.push(("docs/reference/cel-functions.md", functions_of_cel));
     for (place, text) in documents {
         let path = shell::root().join(place);
         if check {
