@@ -82,7 +82,7 @@ pub(crate) fn run(arguments: &EvalArguments) -> Result<u8> {
     let mut made = String::new();
     let mut judged = 0_usize;
     for path in &arguments.files {
-        let collection = read(path, arguments, given.documents.is_some(), &texts, &mut prefix)?;
+        let collection = read(path, arguments, &given, &texts, &mut prefix)?;
         let name = |rule: &str, subject: &str, root: &str, judged: Option<&Value>| {
             fingerprint(rule, subject, root, judged.map(canonical).as_deref(), &sha256)
         };
@@ -120,7 +120,7 @@ pub(crate) fn run(arguments: &EvalArguments) -> Result<u8> {
     }
     if nothing {
         output::talk("nothing to look at: no file here is one that Probity reads");
-    } else if judged == 0 {
+    } else if judged == 0 && !arguments.patched && !arguments.diff {
         output::talk("none of the policies had anything to say about these files");
     }
     Ok(match () {
@@ -139,22 +139,24 @@ fn digest(rules: &[Arc<RuleMeta>]) -> probity_core::Digest {
 }
 
 /// Opens a path, or takes standard input, and collects what is in it.
-fn read(path: &Path, arguments: &EvalArguments, documents: bool, texts: &SourceMap, prefix: &mut String) -> Result<Collection> {
+fn read(path: &Path, arguments: &EvalArguments, given: &Given, texts: &SourceMap, prefix: &mut String) -> Result<Collection> {
     let options = CollectOptions::default();
     let parser = arguments.parser.as_deref().map(str::parse::<Kind>).transpose().map_err(|error| Wrong::hint(error.to_string(), None))?;
     let reader = DocumentSource::new(ROOT.into(), Box::new(|_| true), parser, arguments.combine);
     let reader = if path.is_dir() { reader.lenient() } else { reader };
-    let readers: &[&dyn Source] = if documents { &[&reader] } else { &[] };
+    let readers: &[&dyn Source] = if given.documents.is_some() { &[&reader] } else { &[] };
+    // Where only documents are judged, nothing is read as resources.
+    let sources = if given.objects.is_some() || !given.programs.is_empty() { SOURCES } else { &[] };
     if path.as_os_str() == "-" {
         let mut bytes = Vec::new();
         std::io::stdin().lock().take(64 << 20).read_to_end(&mut bytes).context("cannot read standard input")?;
         let name: Arc<str> = STDIN.into();
         let tree = Memory::new(BTreeMap::from([(name, Arc::from(bytes))]));
-        return Ok(collect(&tree, texts, SOURCES, readers, &options, &|_| true));
+        return Ok(collect(&tree, texts, sources, readers, &options, &|_| true));
     }
     let target = Target::open(path, 64 << 20)?;
     prefix.clone_from(&target.prefix);
-    Ok(collect(&target.tree, texts, SOURCES, readers, &options, &|_| true))
+    Ok(collect(&target.tree, texts, sources, readers, &options, &|_| true))
 }
 
 /// Loads the policies that were given.
@@ -235,7 +237,7 @@ fn load(arguments: &EvalArguments, texts: &SourceMap) -> Result<(Given, Vec<Diag
             },
             strict_builtin_errors: arguments.strict,
         };
-        match conftest::Policies::compile(&gathered, &options, tree_for_rego) {
+        match conftest::Policies::compile(&gathered, &options, tree_for_rego).map_err(|problems| hinted(problems, &gathered, &options)) {
             Ok(policies) => {
                 let set = PolicySet::new(vec![Arc::new(policies)]);
                 by_document = Some(PolicyProgram::new(set, Judges::Documents(ROOT.into()), as_lookup(), deadline()));
@@ -246,6 +248,18 @@ fn load(arguments: &EvalArguments, texts: &SourceMap) -> Result<(Given, Vec<Diag
     said.sort_by(|a, b| (&a.file, a.span).cmp(&(&b.file, b.span)));
     said.dedup();
     Ok((Given { objects, programs, documents: by_document }, said))
+}
+
+/// Says of modules that only Rego v0 understands how to say so.
+fn hinted(mut problems: Vec<Diagnostic>, gathered: &conftest::Gathered, options: &conftest::Options) -> Vec<Diagnostic> {
+    let old = conftest::Options { version: Version::V0, ..options.clone() };
+    if options.version == Version::V1
+        && conftest::Policies::compile(gathered, &old, None).is_ok()
+        && let Some(first) = problems.first_mut()
+    {
+        first.hint = Some("these modules are Rego v0: say `--rego-version v0`".to_owned());
+    }
+    problems
 }
 
 /// Files of answers by the path they were given by, which may lead anywhere.
