@@ -41,7 +41,7 @@ fn time(command: &str, warmup: u32, runs: u32) -> Result<(f64, f64)> {
 }
 
 /// Largest resident set of a command, in MB.
-fn memory(program: &Path, arguments: &[&str]) -> Result<f64> {
+pub fn memory(program: &Path, arguments: &[&str]) -> Result<f64> {
     let script = "import resource,subprocess,sys\nsubprocess.run(sys.argv[1:],stdout=subprocess.DEVNULL,stderr=subprocess.DEVNULL)\nprint(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)";
     let output = Command::new("python3").args(["-c", script]).arg(program).args(arguments).output()?;
     let kilobytes: f64 = String::from_utf8(output.stdout)?.trim().parse()?;

@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "drives programs from outside; nothing of the product lives here")]
 
 mod bench;
+mod bench_policy;
 mod checkov;
 mod ci;
 mod examples;
@@ -36,6 +37,8 @@ cargo xtask COMMAND
   conformance kustomize [DIR] [--kustomize PROGRAM] [--update]
                                   render overlays by us and by an installed Kustomize and compare; --update records what is equal
   bench gate [DIR]                the program beside Checkov on real trees; DIR defaults to ../shared/corpus
+  bench policy [--opa PROGRAM] [--kyverno PROGRAM] [--gator PROGRAM]
+                                  16 rules in each policy language on one Pod, and the real tools on the same files
   fuzz [--seconds N] [TARGET]     run fuzz targets from the committed seeds
   graph [--check]                 write (or compare) the list of arrows between crates
   generate [--check]              write (or compare) generated documents
@@ -83,7 +86,11 @@ fn main() -> Result<()> {
         }
         Some("bench") => match rest.first() {
             Some(&"gate") => bench::gate(&rest.get(1).map_or_else(|| shell::root().join("../shared/corpus"), PathBuf::from)),
-            _ => bail!("name a benchmark: gate\n\n{HELP}"),
+            Some(&"policy") => {
+                let (opa, kyverno, gator) = (option("--opa"), option("--kyverno"), option("--gator"));
+                bench_policy::run(&bench_policy::Peers { opa: opa.as_deref(), kyverno: kyverno.as_deref(), gator: gator.as_deref() })
+            }
+            _ => bail!("name a benchmark: gate, policy\n\n{HELP}"),
         },
         Some("fuzz") => {
             let seconds = option("--seconds").map(|text| text.parse()).transpose()?.unwrap_or(60);
