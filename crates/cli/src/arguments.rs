@@ -412,6 +412,18 @@ pub(crate) enum PoliciesCommand {
         #[arg(long, value_enum, default_value_t = MatrixFormat::Human)]
         format: MatrixFormat,
     },
+    /// Turn Kyverno's ClusterPolicies into its policies in CEL where that is exact, and prove it over objects
+    Convert {
+        /// Files or folders with policies
+        #[arg(required = true)]
+        policies: Vec<PathBuf>,
+        /// Folder with objects to judge by both; the folder of the policy where not given
+        #[arg(long, value_name = "DIR")]
+        tests: Option<PathBuf>,
+        /// Write each policy into this folder instead of standard output
+        #[arg(long, value_name = "DIR")]
+        output: Option<PathBuf>,
+    },
     /// Check a folder of rules and policies of every language, and run the tests inside our own rules
     Lint {
         /// The folder

@@ -96,6 +96,9 @@ fn dispatch(command: Command) -> anyhow::Result<u8> {
         Command::Policies { command: PoliciesCommand::Matrix { framework, rules, policies, format } } => {
             commands::matrix::run(framework.as_deref(), rules, policies, format)
         }
+        Command::Policies { command: PoliciesCommand::Convert { policies, tests, output } } => {
+            commands::convert::run(&policies, tests.as_deref(), output.as_deref())
+        }
         Command::Policies { command: PoliciesCommand::Lint { path, strict } } => commands::policies::lint(&path, strict),
         Command::Accept(arguments) => commands::accept::run(&arguments),
         Command::Evidence { command } => match command {

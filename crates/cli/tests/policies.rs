@@ -117,3 +117,20 @@ fn policies_take_part_in_the_gate() {
     let (code, _, said) = gate();
     assert!(code == 2 && said.contains("policies.conftest"), "{code} {said}");
 }
+
+#[test]
+fn conversions_are_proven_or_not_written() {
+    let repo = Repo::new();
+    let policy = "apiVersion: kyverno.io/v1\nkind: ClusterPolicy\nmetadata: {name: p}\nspec:\n  validationFailureAction: Enforce\n  rules:\n  - name: r\n    match: {any: [{resources: {kinds: [Pod]}}]}\n    validate: {cel: {expressions: [{expression: 'object.spec.?hostNetwork.orValue(false) == false', message: m}]}}\n";
+    repo.write("p/p.yaml", policy).write("p/pod.yaml", "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {hostNetwork: true}}\n");
+    let (code, out, said) = probity(&["policies", "convert", &repo.outside("repo/p")], "");
+    assert!(
+        code == 0 && out.contains("kind: ValidatingPolicy") && said.contains("says the same as before of 1 objects"),
+        "{code} {out} {said}"
+    );
+    let (code, out, said) = probity(&["policies", "convert", &example("kyverno")], "");
+    assert!(
+        code == 1 && out.is_empty() && said.contains("image-tag.yaml:15:") && said.contains("`validate.pattern`"),
+        "{code} {out} {said}"
+    );
+}

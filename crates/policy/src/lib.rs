@@ -4,6 +4,7 @@
 //! a pass.
 #![warn(clippy::indexing_slicing, clippy::string_slice)]
 
+pub mod convert;
 mod documents;
 pub mod lint;
 mod load;

@@ -3,6 +3,7 @@
 pub(crate) mod accept;
 pub(crate) mod baseline;
 pub(crate) mod compare;
+pub(crate) mod convert;
 pub(crate) mod eval;
 pub(crate) mod evidence;
 pub(crate) mod fix;

@@ -34,7 +34,7 @@ fn list(value: Option<&Value>) -> &[Value] {
 }
 
 /// The filters of a `match` or `exclude` of Kyverno: of `any`, of `all`, or itself.
-pub(super) fn filters(clause: Option<&Value>) -> Vec<&Value> {
+pub(crate) fn filters(clause: Option<&Value>) -> Vec<&Value> {
     let Some(clause) = clause else { return Vec::new() };
     let mut out: Vec<&Value> = ["any", "all"].into_iter().flat_map(|key| list(clause.get(key))).collect();
     if clause.get("any").is_none() && clause.get("all").is_none() {

@@ -7,6 +7,8 @@ mod expressions;
 mod guards;
 mod reach;
 
+pub(crate) use guards::filters;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
