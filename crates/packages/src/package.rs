@@ -1,0 +1,138 @@
+//! A package as it was found, and all that were found together.
+
+use std::sync::Arc;
+
+use crate::Purl;
+
+/// What a package is used for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Usage {
+    /// In what is shipped, or not said.
+    #[default]
+    Runtime,
+    /// Only where somebody asks for it.
+    Optional,
+    /// Only for building.
+    Build,
+    /// Only for development or tests.
+    Development,
+}
+
+/// The source package an operating system's package was built from; distributions' advisories speak of it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SourcePackage {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its version, with epoch.
+    pub version: Arc<str>,
+}
+
+/// Where a package was found.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Location {
+    /// Path of the file, relative to the target, with `/`. A file inside an archive: `app.war!/WEB-INF/lib/a.jar`.
+    pub file: Arc<str>,
+    /// One-based line that names the package; 0 for the whole file.
+    pub line: u32,
+    /// Digest of the image layer that holds the file (`sha256:...`), in an image.
+    pub layer: Option<Arc<str>>,
+}
+
+/// One package in one place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Package {
+    /// What it is.
+    pub purl: Purl,
+    /// What it was built from, for packages of operating systems, where that has another name or version.
+    pub built_from: Option<SourcePackage>,
+    /// What it is used for.
+    pub usage: Usage,
+    /// Whether the project asks for it itself; `None` where the file does not say.
+    pub direct: Option<bool>,
+    /// What was asked for, where the file says so: `^1.2.0`.
+    pub requested: Option<Arc<str>>,
+    /// Where it comes from, where the file says so: the address of the file, registry, index or repository.
+    pub resolved: Option<Arc<str>>,
+    /// Digests the file pins it with, as written there: `sha512-...`, `sha256:...`, `h1:...`.
+    pub hashes: Vec<Arc<str>>,
+    /// Licences as stated: SPDX expressions where they are some, else the text.
+    pub licences: Vec<Arc<str>>,
+    /// Where it was found; the first is the most telling.
+    pub at: Vec<Location>,
+    /// The cataloguer that found it: `npm-package-lock`.
+    pub found_by: &'static str,
+}
+
+/// One package needs another; indices into [`Inventory::packages`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Link {
+    /// Who needs it.
+    pub from: usize,
+    /// What is needed.
+    pub to: usize,
+}
+
+/// Something that could not be read or is not certain, with its place.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    /// The file.
+    pub file: Arc<str>,
+    /// One-based line; 0 for the whole file.
+    pub line: u32,
+    /// What it is, for a person: lower case, no full stop.
+    pub what: String,
+    /// Whether packages may be missing because of it, so that the gate fails closed.
+    pub fails: bool,
+}
+
+/// All packages found in a file, a folder or an image.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inventory {
+    /// The packages.
+    pub packages: Vec<Package>,
+    /// Who needs whom, where the files say so.
+    pub links: Vec<Link>,
+    /// What could not be read.
+    pub problems: Vec<Problem>,
+}
+
+impl Inventory {
+    /// Adds another's packages behind those here; its links move along.
+    pub fn append(&mut self, other: Inventory) {
+        let by = self.packages.len();
+        self.packages.extend(other.packages);
+        self.links.extend(other.links.into_iter().map(|link| Link { from: link.from + by, to: link.to + by }));
+        self.problems.extend(other.problems);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_move_along() {
+        let package = |name: &str| Package {
+            purl: Purl {
+                kind: "npm".into(),
+                namespace: None,
+                name: name.into(),
+                version: None,
+                qualifiers: Default::default(),
+                subpath: None,
+            },
+            built_from: None,
+            usage: Usage::Runtime,
+            direct: None,
+            requested: None,
+            resolved: None,
+            hashes: Vec::new(),
+            licences: Vec::new(),
+            at: Vec::new(),
+            found_by: "test",
+        };
+        let mut all = Inventory { packages: vec![package("a")], ..Inventory::default() };
+        all.append(Inventory { packages: vec![package("b"), package("c")], links: vec![Link { from: 0, to: 1 }], problems: Vec::new() });
+        assert_eq!(all.links, [Link { from: 1, to: 2 }]);
+    }
+}
