@@ -305,6 +305,8 @@ impl Entry {
             // Type and code of ICMP are not ports, and IPsec has none.
             Some("icmp" | "icmpv6" | "esp" | "ah") => return None,
             None if !widest => return None,
+            // It may turn out to be all of them, for which ports do not count.
+            None if !self.all_with_ports => return Some((0, LAST_PORT)),
             _ => {}
         }
         let bound = |value: &Option<Value>, open: u128| match value {

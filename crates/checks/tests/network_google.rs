@@ -132,6 +132,8 @@ fn unknown_parts_decide_only_where_they_matter() {
     check("{allow: [{protocol: tcp, ports: ?v}], source_ranges: [10.0.0.0/8]}", "pass");
     check("{allow: [{protocol: tcp, ports: ['ssh']}], source_ranges: [0.0.0.0/0]}", "unknown");
     check("{allow: [{protocol: ?v, ports: ['22']}], source_ranges: [0.0.0.0/0]}", "unknown");
+    // All protocols have all ports.
+    check("{allow: [{protocol: ?v, ports: ['80']}], source_ranges: [0.0.0.0/0]}", "unknown");
     check("{allow: ?v, source_ranges: [0.0.0.0/0]}", "unknown");
     check("{allow: ?v, source_ranges: [10.0.0.0/8]}", "pass");
     check("{allow: [{protocol: tcp, ports: ['22']}], source_ranges: [0.0.0.0/0], disabled: ?v}", "unknown");
