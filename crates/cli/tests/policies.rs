@@ -121,7 +121,7 @@ fn policies_take_part_in_the_gate() {
 #[test]
 fn conversions_are_proven_or_not_written() {
     let repo = Repo::new();
-    let policy = "apiVersion: kyverno.io/v1\nkind: ClusterPolicy\nmetadata: {name: p}\nspec:\n  validationFailureAction: Enforce\n  rules:\n  - name: r\n    match: {any: [{resources: {kinds: [Pod]}}]}\n    validate: {cel: {expressions: [{expression: 'object.spec.?hostNetwork.orValue(false) == false', message: m}]}}\n";
+    let policy = "apiVersion: kyverno.io/v1\nkind: ClusterPolicy\nmetadata: {name: p}\nspec:\n  validationFailureAction: Enforce\n  rules:\n  - name: r\n    match: {any: [{resources: {kinds: [Pod], operations: [CREATE, UPDATE]}}]}\n    validate: {cel: {expressions: [{expression: 'object.spec.?hostNetwork.orValue(false) == false', message: m}]}}\n";
     repo.write("p/p.yaml", policy).write("p/pod.yaml", "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {hostNetwork: true}}\n");
     let (code, out, said) = probity(&["policies", "convert", &repo.outside("repo/p")], "");
     assert!(

@@ -118,8 +118,10 @@ fn has_pod<'v>(mut kinds: impl Iterator<Item = &'v str>) -> bool {
     kinds.any(|kind| bare_kind(kind) == "Pod")
 }
 
-/// Whether the rules of a policy allow that others are made of them at all.
-fn possible(rules: &[Value]) -> bool {
+/// Whether the rules of a policy allow that others are made of them at all: one rule that names Pods beside other kinds, or objects by
+/// name or selector, forbids it for all of them.
+#[must_use]
+pub fn possible(rules: &[Value]) -> bool {
     let mut needed = false;
     for rule in rules {
         if rule.get("generate").and_then(Value::as_map).is_some_and(|generate| !generate.is_empty()) {

@@ -26,6 +26,8 @@ mod validate;
 pub mod variables;
 mod verify_images;
 
+pub use autogen::possible as autogen_is_possible;
+
 use std::sync::Arc;
 
 use probity_core::{Diagnostic, Policy, PolicyDocument};
