@@ -157,6 +157,7 @@ impl Program for CheckProgram {
                     at: subject.head,
                     judged: None,
                     related: Vec::new(),
+                    colour: None,
                 });
                 continue;
             };
@@ -169,6 +170,7 @@ impl Program for CheckProgram {
                     at: judgement.at,
                     judged: judgement.judged,
                     related: judgement.related,
+                    colour: None,
                 });
             }
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use probity_value::{Span, Value};
 
-use crate::{Edit, RuleMeta, Status, Subject, SubjectIndex, Timestamp, World};
+use crate::{Colour, Edit, RuleMeta, Status, Subject, SubjectIndex, Timestamp, World};
 
 /// What an evaluation may use besides its subject and the world: limits, and what the configuration says to rules.
 #[derive(Clone, Debug)]
@@ -41,6 +41,9 @@ pub struct RuleResult {
     pub judged: Option<Value>,
     /// Other places that had a part in it.
     pub related: Vec<Span>,
+    /// The colour a failure gives, where something else than the severity decides it: a known hole that is not yet used by anybody and
+    /// has no cure may wait, one that is used may not. `None`: what the thresholds say.
+    pub colour: Option<Colour>,
 }
 
 /// Compiled policies of one language: shareable, and pure. The same subject, world and context give the same results.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use probity_value::Span;
 
-use crate::{ExceptionRef, RuleMeta, Status, SubjectKind};
+use crate::{Colour, ExceptionRef, RuleMeta, Status, SubjectKind};
 
 /// A place in a judged file, made concrete.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,4 +74,6 @@ pub struct Finding {
     pub counts: bool,
     /// Whether it was there at the base revision too; `None` without a base.
     pub existed: Option<bool>,
+    /// The colour it gives where it counts; `None`: what the thresholds make of its severity.
+    pub colour: Option<Colour>,
 }

@@ -38,6 +38,10 @@ pub enum SubjectKind {
     Openapi,
     /// A Serverless Framework service, or a function of it.
     Serverless,
+    /// A package as a lock file, a manifest or an image has it; its address is its package URL.
+    Package,
+    /// A file as it lies there, for what is sought in any text.
+    File,
     /// A file as one document, for policies that judge documents (Conftest's).
     Document,
     /// Something another scanner spoke of, known only by file and line.
@@ -69,6 +73,8 @@ impl SubjectKind {
         SubjectKind::Compose,
         SubjectKind::Openapi,
         SubjectKind::Serverless,
+        SubjectKind::Package,
+        SubjectKind::File,
         SubjectKind::Document,
         SubjectKind::External,
         SubjectKind::Configuration,
@@ -93,6 +99,8 @@ impl SubjectKind {
             SubjectKind::Compose => "compose",
             SubjectKind::Openapi => "openapi",
             SubjectKind::Serverless => "serverless",
+            SubjectKind::Package => "package",
+            SubjectKind::File => "file",
             SubjectKind::Document => "document",
             SubjectKind::External => "external",
             SubjectKind::Configuration => "configuration",

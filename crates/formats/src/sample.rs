@@ -82,6 +82,7 @@ pub(crate) fn finding(rule: RuleMeta, id: &str, at: Place, message: &str) -> Fin
         exception: None,
         counts: true,
         existed: None,
+        colour: None,
     }
 }
 

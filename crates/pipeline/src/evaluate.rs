@@ -46,7 +46,7 @@ pub fn evaluate(
     world: &World,
     programs: &[&dyn Program],
     context: &EvalContext,
-    keep: &(dyn Fn(&RuleMeta, Status) -> Option<bool> + Sync),
+    keep: &(dyn Fn(&Arc<RuleMeta>, Status) -> Option<bool> + Sync),
 ) -> Evaluation {
     let count = u32::try_from(world.subjects().len()).unwrap_or(u32::MAX);
     (0..count)
@@ -63,6 +63,7 @@ pub fn evaluate(
                         at: world.subject(subject).map_or(probity_value::Span::NONE, |subject| subject.head),
                         judged: None,
                         related: Vec::new(),
+                        colour: None,
                     }]
                 });
                 for result in results {

@@ -319,6 +319,19 @@ struct Rules<'a> {
     sources: Vec<&'a dyn Source>,
     readers: Vec<&'a dyn Source>,
     used: HashMap<Arc<str>, Arc<RuleMeta>>,
+    /// Ids of all rules that are listed, used or not. An advisory's rule is made when the advisory is met, and is listed nowhere.
+    listed: BTreeSet<Arc<str>>,
+}
+
+impl Rules<'_> {
+    /// A rule as it counts here; nothing where it does not take part.
+    fn counting(&self, rule: &Arc<RuleMeta>, only: &[String]) -> Option<Arc<RuleMeta>> {
+        if let Some(used) = self.used.get(&rule.id) {
+            return Some(Arc::clone(used));
+        }
+        let chosen = || only.is_empty() || only.iter().any(|id| ids::answers_pattern(rule, id));
+        if self.listed.contains(&rule.id) || !chosen() { None } else { self.config.rule(rule) }
+    }
 }
 
 fn revision(
@@ -341,11 +354,11 @@ fn revision(
     collection.coverage.skipped.extend(kept.coverage);
     let asks = |status: Status| keep_all || !matches!(status, Status::Pass | Status::NotApplicable);
     let mut evaluation = evaluate(&collection.world, &rules.programs, &parameters(rules.config, input.now), &|rule, status| {
-        rules.used.contains_key(&rule.id).then(|| asks(status))
+        rules.counting(rule, input.only).map(|_| asks(status))
     });
     for result in &mut evaluation.results {
-        if let Some(rule) = rules.used.get(&result.rule.id) {
-            result.rule = Arc::clone(rule);
+        if let Some(rule) = rules.counting(&result.rule, input.only) {
+            result.rule = rule;
         }
     }
     let findings = locate(evaluation.results, &collection.world, texts, name);
@@ -462,7 +475,7 @@ pub fn judge(input: &JudgeInput<'_>, texts: &SourceMap) -> Result<Judged, JudgeE
     diagnostics.extend(left_out);
 
     for id in input.only {
-        if !all.iter().any(|rule| ids::answers_pattern(rule, id)) {
+        if !ids::is_advisory(id) && !all.iter().any(|rule| ids::answers_pattern(rule, id)) {
             return Err(JudgeError::NoSuchRule { id: id.clone(), nearest: ids::nearest(&all, id).map(str::to_owned) });
         }
     }
@@ -479,7 +492,8 @@ pub fn judge(input: &JudgeInput<'_>, texts: &SourceMap) -> Result<Judged, JudgeE
         }
     }
     let readers = compiled.readers.iter().map(|reader| &**reader).collect();
-    let rules = Rules { config: &config, programs, sources, readers, used };
+    let listed = all.iter().map(|rule| Arc::clone(&rule.id)).collect();
+    let rules = Rules { config: &config, programs, sources, readers, used, listed };
 
     let name = |rule: &str, subject: &str, root: &str, judged: Option<&Value>| {
         fingerprint(rule, subject, root, judged.map(canonical).as_deref(), input.digest)
@@ -515,6 +529,7 @@ pub fn judge(input: &JudgeInput<'_>, texts: &SourceMap) -> Result<Judged, JudgeE
     let authors: &[Author] = input.base.map_or(&[], |base| &base.authors);
     let mut rule_list: Vec<Arc<RuleMeta>> = rules.used.values().cloned().collect();
     rule_list.extend(taken.rules);
+    rule_list.extend(head.findings.iter().map(|finding| Arc::clone(&finding.rule)));
     rule_list.sort_by(|a, b| a.id.cmp(&b.id));
     rule_list.dedup_by(|a, b| a.id == b.id);
     let register_input = RegisterInput { config: &config, rules: &rule_list, signatures: input.signatures, authors, now: input.now };

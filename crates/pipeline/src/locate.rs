@@ -93,6 +93,7 @@ pub fn locate(results: Vec<RuleResult>, world: &World, texts: &SourceMap, finger
                 exception: None,
                 counts: true,
                 existed: None,
+                colour: result.colour,
             })
         })
         .collect();

@@ -184,6 +184,7 @@ fn result_of(outcome: Outcome, index: SubjectIndex, subject: &Subject, unknown: 
         at: at.or(subject.head),
         judged,
         related: Vec::new(),
+        colour: None,
     })
 }
 

@@ -315,7 +315,7 @@ pub(crate) fn colour_of(config: &Config, finding: &Finding) -> Colour {
     match finding.status {
         // `required` says "must be there": whatever the thresholds, an absent scan is not green.
         Status::Fail if &*finding.rule.id == own::REQUIRED_SCAN => as_fail.max(Colour::Yellow),
-        Status::Fail => as_fail,
+        Status::Fail => finding.colour.unwrap_or(as_fail),
         Status::Warn => as_fail.min(Colour::Yellow),
         Status::Unknown => match settings.unknown {
             UnknownPolicy::Count => Colour::Green,

@@ -59,6 +59,7 @@ pub(crate) fn finding(rule: &Arc<RuleMeta>, subject: &str, file: &str, status: S
         exception: None,
         counts: true,
         existed: None,
+        colour: None,
     }
 }
 

@@ -37,6 +37,18 @@ pub fn answers_pattern(rule: &RuleMeta, id: &str) -> bool {
     wildcard(&pattern, &normal(&rule.id)) || rule.aliases.iter().any(|alias| wildcard(&pattern, &normal(alias)))
 }
 
+/// Whether an id is that of an advisory (`CVE-2021-44228`, `GHSA-...`, `RUSTSEC-...`): such rules are listed nowhere, they are made when
+/// a package has the fault.
+#[must_use]
+pub fn is_advisory(id: &str) -> bool {
+    const DATABASES: &[&str] = &[
+        "ALBA-", "ALEA-", "ALPINE-", "ALSA-", "BIT-", "CGA-", "CVE-", "DEBIAN-", "DLA-", "DSA-", "DTSA-", "EUVD-", "GHSA-", "GO-", "GSD-",
+        "HSEC-", "MAL-", "MINI-", "OSV-", "PYSEC-", "RHSA-", "RLSA-", "RSEC-", "RUSTSEC-", "RXSA-", "SUSE-", "UBUNTU-", "USN-", "VMSA-",
+    ];
+    let upper = id.trim().to_ascii_uppercase();
+    DATABASES.iter().any(|start| upper.strip_prefix(start).is_some_and(|rest| !rest.is_empty()))
+}
+
 /// The rules an id names.
 pub fn find<'a>(rules: &'a [Arc<RuleMeta>], id: &'a str) -> impl Iterator<Item = &'a Arc<RuleMeta>> {
     rules.iter().filter(move |rule| answers(rule, id))
@@ -79,6 +91,8 @@ mod tests {
         assert!(answers_pattern(&meta, "aws-s3-*"));
         assert!(answers_pattern(&meta, "AVD-AWS-*"));
         assert!(!answers_pattern(&meta, "aws-rds-*"));
+        assert!(is_advisory("cve-2021-44228") && is_advisory("GHSA-jfh8-c2jp-5v3q") && is_advisory("GO-2023-1568"));
+        assert!(!is_advisory("CVE-") && !is_advisory("CKV_AWS_18") && !is_advisory("aws-s3-bucket-unlogged"));
         let rules = [meta];
         assert_eq!(nearest(&rules, "CKV_AWS_81"), Some("CKV_AWS_18"));
         assert_eq!(find(&rules, "ckv_aws_18").count(), 1);

@@ -134,6 +134,7 @@ pub(crate) fn finding(rule: &str, subject: &str, at: Place, message: String, jud
         exception: None,
         counts: true,
         existed: None,
+        colour: None,
     }
 }
 

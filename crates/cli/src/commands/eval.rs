@@ -72,7 +72,7 @@ pub(crate) fn run(arguments: &EvalArguments) -> Result<u8> {
     let context = EvalContext { now, ..EvalContext::default() };
     let asked = |rule: &RuleMeta| arguments.rule.is_empty() || arguments.rule.iter().any(|id| ids::answers_pattern(rule, id));
     let keep_all = arguments.printing.show != Show::Findings;
-    let keep = |rule: &RuleMeta, status: Status| {
+    let keep = |rule: &Arc<RuleMeta>, status: Status| {
         asked(rule).then_some(keep_all || !matches!(status, Status::Pass | Status::NotApplicable | Status::Skip))
     };
     let mut findings: Vec<Finding> = Vec::new();

@@ -258,6 +258,7 @@ impl Program for CheckovProgram {
                     at: said.at.or(subject.head),
                     judged: said.judged,
                     related: said.related,
+                    colour: None,
                 };
                 if worst.as_ref().is_none_or(|before| weight(before.status) < weight(result.status)) {
                     worst = Some(result);

@@ -138,7 +138,7 @@ impl Config {
         }
         for (key, named) in lists {
             for id in named {
-                if ids::find(rules, id).next().is_some() {
+                if ids::is_advisory(id) || ids::find(rules, id).next().is_some() {
                     continue;
                 }
                 let message = format!("no rule here answers to `{id}`, which `{key}` names");
