@@ -43,8 +43,13 @@ pub enum GitError {
     Outside(String),
 }
 
-fn broken(error: impl std::fmt::Display) -> GitError {
+pub(crate) fn broken(error: impl std::fmt::Display) -> GitError {
     GitError::Broken(error.to_string())
+}
+
+/// The folder all work trees of a repository share.
+pub(crate) fn folder_of(repository: &gix::ThreadSafeRepository) -> PathBuf {
+    repository.to_thread_local().common_dir().to_path_buf()
 }
 
 /// A commit and the tree it holds, as 40 (or 64) hexadecimal digits.
@@ -58,7 +63,7 @@ pub struct Commit {
 
 /// A git repository on disk. Opened isolated: no configuration but its own, no environment, no program.
 pub struct Repository {
-    inner: gix::ThreadSafeRepository,
+    pub(crate) inner: gix::ThreadSafeRepository,
     work_dir: PathBuf,
 }
 
@@ -231,7 +236,7 @@ impl Repository {
     }
 
     /// All blobs of a commit: path to id and whether it is a symbolic link.
-    fn entries(&self, commit: &Commit) -> Result<BTreeMap<String, (gix::ObjectId, bool)>, GitError> {
+    pub(crate) fn entries(&self, commit: &Commit) -> Result<BTreeMap<String, (gix::ObjectId, bool)>, GitError> {
         let repository = self.inner.to_thread_local();
         let tree = repository.find_tree(gix::ObjectId::from_hex(commit.tree.as_bytes()).map_err(broken)?).map_err(broken)?;
         let mut out = BTreeMap::new();

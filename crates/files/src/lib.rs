@@ -7,11 +7,13 @@
 
 mod folder;
 mod git;
+mod history;
 mod path;
 mod renames;
 mod walk;
 
 pub use folder::FolderTree;
 pub use git::{Commit, GitError, GitTree, Repository};
+pub use history::{BlobId, Blobs, History, HistoryOptions, Introduced, Staged, Version};
 pub use path::normalise;
 pub use walk::{WalkError, WalkProblem};
