@@ -10,6 +10,7 @@ mod examples;
 mod fuzz;
 mod generate;
 mod graph;
+mod history;
 mod kustomize;
 mod semantics;
 mod shell;
@@ -39,6 +40,7 @@ cargo xtask COMMAND
   bench gate [DIR]                the program beside Checkov on real trees; DIR defaults to ../shared/corpus
   bench policy [--opa PROGRAM] [--kyverno PROGRAM] [--gator PROGRAM]
                                   16 rules in each policy language on one Pod, and the real tools on the same files
+  make-history DIR [--commits N]  a synthetic git history, the same for the same N (10,000)
   fuzz [--seconds N] [TARGET]     run fuzz targets from the committed seeds
   graph [--check]                 write (or compare) the list of arrows between crates
   generate [--check]              write (or compare) generated documents
@@ -95,6 +97,12 @@ fn main() -> Result<()> {
         Some("fuzz") => {
             let seconds = option("--seconds").map(|text| text.parse()).transpose()?.unwrap_or(60);
             fuzz::run(plain_words(&rest, &["--seconds"]).first().copied(), seconds)
+        }
+        Some("make-history") => {
+            let commits = option("--commits").map(|text| text.parse()).transpose()?.unwrap_or(10_000);
+            let words = plain_words(&rest, &["--commits"]);
+            let Some(folder) = words.first() else { bail!("name a folder: make-history DIR") };
+            history::make(&PathBuf::from(folder), commits)
         }
         Some("graph") => graph::run(flag("--check")),
         Some("generate") => generate::run(flag("--check")),

@@ -109,9 +109,8 @@ fn what_was_walked_is_not_walked_again() {
 fn what_is_added_and_taken_away_within_a_range_is_found() {
     let top = made();
     let repository = Repository::discover(top.path()).unwrap().unwrap();
-    let range = |base: &str, head: &str| {
-        names(&repository.range(&repository.resolve(base).unwrap(), &repository.resolve(head).unwrap()).unwrap())
-    };
+    let range =
+        |base: &str, head: &str| names(&repository.range(&repository.resolve(base).unwrap(), &repository.resolve(head).unwrap()).unwrap());
     assert_eq!(range("start", "main"), ["key.txt (gone)", "side.txt"]);
     assert_eq!(range("main~1", "main"), ["side.txt"]);
     assert_eq!(range("main", "main"), Vec::<String>::new());
