@@ -76,6 +76,7 @@ pub fn merge(floor: &Arc<Config>, repository: &Config, rules: &[Arc<RuleMeta>]) 
     config.exceptions.require_signature = Some(required);
     scans(floor, &mut config, &mut attempts);
     evidence(floor, &mut config, &mut attempts);
+    supply(floor, &mut config, &mut attempts);
     config.floor = Some(Arc::clone(floor));
     (config, attempts.list)
 }
@@ -298,6 +299,111 @@ fn evidence(floor: &Config, config: &mut Config, attempts: &mut Attempts<'_>) {
             attempts.refused(key, asked.as_deref().unwrap_or_default(), held);
         }
         *asked = Some(Arc::clone(held));
+    }
+}
+
+/// What is sought stays sought, what is denied stays denied, and a hole that is red or yellow for the floor is so here.
+fn supply(floor: &Config, config: &mut Config, attempts: &mut Attempts<'_>) {
+    for (key, held, asked) in [
+        ("secrets.enabled", floor.secrets.enabled, &mut config.secrets.enabled),
+        ("secrets.own_rules", floor.secrets.own_rules, &mut config.secrets.own_rules),
+        ("packages.enabled", floor.packages.enabled, &mut config.packages.enabled),
+        ("vulnerabilities.enabled", floor.vulnerabilities.enabled, &mut config.vulnerabilities.enabled),
+    ] {
+        if held && !*asked {
+            attempts.refused(key, false, true);
+            *asked = true;
+        }
+    }
+    for file in &floor.secrets.gitleaks {
+        if !config.secrets.gitleaks.contains(file) {
+            config.secrets.gitleaks.push(Arc::clone(file));
+        }
+    }
+    config.secrets.ignore_paths.retain(|pattern| {
+        let agreed = floor.secrets.ignore_paths.contains(pattern);
+        if !agreed {
+            attempts
+                .add("secrets.ignore_paths", format!("`{pattern}` is searched all the same: the organisation floor does not leave it out"));
+        }
+        agreed
+    });
+    let (ours, theirs) = (&floor.packages, &mut config.packages);
+    theirs.denied_licences.extend(ours.denied_licences.iter().cloned());
+    if !ours.allowed_licences.is_empty() {
+        if theirs.allowed_licences.is_empty() {
+            theirs.allowed_licences.clone_from(&ours.allowed_licences);
+        }
+        theirs.allowed_licences.retain(|licence| {
+            let agreed = ours.allowed_licences.contains(licence);
+            if !agreed {
+                attempts.add("packages.allowed_licences", format!("`{licence}` is refused: the organisation floor does not allow it"));
+            }
+            agreed
+        });
+        if theirs.allowed_licences.is_empty() {
+            // Nothing of what was asked for is allowed; an empty list would allow all.
+            theirs.allowed_licences.clone_from(&ours.allowed_licences);
+        }
+    }
+    for (kind, held) in &ours.sources {
+        let asked = theirs.sources.entry(Arc::clone(kind)).or_insert_with(|| held.clone());
+        asked.retain(|source| {
+            let agreed = held.contains(source);
+            if !agreed {
+                attempts
+                    .add(&format!("packages.sources.{kind}"), format!("`{source}` is refused: the organisation floor does not name it"));
+            }
+            agreed
+        });
+        if asked.is_empty() {
+            asked.clone_from(held);
+        }
+    }
+    for name in &ours.internal {
+        if !theirs.internal.contains(name) {
+            theirs.internal.push(Arc::clone(name));
+        }
+    }
+    let (ours, theirs) = (&floor.vulnerabilities, &mut config.vulnerabilities);
+    if let Some(held) = &ours.database
+        && theirs.database.as_ref() != Some(held)
+    {
+        if let Some(asked) = &theirs.database {
+            attempts.refused("vulnerabilities.database", asked, held);
+        }
+        theirs.database = Some(Arc::clone(held));
+    }
+    if let Some(held) = ours.max_age
+        && theirs.max_age.is_none_or(|asked| asked > held)
+    {
+        if let Some(asked) = theirs.max_age {
+            attempts.refused("vulnerabilities.max_age", format!("{asked} seconds"), format!("{held} seconds"));
+        }
+        theirs.max_age = Some(held);
+    }
+    for (key, held, asked) in [("red_if", &ours.red_if, &mut theirs.red_if), ("yellow_if", &ours.yellow_if, &mut theirs.yellow_if)] {
+        let missing: Vec<_> = held.difference(asked).copied().collect();
+        let key = format!("vulnerabilities.{key}");
+        if attempts.written(&key) {
+            for one in &missing {
+                attempts.add(&key, format!("`{one}` stays: the organisation floor names it"));
+            }
+        }
+        asked.extend(missing);
+    }
+    theirs.vex.retain(|file| {
+        // Whoever may name statements may silence anything.
+        let agreed = !floor.written.has("vulnerabilities.vex") || ours.vex.contains(file);
+        if !agreed {
+            attempts.add("vulnerabilities.vex", format!("`{file}` is refused: the organisation floor names the statements"));
+        }
+        agreed
+    });
+    for file in &ours.vex {
+        if !theirs.vex.contains(file) {
+            theirs.vex.push(Arc::clone(file));
+        }
     }
 }
 
@@ -584,6 +690,45 @@ mod tests {
             prop_assert!(a.required.get(name).is_some_and(|ours| ours <= age));
         }
         Ok(())
+    }
+
+    #[test]
+    fn what_the_floor_seeks_and_denies_stays() {
+        let floor = read(
+            "packages: {allowed_licences: [MIT, Apache-2.0], denied_licences: [AGPL-3.0-only], sources: {npm: [a.example]}, internal: ['pkg:npm/x']}\n\
+             vulnerabilities: {max_age: 7d, red_if: [high], vex: [ours.json]}\n",
+        );
+        let repository = read(
+            "secrets: {enabled: false, ignore_paths: [src]}\n\
+             packages: {enabled: false, allowed_licences: [MIT, WTFPL], sources: {npm: [b.example], pypi: [c.example]}}\n\
+             vulnerabilities: {enabled: false, max_age: 2w, red_if: [malicious], vex: [theirs.json]}\n",
+        );
+        let (merged, attempts) = merge(&Arc::new(floor), &repository, &[]);
+        assert!(merged.secrets.enabled && merged.packages.enabled && merged.vulnerabilities.enabled);
+        assert!(merged.secrets.ignore_paths.is_empty());
+        assert_eq!(merged.packages.allowed_licences, [Arc::from("MIT")].into());
+        assert_eq!(merged.packages.denied_licences, [Arc::from("AGPL-3.0-only")].into());
+        assert_eq!(merged.packages.sources["npm"], [Arc::from("a.example")]);
+        assert_eq!(merged.packages.sources["pypi"], [Arc::from("c.example")]);
+        assert_eq!(merged.vulnerabilities.max_age, Some(7 * 86_400));
+        assert_eq!(merged.vulnerabilities.vex, [Arc::from("ours.json")]);
+        let words: Vec<String> = merged.vulnerabilities.red_if.iter().map(ToString::to_string).collect();
+        assert_eq!(words, ["malicious", "high"]);
+        let keys: Vec<&str> = attempts.iter().map(|attempt| &*attempt.key).collect();
+        assert_eq!(
+            keys,
+            [
+                "secrets.enabled",
+                "packages.enabled",
+                "vulnerabilities.enabled",
+                "secrets.ignore_paths",
+                "packages.allowed_licences",
+                "packages.sources.npm",
+                "vulnerabilities.max_age",
+                "vulnerabilities.red_if",
+                "vulnerabilities.vex"
+            ]
+        );
     }
 
     proptest! {

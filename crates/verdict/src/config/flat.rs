@@ -109,6 +109,7 @@ impl Config {
         for file in &self.terraform.variable_files {
             put(format!("terraform.variable_files[{file}]"), "read".into());
         }
+        super::supply::flat(self, &mut put);
         put("terraform.workspace".into(), self.terraform.workspace.to_string());
         out
     }

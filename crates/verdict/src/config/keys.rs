@@ -76,6 +76,25 @@ pub const KEYS: &[Key] = &[
     key("scans", "list of maps", "none"),
     key("scans[].name", "text", ""),
     key("scans[].file", "file", ""),
+    key("secrets", "map", "all defaults"),
+    key("secrets.enabled", "true or false", "true"),
+    key("secrets.own_rules", "true or false", "true"),
+    key("secrets.gitleaks", "list of files", "none"),
+    key("secrets.ignore_paths", "list of path patterns", "none"),
+    key("packages", "map", "all defaults"),
+    key("packages.enabled", "true or false", "true"),
+    key("packages.allowed_licences", "list of SPDX ids", "any"),
+    key("packages.denied_licences", "list of SPDX ids", "none"),
+    key("packages.sources", "map", "any"),
+    key("packages.sources.<type>", "list of hosts or addresses", ""),
+    key("packages.internal", "list of package URLs", "none"),
+    key("vulnerabilities", "map", "all defaults"),
+    key("vulnerabilities.enabled", "true or false", "true"),
+    key("vulnerabilities.database", "file", "the user's, else the one built in"),
+    key("vulnerabilities.max_age", "age such as 24h, 7d or 2w", "any"),
+    key("vulnerabilities.red_if", "list of conditions", "known-exploited, malicious, critical-with-fix"),
+    key("vulnerabilities.yellow_if", "list of conditions", "high"),
+    key("vulnerabilities.vex", "list of files", "none"),
     key("terraform", "map", "all defaults"),
     key("terraform.variable_files", "list of files", "none"),
     key("terraform.workspace", "text", "default"),
@@ -98,7 +117,7 @@ mod tests {
         assert_eq!(below("evidence").collect::<Vec<_>>(), ["directory", "key"]);
         assert_eq!(below("scans[]").collect::<Vec<_>>(), ["name", "file"]);
         assert_eq!(below("gate.suppressions").collect::<Vec<_>>(), ["forbid_at"]);
-        assert_eq!(below("").count(), 10);
+        assert_eq!(below("").count(), 13);
         assert_eq!(below("required").count(), 0);
     }
 

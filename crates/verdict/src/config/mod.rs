@@ -7,6 +7,7 @@ mod keys;
 mod parse;
 pub(crate) mod reader;
 mod rules;
+mod supply;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -21,6 +22,7 @@ use crate::settings::SkipPath;
 
 pub use keys::{KEYS, Key};
 pub use rules::{RuleUse, Version};
+pub use supply::{Hole, HoleIs, PackageSettings, SecretSettings, VulnerabilitySettings};
 
 /// What `probity.yaml` says, with defaults where it says nothing.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -43,6 +45,12 @@ pub struct Config {
     pub scans: Vec<ScanFile>,
     /// Settings of the Terraform source.
     pub terraform: TerraformSettings,
+    /// What is sought as a secret.
+    pub secrets: SecretSettings,
+    /// Which packages may be used.
+    pub packages: PackageSettings,
+    /// What is said of known holes of packages.
+    pub vulnerabilities: VulnerabilitySettings,
     /// The organisation floor under it, once merged (see `floor`).
     pub floor: Option<Arc<Config>>,
     /// Where each key was written.

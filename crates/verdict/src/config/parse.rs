@@ -8,6 +8,7 @@ use probity_value::{FileId, Map, Span, Value};
 
 use super::keys::below;
 use super::reader::{Reader, join, shown};
+use super::supply;
 use super::{Approver, Config, ConftestUse, PathRule, Place, ScanFile, SuppressionPolicy, UnknownPolicy, Version, Written};
 use crate::pattern::PathPattern;
 
@@ -132,6 +133,9 @@ fn top(reader: &mut Reader, map: &Map, config: &mut Config) {
             config.scans.push(scan);
         }
     }
+    supply::secrets(reader, map, &mut config.secrets);
+    supply::packages(reader, map, &mut config.packages);
+    supply::vulnerabilities(reader, map, &mut config.vulnerabilities);
     if let Some(map) = section(reader, map, "terraform") {
         let items = reader.items(map, "terraform", "variable_files");
         config.terraform.variable_files = items.iter().filter_map(|item| reader.path_of(item, "terraform.variable_files")).collect();
@@ -142,7 +146,7 @@ fn top(reader: &mut Reader, map: &Map, config: &mut Config) {
 }
 
 /// The map under a key of the top, its keys checked.
-fn section<'v>(reader: &mut Reader, map: &'v Map, key: &str) -> Option<&'v Map> {
+pub(super) fn section<'v>(reader: &mut Reader, map: &'v Map, key: &str) -> Option<&'v Map> {
     let map = reader.section(map, "", key)?;
     reader.keys(map, key, &below(key).collect::<Vec<_>>());
     Some(map)
@@ -188,7 +192,7 @@ fn gate(reader: &mut Reader, map: &Map, config: &mut Config) {
     }
 }
 
-fn path_pattern(reader: &mut Reader, value: &Value, what: &str) -> Option<PathPattern> {
+pub(super) fn path_pattern(reader: &mut Reader, value: &Value, what: &str) -> Option<PathPattern> {
     let text = reader.text_of(value, what)?;
     match PathPattern::new(&text) {
         Ok(pattern) => Some(pattern),
@@ -372,7 +376,7 @@ fn scan(reader: &mut Reader, value: &Value, position: usize) -> Option<ScanFile>
 }
 
 /// `30m`, `24h`, `7d`, `2w` in seconds.
-fn age(text: &str) -> Option<u64> {
+pub(super) fn age(text: &str) -> Option<u64> {
     let unit = text.chars().last()?;
     let number: u64 = text.strip_suffix(unit).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?.parse().ok()?;
     let seconds = match unit {
@@ -453,6 +457,9 @@ approvers:
 evidence: {{ directory: ledger, key: keys/one }}
 required: {{ dast: 24h, sast: 7d, a: 30m, b: 2w }}
 scans: [{{ name: sast, file: reports/codeql.sarif }}]
+secrets: {{ enabled: true, own_rules: true, gitleaks: [gitleaks.toml], ignore_paths: [fixtures/**] }}
+packages: {{ enabled: true, allowed_licences: [MIT], denied_licences: [AGPL-3.0-only], sources: {{ npm: [npm.acme.example] }}, internal: ['pkg:npm/acme-*'] }}
+vulnerabilities: {{ enabled: true, database: a.db, max_age: 7d, red_if: [high], yellow_if: [low], vex: [v.json] }}
 terraform: {{ variable_files: [prod.tfvars], workspace: prod }}
 "
         );
@@ -479,8 +486,13 @@ terraform: {{ variable_files: [prod.tfvars], workspace: prod }}
         assert_eq!(&*config.scans[0].file, "reports/codeql.sarif");
         assert_eq!(&*config.terraform.workspace, "prod");
         for key in super::super::KEYS {
-            let named =
-                key.path.replace("[]", "[0]").replace("<rule>", "aws-x").replace("<scan>", "dast").replace("<name>", "data_regions");
+            let named = key
+                .path
+                .replace("[]", "[0]")
+                .replace("<rule>", "aws-x")
+                .replace("<scan>", "dast")
+                .replace("<name>", "data_regions")
+                .replace("<type>", "npm");
             // The one key that excludes another of the same place.
             if named != "paths[0].suppressions.forbid_at" {
                 assert!(config.written.has(&named), "{named}");
@@ -536,7 +548,7 @@ terraform: {{ variable_files: [prod.tfvars], workspace: prod }}
         check("policies: { conftest: [{ policy: p, files: [a], rego: v2 }] }", "1:55 `v2` is none of `v0` and `v1`");
         check(
             "zzzzzzzzzzzz: 1",
-            "1:1 unknown key `zzzzzzzzzzzz` (known here: version, gate, paths, policies, exceptions, approvers, evidence, required, scans, terraform)",
+            "1:1 unknown key `zzzzzzzzzzzz` (known here: version, gate, paths, policies, exceptions, approvers, evidence, required, scans, secrets, packages, vulnerabilities, terraform)",
         );
     }
 
