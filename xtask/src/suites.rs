@@ -22,10 +22,12 @@ pub enum Suite {
     Opa,
     Cel,
     Conftest,
+    Purl,
+    Versions,
 }
 
 impl Suite {
-    pub const ALL: [Suite; 5] = [Suite::Kyverno, Suite::Gatekeeper, Suite::Opa, Suite::Cel, Suite::Conftest];
+    pub const ALL: [Suite; 7] = [Suite::Kyverno, Suite::Gatekeeper, Suite::Opa, Suite::Cel, Suite::Conftest, Suite::Purl, Suite::Versions];
 
     pub fn named(name: &str) -> Option<Suite> {
         Suite::ALL.into_iter().find(|suite| suite.name() == name)
@@ -38,6 +40,8 @@ impl Suite {
             Suite::Opa => "opa",
             Suite::Cel => "cel",
             Suite::Conftest => "conftest",
+            Suite::Purl => "purl",
+            Suite::Versions => "versions",
         }
     }
 
@@ -48,6 +52,8 @@ impl Suite {
             Suite::Opa => "OPA's compliance cases, v1",
             Suite::Cel => "cel-spec's simple tests",
             Suite::Conftest => "our own inputs, beside the verdicts of conftest",
+            Suite::Purl => "purl-spec: parse, build and validate",
+            Suite::Versions => "osv-scalibr's version comparisons, each in both directions",
         }
     }
 
@@ -58,6 +64,8 @@ impl Suite {
             Suite::Gatekeeper => "gatekeeper-library",
             Suite::Opa => "opa-cases",
             Suite::Cel => "cel-spec",
+            Suite::Purl => "purl-spec",
+            Suite::Versions => "version-tables",
             Suite::Conftest => return None,
         })
     }
@@ -159,6 +167,8 @@ pub fn run(suite: Suite, given: Option<&str>, peer: Option<&str>, verbose: bool)
         Suite::Kyverno | Suite::Gatekeeper => tested(Path::new(&path))?,
         Suite::Opa => example("probity-rego", "opa_cases", &[&path], None)?,
         Suite::Cel => example("probity-cel", "cel_spec", &[&path, "--all"], None)?,
+        Suite::Purl => example("probity-packages", "purl_spec", &[&path], None)?,
+        Suite::Versions => example("probity-advisories", "version_tables", &[&path], None)?,
         Suite::Conftest => example("probity-rego", "conftest_differential", &[], peer)?,
     };
     let took = start.elapsed();

@@ -7,4 +7,4 @@ mod package;
 mod purl;
 
 pub use package::{Inventory, Link, Location, Package, Problem, SourcePackage, Usage};
-pub use purl::Purl;
+pub use purl::{Purl, PurlError};
