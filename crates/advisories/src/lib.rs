@@ -4,6 +4,8 @@
 #![warn(clippy::indexing_slicing, clippy::string_slice)]
 
 mod advisory;
+pub mod database;
+pub mod ecosystem;
 pub mod osv;
 pub mod rustsec;
 pub mod version;
