@@ -6,6 +6,8 @@
 mod advisory;
 pub mod database;
 pub mod ecosystem;
+pub mod load;
+pub mod matching;
 pub mod osv;
 pub mod rustsec;
 pub mod version;

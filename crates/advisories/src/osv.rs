@@ -91,6 +91,7 @@ pub fn read(value: &Value) -> Result<(Advisory, Vec<Wrong>), Wrong> {
         summary => summary,
     };
     let mut out = Advisory {
+        id: id.clone(),
         aliases: ids("aliases").into_iter().filter(|alias| *alias != id).collect(),
         related,
         summary: shortened(summary.trim(), 240),
@@ -156,6 +157,8 @@ fn score(out: &mut Advisory, severity: Option<&Value>, specific: Option<&Value>)
         let list = severity.and_then(Value::as_list).unwrap_or_default();
         list.iter().find_map(|one| one.get("score").and_then(Value::as_str))
     });
+    // Distributions begin their titles with it: `Important: bind security update`.
+    let word = word.or_else(|| out.summary.split_once(": ").map(|(word, _)| word));
     // The database may know better than the vector, but never milder.
     out.severity = out.severity.max(word.and_then(severity_of_word));
 }

@@ -19,6 +19,9 @@ pub struct Builder {
     likelihoods: BTreeMap<String, (f32, f32)>,
 }
 
+/// Number of an advisory, and position of a package in it.
+type Places = Vec<(u32, usize)>;
+
 /// Texts, each once.
 #[derive(Default)]
 struct Texts {
@@ -117,7 +120,7 @@ impl Builder {
             }
         };
         let kept: Vec<&Advisory> = self.advisories.values().filter(|advisory| !advisory.withdrawn).collect();
-        let mut names: BTreeMap<&str, BTreeMap<String, Vec<(u32, usize)>>> = BTreeMap::new();
+        let mut names: BTreeMap<&str, BTreeMap<String, Places>> = BTreeMap::new();
         let mut per_ecosystem: BTreeMap<&str, u32> = BTreeMap::new();
         for (number, advisory) in kept.iter().enumerate() {
             let [id, summary, details] = [&advisory.id, &advisory.summary, &advisory.details].map(|text| texts.add(text));
