@@ -169,9 +169,11 @@ const NAMES: &[&str] = &[
 ];
 
 fn package(kind: &str, name: &str, version: &str) -> Package {
-    let (namespace, name) = name.rsplit_once('/').map_or((None, name), |(namespace, name)| (Some(namespace), name));
+    let split = (kind == "golang").then(|| name.rsplit_once('/')).flatten();
+    let (namespace, name) = split.map_or((None, name.to_owned()), |(namespace, name)| (Some(namespace), name.to_owned()));
+    let name = name.replace('/', "-");
     Package {
-        purl: Purl::new(kind, namespace, name, Some(version)).unwrap(),
+        purl: Purl::new(kind, namespace, &name, Some(version)).unwrap(),
         built_from: None,
         usage: Usage::Runtime,
         direct: None,
