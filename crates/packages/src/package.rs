@@ -104,6 +104,70 @@ impl Inventory {
         self.links.extend(other.links.into_iter().map(|link| Link { from: link.from + by, to: link.to + by }));
         self.problems.extend(other.problems);
     }
+
+    /// Shortest ways from a package the project asks for itself to this one: each begins with a direct package and ends with this one;
+    /// all ways of the shortest length, at most `limit`, in the order of the packages. A direct package is its own way. Empty where the
+    /// files do not say who needs it.
+    #[must_use]
+    pub fn paths_to(&self, index: usize, limit: usize) -> Vec<Vec<usize>> {
+        let mut needed_by: Vec<Vec<usize>> = vec![Vec::new(); self.packages.len()];
+        for link in &self.links {
+            if let Some(list) = needed_by.get_mut(link.to) {
+                list.push(link.from);
+            }
+        }
+        let is_direct = |index: usize| self.packages.get(index).is_some_and(|package| package.direct == Some(true));
+        // Steps from here to each package on the way up, breadth first, until a level has direct ones.
+        let mut steps: Vec<Option<usize>> = vec![None; self.packages.len()];
+        let Some(first) = steps.get_mut(index) else { return Vec::new() };
+        *first = Some(0);
+        let mut level = vec![index];
+        let mut tops: Vec<usize> = Vec::new();
+        let mut depth = 0;
+        while tops.is_empty() && !level.is_empty() {
+            tops = level.iter().copied().filter(|index| is_direct(*index)).collect();
+            depth += 1;
+            let mut above = Vec::new();
+            for from in level.iter().flat_map(|index| needed_by.get(*index).into_iter().flatten()) {
+                if let Some(slot @ None) = steps.get_mut(*from) {
+                    *slot = Some(depth);
+                    above.push(*from);
+                }
+            }
+            level = above;
+        }
+        tops.sort_unstable();
+        let mut needs: Vec<Vec<usize>> = vec![Vec::new(); self.packages.len()];
+        for link in &self.links {
+            if let (Some(Some(_)), Some(list)) = (steps.get(link.to), needs.get_mut(link.from)) {
+                list.push(link.to);
+            }
+        }
+        let mut paths = Vec::new();
+        let mut open: Vec<Vec<usize>> = tops.into_iter().rev().map(|top| vec![top]).collect();
+        while let Some(path) = open.pop() {
+            if paths.len() >= limit {
+                break;
+            }
+            let Some(last) = path.last().copied() else { continue };
+            let Some(left) = steps.get(last).copied().flatten() else { continue };
+            if left == 0 {
+                paths.push(path);
+                continue;
+            }
+            let mut next: Vec<usize> =
+                needs.get(last).into_iter().flatten().copied().filter(|to| steps.get(*to).copied().flatten() == Some(left - 1)).collect();
+            next.sort_unstable();
+            next.dedup();
+            // The last is taken first; what is open never grows beyond what is asked for by much.
+            for to in next.into_iter().take(limit).rev() {
+                let mut longer = path.clone();
+                longer.push(to);
+                open.push(longer);
+            }
+        }
+        paths
+    }
 }
 
 #[cfg(test)]
@@ -134,5 +198,16 @@ mod tests {
         let mut all = Inventory { packages: vec![package("a")], ..Inventory::default() };
         all.append(Inventory { packages: vec![package("b"), package("c")], links: vec![Link { from: 0, to: 1 }], problems: Vec::new() });
         assert_eq!(all.links, [Link { from: 1, to: 2 }]);
+        assert!(all.paths_to(2, 10).is_empty());
+        all.packages.push(package("d"));
+        all.packages[0].direct = Some(true);
+        all.packages[3].direct = Some(true);
+        for (from, to) in [(0, 1), (3, 1), (2, 0), (1, 1)] {
+            all.links.push(Link { from, to });
+        }
+        assert_eq!(all.paths_to(2, 10), [[0, 1, 2], [3, 1, 2]]);
+        assert_eq!(all.paths_to(2, 1), [[0, 1, 2]]);
+        assert_eq!(all.paths_to(0, 10), [[0]]);
+        assert!(all.paths_to(9, 10).is_empty());
     }
 }

@@ -1,0 +1,159 @@
+//! XML as elements with lines.
+
+use std::collections::BTreeMap;
+
+use super::sheet::Sheet;
+
+/// Nesting that is followed.
+const DEEPEST: usize = 200;
+/// Nodes of one document.
+const MOST_NODES: u32 = 2_000_000;
+
+/// One element.
+#[derive(Debug, Default)]
+pub(crate) struct Element {
+    /// Name without namespace.
+    pub(crate) name: String,
+    pub(crate) attributes: BTreeMap<String, String>,
+    /// The text in it, trimmed.
+    pub(crate) text: String,
+    pub(crate) children: Vec<Element>,
+    pub(crate) line: u32,
+}
+
+impl Element {
+    /// The first child of a name.
+    pub(crate) fn child(&self, name: &str) -> Option<&Element> {
+        self.children.iter().find(|child| child.name == name)
+    }
+
+    /// The children of a name.
+    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Element> {
+        self.children.iter().filter(move |child| child.name == name)
+    }
+
+    /// The text of the first child of a name, where there is some.
+    pub(crate) fn text_of(&self, name: &str) -> Option<&str> {
+        self.child(name).map(|child| child.text.as_str()).filter(|text| !text.is_empty())
+    }
+
+    /// An attribute; its name in any case.
+    pub(crate) fn attribute(&self, name: &str) -> Option<&str> {
+        self.attributes.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+    }
+}
+
+fn options<'input>() -> roxmltree::ParsingOptions<'input> {
+    roxmltree::ParsingOptions { allow_dtd: false, nodes_limit: MOST_NODES, ..roxmltree::ParsingOptions::default() }
+}
+
+/// Reads the file as XML. Where it breaks off, what stands before is kept.
+pub(crate) fn parse(sheet: &mut Sheet) -> Option<Element> {
+    if sheet.text.trim().is_empty() {
+        if sheet.out.problems.is_empty() {
+            sheet.problem(0, "the file is empty", true);
+        }
+        return None;
+    }
+    let text = sheet.text.clone();
+    if let Some(line) = too_deep(&text) {
+        let line = sheet.line(line);
+        sheet.problem(line, "elements are nested too deep", true);
+        return None;
+    }
+    match roxmltree::Document::parse_with_options(&text, options()) {
+        Ok(document) => Some(convert(sheet, document.root_element(), 0)),
+        Err(error) => {
+            let place = error.pos();
+            let message = error.to_string();
+            let message = message.rsplit_once(" at ").map_or(message.as_str(), |(message, _)| message).to_owned();
+            sheet.problem(place.row, format!("the XML is broken: {message}"), true);
+            let row = usize::try_from(place.row).unwrap_or(1).max(1);
+            let end = text.split_inclusive('\n').take(row).map(str::len).sum::<usize>();
+            let line_start = text.split_inclusive('\n').take(row - 1).map(str::len).sum::<usize>();
+            for cut in [end, line_start] {
+                let Some(mended) = text.get(..cut).and_then(closed) else { continue };
+                let read =
+                    roxmltree::Document::parse_with_options(&mended, options()).map(|document| convert(sheet, document.root_element(), 0));
+                if let Ok(root) = read {
+                    return Some(root);
+                }
+            }
+            None
+        }
+    }
+}
+
+/// The tags of a text: their names, whether they open (or close), and where they begin. Comments and declarations are passed over.
+fn tags(text: &str) -> Vec<(&str, bool, usize, usize)> {
+    let mut out = Vec::new();
+    let mut at = 0;
+    while let Some(found) = text.get(at..).and_then(|rest| rest.find('<')) {
+        let start = at + found;
+        let rest = text.get(start..).unwrap_or_default();
+        let (skip, end) = if rest.starts_with("<!--") {
+            (true, rest.find("-->").map(|end| end + 3))
+        } else if rest.starts_with("<![CDATA[") {
+            (true, rest.find("]]>").map(|end| end + 3))
+        } else {
+            (rest.starts_with("<?") || rest.starts_with("<!"), rest.find('>').map(|end| end + 1))
+        };
+        let Some(end) = end else { break };
+        let tag = rest.get(1..end - 1).unwrap_or_default();
+        at = start + end;
+        if skip || tag.ends_with('/') {
+            continue;
+        }
+        let closes = tag.starts_with('/');
+        let name = tag.trim_start_matches('/').split(|letter: char| letter.is_whitespace()).next().unwrap_or_default();
+        out.push((name, !closes, start, at));
+    }
+    out
+}
+
+/// Where the nesting passes the bound.
+fn too_deep(text: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    for (_, opens, start, _) in tags(text) {
+        depth = if opens { depth + 1 } else { depth.saturating_sub(1) };
+        if depth > DEEPEST {
+            return Some(start);
+        }
+    }
+    None
+}
+
+/// A text that breaks off, with its open elements closed.
+fn closed(text: &str) -> Option<String> {
+    let mut open: Vec<&str> = Vec::new();
+    let mut end = 0;
+    for (name, opens, _, after) in tags(text) {
+        if opens {
+            open.push(name);
+        } else if open.pop() != Some(name) {
+            break;
+        }
+        end = after;
+    }
+    let mut mended = text.get(..end)?.to_owned();
+    for name in open.iter().rev() {
+        mended.push_str("</");
+        mended.push_str(name);
+        mended.push('>');
+    }
+    Some(mended)
+}
+
+fn convert(sheet: &Sheet, node: roxmltree::Node<'_, '_>, depth: usize) -> Element {
+    let mut element = Element {
+        name: node.tag_name().name().to_owned(),
+        attributes: node.attributes().map(|attribute| (attribute.name().to_owned(), attribute.value().to_owned())).collect(),
+        text: node.children().filter(roxmltree::Node::is_text).filter_map(|text| text.text()).collect::<String>().trim().to_owned(),
+        children: Vec::new(),
+        line: sheet.line(node.range().start),
+    };
+    if depth < DEEPEST {
+        element.children = node.children().filter(roxmltree::Node::is_element).map(|child| convert(sheet, child, depth + 1)).collect();
+    }
+    element
+}
