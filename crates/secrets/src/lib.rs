@@ -1,0 +1,19 @@
+//! Credentials in texts: rules of ours and of Gitleaks, over any bytes, in one pass.
+//!
+//! **Invariant:** a secret never leaves this crate: what comes out are ranges of the text that went in.
+#![warn(clippy::indexing_slicing, clippy::string_slice)]
+
+mod anchor;
+mod checksum;
+mod engine;
+mod filter;
+pub mod gitleaks;
+pub mod own;
+mod rule;
+mod scanner;
+mod translate;
+
+pub use checksum::{Checksum, UnknownChecksum};
+pub use engine::{Context, Engine, EngineError, Hit, Pack};
+pub use filter::{entropy, is_binary};
+pub use rule::{Allow, Flavour, Required, Rule, Target, With};

@@ -1,0 +1,118 @@
+//! A rule for one kind of secret, before it is compiled: ours and Gitleaks' are the same thing.
+
+use std::sync::Arc;
+
+use probity_core::RuleMeta;
+use regex::bytes::{RegexSet, RegexSetBuilder};
+
+use crate::checksum::Checksum;
+
+/// In whose words an expression is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flavour {
+    /// Go's `regexp`: Unicode, with ASCII classes.
+    Go,
+    /// Rust's `regex` over bytes, all ASCII.
+    Ascii,
+}
+
+/// What is no secret although a rule matches.
+#[derive(Clone, Debug, Default)]
+pub struct Allow {
+    /// Whether all that is named must be true, not any.
+    pub all: bool,
+    /// Commits, lower case.
+    pub commits: Vec<String>,
+    /// Paths.
+    pub paths: Option<RegexSet>,
+    /// What the text is compared with.
+    pub regexes: Option<RegexSet>,
+    /// Which text that is.
+    pub target: Target,
+    /// Words, lower case, that may stand anywhere in the secret.
+    pub words: Vec<String>,
+}
+
+/// Which text an [`Allow`] is compared with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Target {
+    /// The secret.
+    #[default]
+    Secret,
+    /// The whole match.
+    Match,
+    /// The lines the match is on.
+    Line,
+}
+
+/// Another rule that must have matched near by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Required {
+    /// Its id, as the configuration has it.
+    pub rule: Arc<str>,
+    /// Within how many lines.
+    pub within_lines: Option<usize>,
+    /// Within how many columns.
+    pub within_columns: Option<usize>,
+}
+
+/// A second part that must stand near by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct With {
+    /// What it looks like.
+    pub regex: String,
+    /// Within how many lines before or after.
+    pub within: usize,
+}
+
+/// One rule.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// What it says of itself.
+    pub meta: Arc<RuleMeta>,
+    /// Its id in the file it comes from.
+    pub local: Arc<str>,
+    /// The language of its expressions; Gitleaks' rules are judged as Gitleaks judges.
+    pub flavour: Flavour,
+    /// What it looks for; empty for rules that look at paths alone.
+    pub regexes: Vec<String>,
+    /// Only in files of these paths.
+    pub paths: Option<RegexSet>,
+    /// Not in files of these paths.
+    pub not_paths: Option<RegexSet>,
+    /// Words of which one stands in the same text, lower case; empty for any text.
+    pub keywords: Vec<String>,
+    /// The group that is the secret; 0 for the first that is not empty, else the match.
+    pub group: usize,
+    /// Entropy the secret must exceed, in bits per byte.
+    pub entropy: Option<f64>,
+    /// Least and most bytes of the secret.
+    pub length: (usize, usize),
+    /// What the secret must satisfy.
+    pub checksum: Option<Checksum>,
+    /// What is no finding.
+    pub allow: Vec<Allow>,
+    /// A second part near by.
+    pub with: Option<With>,
+    /// Rules that must have matched near by.
+    pub required: Vec<Required>,
+    /// Whether it only serves other rules.
+    pub silent: bool,
+    /// Bytes of the secret that may be shown.
+    pub shown: usize,
+}
+
+/// A set of expressions, or why not.
+///
+/// # Errors
+/// The expression and what is wrong with it.
+pub(crate) fn set(patterns: &[String], flavour: Flavour) -> Result<Option<RegexSet>, String> {
+    if patterns.is_empty() {
+        return Ok(None);
+    }
+    let translated: Vec<String> = match flavour {
+        Flavour::Go => patterns.iter().map(|pattern| crate::translate::from_go(pattern)).collect(),
+        Flavour::Ascii => patterns.to_vec(),
+    };
+    RegexSetBuilder::new(&translated).unicode(flavour == Flavour::Go).build().map(Some).map_err(|problem| problem.to_string())
+}
