@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 use probity_checks::RuleDocument;
-use probity_core::Diagnostic;
+use probity_core::{Diagnostic, Level};
 use probity_value::SourceMap;
 
 fn main() -> io::Result<()> {
@@ -26,6 +26,7 @@ fn main() -> io::Result<()> {
     let mut rules = Vec::new();
     let mut frameworks = Vec::new();
     let mut faults = Vec::new();
+    let mut secrets = Vec::new();
     for path in files {
         let text = fs::read_to_string(policies.join(&path))?;
         let shown = format!("policies/{path}");
@@ -36,17 +37,32 @@ fn main() -> io::Result<()> {
             faults.extend(diagnostics);
             continue;
         }
+        if path.starts_with("secrets/") {
+            match probity_secrets::own::parse(&text, id) {
+                Ok(document) => secrets.push(document),
+                Err(said) => faults
+                    .extend(said.into_iter().map(|fault| Diagnostic::new(Level::Error, "rule-file", shown.as_str(), fault.at, fault.what))),
+            }
+            continue;
+        }
         let (document, diagnostics) = RuleDocument::parse(&text, &shown, id);
         faults.extend(diagnostics);
         rules.extend(document);
     }
-    rules.sort_by(|a, b| a.meta.id.cmp(&b.meta.id));
     for fault in &faults {
         println!("cargo::{}={}", if strict() { "error" } else { "warning" }, place(fault, &sources));
     }
-    let parts = rules.iter().map(index::parts).collect::<Result<Vec<_>, _>>().map_err(io::Error::other)?;
+    let mut parts = Vec::new();
+    for rule in &rules {
+        parts.push((rule.meta.id.clone(), index::parts(rule).map_err(io::Error::other)?));
+    }
+    for document in &secrets {
+        parts.push((document.rule.meta.id.clone(), index::secret_parts(document).map_err(io::Error::other)?));
+    }
+    parts.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let parts: Vec<_> = parts.into_iter().map(|(_, parts)| parts).collect();
     let bytes = index::write(&parts, &frameworks).map_err(io::Error::other)?;
-    read_back(&bytes, rules.len()).map_err(io::Error::other)?;
+    read_back(&bytes, parts.len()).map_err(io::Error::other)?;
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
     fs::write(out.join("rules.bin"), bytes)?;
     println!("cargo::rerun-if-env-changed=PROBITY_DRAFT_POLICIES");
@@ -57,8 +73,13 @@ fn main() -> io::Result<()> {
 fn read_back(bytes: &[u8], rules: usize) -> Result<(), index::IndexError> {
     let opened = index::open(bytes)?;
     for parts in &opened.rules {
-        index::meta(parts.meta)?;
-        if index::check(parts.check).is_none() || index::examples(parts.examples).is_none() {
+        let meta = index::meta(parts.meta)?;
+        if meta.engine == "secrets" {
+            index::secret(std::sync::Arc::new(meta), parts.check)?;
+        } else if index::check(parts.check).is_none() {
+            return Err(index::IndexError::Short);
+        }
+        if index::examples(parts.examples).is_none() {
             return Err(index::IndexError::Short);
         }
     }

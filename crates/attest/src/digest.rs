@@ -11,6 +11,15 @@ pub fn sha256(bytes: &[u8]) -> Digest {
     hasher.finish()
 }
 
+/// HMAC-SHA-256 of the bytes (RFC 2104).
+#[must_use]
+pub fn hmac_sha256(key: &[u8], bytes: &[u8]) -> Digest {
+    let tag = aws_lc_rs::hmac::sign(&aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, key), bytes);
+    let mut out = [0_u8; 32];
+    out.iter_mut().zip(tag.as_ref()).for_each(|(to, from)| *to = *from);
+    Digest(out)
+}
+
 /// SHA-512 of the bytes, which only SSH signatures use.
 pub(crate) fn sha512(bytes: &[u8]) -> Vec<u8> {
     aws_lc_rs::digest::digest(&SHA512, bytes).as_ref().to_vec()
@@ -57,6 +66,13 @@ impl std::fmt::Debug for Hasher {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn hmac_is_that_of_rfc_4231() {
+        // Test case 2.
+        let expected = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
+        assert_eq!(super::hmac_sha256(b"Jefe", b"what do ya want for nothing?").to_string(), expected);
+    }
+
     use super::*;
 
     #[test]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::{env, fs, io};
 
-use probity_catalog::{lint, run_tests, unknown_controls};
+use probity_catalog::{lint, run_secret_tests, run_tests, unknown_controls, unknown_secret_controls};
 use probity_core::Diagnostic;
 use probity_testkit::MapTree;
 use probity_value::SourceMap;
@@ -45,6 +45,8 @@ fn run(folder: &Path) -> io::Result<usize> {
     let linted = lint(&tree, "", &below, &sources);
     let mut diagnostics = linted.diagnostics;
     diagnostics.extend(unknown_controls(&linted.rules, &linted.frameworks));
+    diagnostics.extend(unknown_secret_controls(&linted.secrets, &linted.frameworks));
+    diagnostics.extend(run_secret_tests(&linted.secrets));
     for rule in &linted.rules {
         diagnostics.extend(run_tests(rule, &support::world));
     }
@@ -52,10 +54,15 @@ fn run(folder: &Path) -> io::Result<usize> {
     for diagnostic in &diagnostics {
         print(diagnostic, &shown, &sources);
     }
-    let tests: usize = linted.rules.iter().map(|rule| rule.document.tests.len()).sum();
+    let secrets: usize = linted.secrets.iter().map(|rule| rule.document.hits.len() + rule.document.quiet.len()).sum();
+    let tests: usize = linted.rules.iter().map(|rule| rule.document.tests.len()).sum::<usize>() + secrets;
     let skipped =
         linted.rules.iter().flat_map(|rule| &rule.document.tests).filter(|test| support::world(test.source, "").is_none()).count();
-    eprintln!("{} rules, {tests} tests ({skipped} of them not run), {} problems", linted.rules.len(), diagnostics.len());
+    eprintln!(
+        "{} rules, {tests} tests ({skipped} of them not run), {} problems",
+        linted.rules.len() + linted.secrets.len(),
+        diagnostics.len()
+    );
     Ok(diagnostics.len())
 }
 

@@ -105,9 +105,12 @@ impl Catalog {
         let mut entries = Vec::with_capacity(opened.rules.len());
         for parts in opened.rules {
             let check = parts.check;
+            let meta = index::meta(parts.meta)?;
+            // What a rule for secrets looks for is no check of subjects.
+            let lazy = if meta.engine == "secrets" { LazyCheck::ready(Vec::new()) } else { LazyCheck::new(move || index::check(check)) };
             entries.push(Entry {
-                meta: Arc::new(index::meta(parts.meta)?),
-                check: Arc::new(LazyCheck::new(move || index::check(check))),
+                meta: Arc::new(meta),
+                check: Arc::new(lazy),
                 stored: Stored::BuiltIn(parts),
                 provenance: Provenance::BuiltIn,
             });
@@ -134,6 +137,20 @@ impl Catalog {
         Ok(catalog)
     }
 
+    /// Adds rules for secrets, each with the path it was read from.
+    fn add_secrets(&mut self, files: &[lint::SecretFile]) -> Result<(), IndexError> {
+        for file in files {
+            self.entries.push(Entry {
+                meta: Arc::clone(&file.document.rule.meta),
+                check: Arc::new(LazyCheck::ready(Vec::new())),
+                stored: Stored::User(Arc::new(index::secret_parts(&file.document)?)),
+                provenance: Provenance::File(Arc::clone(&file.path)),
+            });
+        }
+        self.entries.sort_by(|a, b| a.meta.id.cmp(&b.meta.id));
+        Ok(())
+    }
+
     /// Loads a folder of rule files: every `.yaml` and `.yml` file below it, with its texts taken into `sources`. A file that is not a
     /// sound rule is an error among the diagnostics, and then the catalog must not be used.
     #[must_use]
@@ -141,7 +158,11 @@ impl Catalog {
         let linted = lint::lint(tree, folder, folder, sources);
         let mut diagnostics = linted.diagnostics;
         let documents = linted.rules.iter().map(|rule| (&*rule.path, rule.document.clone()));
-        match Catalog::from_documents(documents) {
+        let loaded = Catalog::from_documents(documents).and_then(|mut catalog| {
+            catalog.add_secrets(&linted.secrets)?;
+            Ok(catalog)
+        });
+        match loaded {
             Ok(catalog) => {
                 let _ = catalog.frameworks.set(linted.frameworks);
                 (catalog, diagnostics)
@@ -245,6 +266,15 @@ impl Catalog {
         let mut out = [0_u8; 32];
         out.copy_from_slice(context.finish().as_ref());
         Digest(out)
+    }
+
+    /// The rules for secrets, ready to be compiled.
+    ///
+    /// # Errors
+    /// [`IndexError`] where a stored part is broken.
+    pub fn secret_rules(&self) -> Result<Vec<probity_secrets::Rule>, IndexError> {
+        let mine = self.entries.iter().filter(|entry| entry.meta.engine == "secrets");
+        mine.map(|entry| index::secret(Arc::clone(&entry.meta), entry.stored.parts()[1])).collect()
     }
 
     /// All there is to say about the rules that answer to an id or an alias.

@@ -5,7 +5,9 @@
 
 use probity_checks::{Expectation, RuleDocument, TestSource, Variant};
 use probity_core::{Confidence, RuleMeta, Severity, Stage, StageKind};
+use probity_secrets::{Allow, Flavour, Patterns, Rule as SecretRule, Target, With};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 use crate::controls::Framework;
 
@@ -47,6 +49,7 @@ pub struct Example {
 #[derive(Debug, Serialize, Deserialize)]
 struct StoredMeta {
     id: String,
+    engine: String,
     title: String,
     severity: String,
     confidence: String,
@@ -85,10 +88,113 @@ pub enum IndexError {
 /// # Errors
 /// [`IndexError::Part`] where a part cannot be written.
 pub fn parts(document: &RuleDocument) -> Result<Parts<Vec<u8>>, IndexError> {
-    let meta = &document.meta;
+    let examples: Vec<Example> = document
+        .tests
+        .iter()
+        .map(|test| Example {
+            expect: Expectation::as_str(test.expect).to_owned(),
+            name: test.name.clone(),
+            language: TestSource::as_str(test.source).to_owned(),
+            text: test.text.clone(),
+        })
+        .collect();
+    stored(&document.meta, postcard::to_stdvec(&document.variants)?, &examples)
+}
+
+/// What a rule for secrets looks for, as stored.
+#[derive(Debug, Serialize, Deserialize)]
+struct StoredSecret {
+    regexes: Vec<String>,
+    keywords: Vec<String>,
+    group: usize,
+    entropy: Option<f64>,
+    paths: Vec<String>,
+    not_paths: Vec<String>,
+    length: (usize, usize),
+    checksum: Option<String>,
+    /// What is compared with the secret, and with its line; words.
+    allow: [Vec<String>; 3],
+    with: Option<(String, usize)>,
+    shown: usize,
+}
+
+/// A rule for secrets, from its stored check.
+///
+/// # Errors
+/// [`IndexError`] where the part is broken.
+pub fn secret(meta: Arc<RuleMeta>, bytes: &[u8]) -> Result<SecretRule, IndexError> {
+    let stored: StoredSecret = postcard::from_bytes(bytes)?;
+    let [values, lines, words] = stored.allow;
+    let mut allow = Vec::new();
+    for (texts, target) in [(values, Target::Secret), (lines, Target::Line)] {
+        if let Some(regexes) = Patterns::sound(texts, Flavour::Ascii) {
+            allow.push(Allow { regexes: Some(regexes), target, ..Allow::default() });
+        }
+    }
+    if !words.is_empty() {
+        allow.push(Allow { words, ..Allow::default() });
+    }
+    Ok(SecretRule {
+        local: Arc::clone(&meta.id),
+        meta,
+        flavour: Flavour::Ascii,
+        regexes: stored.regexes,
+        paths: Patterns::sound(stored.paths, Flavour::Ascii),
+        not_paths: Patterns::sound(stored.not_paths, Flavour::Ascii),
+        keywords: stored.keywords,
+        group: stored.group,
+        entropy: stored.entropy,
+        length: stored.length,
+        checksum: stored.checksum.map(|word| word.parse().map_err(|_| IndexError::Short)).transpose()?,
+        allow,
+        waive: Vec::new(),
+        with: stored.with.map(|(regex, within)| With { regex, within }),
+        required: Vec::new(),
+        silent: false,
+        shown: stored.shown,
+    })
+}
+
+fn stored_secret(rule: &SecretRule) -> StoredSecret {
+    let texts = |patterns: &Option<Patterns>| patterns.as_ref().map(|patterns| patterns.texts().to_vec()).unwrap_or_default();
+    let regexes =
+        |target: Target| rule.allow.iter().filter(|allow| allow.target == target).flat_map(|allow| texts(&allow.regexes)).collect();
+    StoredSecret {
+        regexes: rule.regexes.clone(),
+        keywords: rule.keywords.clone(),
+        group: rule.group,
+        entropy: rule.entropy,
+        paths: texts(&rule.paths),
+        not_paths: texts(&rule.not_paths),
+        length: rule.length,
+        checksum: rule.checksum.map(|check| check.to_string()),
+        allow: [regexes(Target::Secret), regexes(Target::Line), rule.allow.iter().flat_map(|allow| allow.words.clone()).collect()],
+        with: rule.with.as_ref().map(|with| (with.regex.clone(), with.within)),
+        shown: rule.shown,
+    }
+}
+
+/// The stored parts of a rule for secrets; its check is what it looks for.
+///
+/// # Errors
+/// [`IndexError::Part`] where a part cannot be written.
+pub fn secret_parts(document: &probity_secrets::own::Document) -> Result<Parts<Vec<u8>>, IndexError> {
+    let example = |expect: &str, number: usize, example: &probity_secrets::own::Example| Example {
+        expect: expect.to_owned(),
+        name: format!("{} {}", if expect == "fail" { "a secret" } else { "none" }, number + 1),
+        language: "text".to_owned(),
+        text: example.text.clone(),
+    };
+    let mut examples: Vec<Example> = document.hits.iter().enumerate().map(|(number, one)| example("fail", number, one)).collect();
+    examples.extend(document.quiet.iter().enumerate().map(|(number, one)| example("pass", number, one)));
+    stored(&document.rule.meta, postcard::to_stdvec(&stored_secret(&document.rule))?, &examples)
+}
+
+fn stored(meta: &RuleMeta, check: Vec<u8>, examples: &[Example]) -> Result<Parts<Vec<u8>>, IndexError> {
     let list = |names: &[std::sync::Arc<str>]| names.iter().map(ToString::to_string).collect();
     let stored = StoredMeta {
         id: meta.id.to_string(),
+        engine: meta.engine.to_owned(),
         title: meta.title.to_string(),
         severity: meta.severity.to_string(),
         confidence: meta.confidence.to_string(),
@@ -104,21 +210,7 @@ pub fn parts(document: &RuleDocument) -> Result<Parts<Vec<u8>>, IndexError> {
         mends: meta.mends,
         parameters: list(&meta.parameters),
     };
-    let examples: Vec<Example> = document
-        .tests
-        .iter()
-        .map(|test| Example {
-            expect: Expectation::as_str(test.expect).to_owned(),
-            name: test.name.clone(),
-            language: TestSource::as_str(test.source).to_owned(),
-            text: test.text.clone(),
-        })
-        .collect();
-    Ok(Parts {
-        meta: postcard::to_stdvec(&stored)?,
-        check: postcard::to_stdvec(&document.variants)?,
-        examples: postcard::to_stdvec(&examples)?,
-    })
+    Ok(Parts { meta: postcard::to_stdvec(&stored)?, check, examples: postcard::to_stdvec(examples)? })
 }
 
 /// What a rule says of itself, from its stored part.
@@ -130,7 +222,7 @@ pub fn meta(bytes: &[u8]) -> Result<RuleMeta, IndexError> {
     let list = |names: Vec<String>| names.into_iter().map(Into::into).collect();
     Ok(RuleMeta {
         id: stored.id.into(),
-        engine: "checks",
+        engine: if stored.engine == "secrets" { "secrets" } else { "checks" },
         title: stored.title.into(),
         severity: stored.severity.parse::<Severity>()?,
         confidence: stored.confidence.parse::<Confidence>()?,

@@ -12,5 +12,7 @@ mod matrix;
 pub use catalog::{Catalog, ControlTitle, Explanation, Provenance, Selection, builtin};
 pub use controls::{Framework, Requirement};
 pub use index::{Example, IndexError};
-pub use lint::{Linted, MakeWorld, RuleFile, lint, run_tests, unknown_controls, unknown_pairs};
+pub use lint::{
+    Linted, MakeWorld, RuleFile, SecretFile, lint, run_secret_tests, run_tests, unknown_controls, unknown_pairs, unknown_secret_controls,
+};
 pub use matrix::{Cover, Matrix, Pair, PairProvenance, Row, matrix};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use probity_checks::{CheckProgram, Expectation, LazyCheck, Rule, RuleDocument, RuleTest, TestSource, nearest};
 use probity_core::{Diagnostic, EvalContext, Level, Program, RuleResult, Status, SubjectIndex, Tree, World};
+use probity_secrets::{Context, Engine, Pack, Rule as SecretRule, own};
 use probity_value::{SourceMap, Span};
 
 use crate::controls::Framework;
@@ -18,11 +19,22 @@ pub struct RuleFile {
     pub document: RuleDocument,
 }
 
+/// A file with a rule for secrets that was read.
+#[derive(Clone, Debug)]
+pub struct SecretFile {
+    /// Its path in the tree.
+    pub path: Arc<str>,
+    /// The rule.
+    pub document: own::Document,
+}
+
 /// What a folder holds.
 #[derive(Debug, Default)]
 pub struct Linted {
     /// The rules that are sound.
     pub rules: Vec<RuleFile>,
+    /// The rules for secrets that are sound.
+    pub secrets: Vec<SecretFile>,
     /// The frameworks of its `controls` folder.
     pub frameworks: Vec<Framework>,
     /// Everything that is wrong, in the order of files.
@@ -51,22 +63,110 @@ pub fn lint(tree: &dyn Tree, top: &str, folder: &str, sources: &SourceMap) -> Li
             continue;
         }
         let Some((text, id)) = text(tree, &file.path, sources, &mut out.diagnostics) else { continue };
+        if is_secret_rule(&text) {
+            match own::parse(&text, id) {
+                Ok(document) => {
+                    let at = Span::new(id, 0..0);
+                    let wrong = wrong_id(&document.rule.meta.id, &file.path, top, &mut seen);
+                    out.diagnostics.extend(wrong.map(|what| Diagnostic::new(Level::Error, "rule-file", Arc::clone(&file.path), at, what)));
+                    out.secrets.push(SecretFile { path: Arc::clone(&file.path), document });
+                }
+                Err(faults) => out.diagnostics.extend(
+                    faults
+                        .into_iter()
+                        .map(|fault| Diagnostic::new(Level::Error, "rule-file", Arc::clone(&file.path), fault.at, fault.what)),
+                ),
+            }
+            continue;
+        }
         let (document, diagnostics) = RuleDocument::parse(&text, &file.path, id);
         out.diagnostics.extend(diagnostics);
         let Some(document) = document else { continue };
-        let mut say = |span: Span, message: String| {
-            out.diagnostics.push(Diagnostic::new(Level::Error, "rule-file", Arc::clone(&file.path), span, message));
-        };
-        let expected = id_of_path(&file.path, top);
-        if *document.meta.id != *expected {
-            say(document.id_span, format!("the id `{}` does not follow from the path, which gives `{expected}`", document.meta.id));
-        }
-        if let Some(other) = seen.insert(Arc::clone(&document.meta.id), Arc::clone(&file.path)) {
-            say(document.id_span, format!("the id `{}` is also used in `{other}`", document.meta.id));
+        if let Some(what) = wrong_id(&document.meta.id, &file.path, top, &mut seen) {
+            out.diagnostics.push(Diagnostic::new(Level::Error, "rule-file", Arc::clone(&file.path), document.id_span, what));
         }
         out.rules.push(RuleFile { path: Arc::clone(&file.path), document });
     }
     out
+}
+
+/// What is wrong with the id of a rule in a file of that path.
+fn wrong_id(id: &Arc<str>, path: &Arc<str>, top: &str, seen: &mut HashMap<Arc<str>, Arc<str>>) -> Option<String> {
+    let expected = id_of_path(path, top);
+    if **id != *expected {
+        return Some(format!("the id `{id}` does not follow from the path, which gives `{expected}`"));
+    }
+    seen.insert(Arc::clone(id), Arc::clone(path)).map(|other| format!("the id `{id}` is also used in `{other}`"))
+}
+
+/// Whether a rule file says what a secret looks like.
+fn is_secret_rule(text: &str) -> bool {
+    text.lines().any(|line| line.trim_end() == "secret:")
+}
+
+/// Runs the examples of rules for secrets, each rule alone and beside all others: what one finds another must not take away.
+#[must_use]
+pub fn run_secret_tests(rules: &[SecretFile]) -> Vec<Diagnostic> {
+    let pack = |rules: Vec<SecretRule>| Engine::new(vec![Pack { rules, ..Pack::default() }]);
+    let all = pack(rules.iter().map(|rule| rule.document.rule.clone()).collect());
+    let mut diagnostics = Vec::new();
+    for file in rules {
+        let mut say = |span: Span, what: String| {
+            diagnostics.push(Diagnostic::new(Level::Error, "rule-test", Arc::clone(&file.path), span, what));
+        };
+        let (alone, all) = match (pack(vec![file.document.rule.clone()]), &all) {
+            (Ok(alone), Ok(all)) => (alone, all),
+            (Err(error), _) => {
+                say(Span::NONE, error.to_string());
+                continue;
+            }
+            (_, Err(error)) => {
+                say(Span::NONE, error.to_string());
+                continue;
+            }
+        };
+        let id = &file.document.rule.meta.id;
+        for example in &file.document.hits {
+            let context = Context { path: &example.path, commit: "" };
+            let found = alone.scan(example.text.as_bytes(), context);
+            if found.is_empty() {
+                say(example.at, format!("the rule finds nothing in `{}`", example.text));
+            }
+            if found != alone.plain(example.text.as_bytes(), context) {
+                say(example.at, format!("the rule's words miss something in `{}`", example.text));
+            }
+            let beside = all.scan(example.text.as_bytes(), context);
+            let names: Vec<&str> = beside.iter().filter_map(|hit| all.rules().get(hit.rule)).map(|rule| &*rule.meta.id).collect();
+            if !names.contains(&&**id) {
+                say(example.at, format!("beside all rules the secret in `{}` is found by {names:?}", example.text));
+            }
+        }
+        for example in &file.document.quiet {
+            if !alone.scan(example.text.as_bytes(), Context { path: &example.path, commit: "" }).is_empty() {
+                say(example.at, format!("the rule finds something in `{}`", example.text));
+            }
+        }
+    }
+    diagnostics
+}
+
+/// Says which controls of rules for secrets are in none of the frameworks.
+#[must_use]
+pub fn unknown_secret_controls(rules: &[SecretFile], frameworks: &[Framework]) -> Vec<Diagnostic> {
+    let known: HashSet<String> = frameworks
+        .iter()
+        .flat_map(|framework| framework.requirements.iter().map(|requirement| format!("{}/{}", framework.id, requirement.id)))
+        .collect();
+    let said = |rule: &SecretFile, control: &str| {
+        let what = format!("the control `{control}` is in no framework under `controls`");
+        Diagnostic::new(Level::Error, "rule-control", Arc::clone(&rule.path), Span::NONE, what)
+    };
+    rules
+        .iter()
+        .flat_map(|rule| {
+            rule.document.rule.meta.controls.iter().filter(|control| !known.contains(&***control)).map(|control| said(rule, control))
+        })
+        .collect()
 }
 
 /// Says which controls of the rules are in none of the frameworks.
@@ -94,12 +194,13 @@ pub fn unknown_controls(rules: &[RuleFile], frameworks: &[Framework]) -> Vec<Dia
 
 /// Says which pairs of the frameworks' own files name a control or a rule nobody has.
 #[must_use]
-pub fn unknown_pairs(rules: &[RuleFile], frameworks: &[Framework]) -> Vec<Diagnostic> {
+pub fn unknown_pairs(rules: &[RuleFile], secrets: &[SecretFile], frameworks: &[Framework]) -> Vec<Diagnostic> {
     let controls: HashSet<String> = frameworks
         .iter()
         .flat_map(|framework| framework.requirements.iter().map(|requirement| format!("{}/{}", framework.id, requirement.id)))
         .collect();
-    let ids: HashSet<&str> = rules.iter().map(|rule| &*rule.document.meta.id).collect();
+    let mut ids: HashSet<&str> = rules.iter().map(|rule| &*rule.document.meta.id).collect();
+    ids.extend(secrets.iter().map(|rule| &*rule.document.rule.meta.id));
     let mut diagnostics = Vec::new();
     for framework in frameworks {
         for requirement in &framework.requirements {

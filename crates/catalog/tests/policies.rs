@@ -12,7 +12,7 @@ mod support;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use probity_catalog::{builtin, lint, run_tests, unknown_controls, unknown_pairs};
+use probity_catalog::{builtin, lint, run_secret_tests, run_tests, unknown_controls, unknown_pairs, unknown_secret_controls};
 use probity_core::Diagnostic;
 use probity_testkit::MapTree;
 use probity_value::SourceMap;
@@ -39,13 +39,15 @@ fn every_rule_is_sound_and_its_tests_hold() {
     let linted = lint(&tree, "", "", &sources);
     let mut diagnostics = linted.diagnostics;
     diagnostics.extend(unknown_controls(&linted.rules, &linted.frameworks));
-    diagnostics.extend(unknown_pairs(&linted.rules, &linted.frameworks));
+    diagnostics.extend(unknown_pairs(&linted.rules, &linted.secrets, &linted.frameworks));
+    diagnostics.extend(unknown_secret_controls(&linted.secrets, &linted.frameworks));
+    diagnostics.extend(run_secret_tests(&linted.secrets));
     for rule in &linted.rules {
         diagnostics.extend(run_tests(rule, &support::world));
     }
     let shown: Vec<String> = diagnostics.iter().map(|diagnostic| show(diagnostic, &sources)).collect();
     assert!(shown.is_empty(), "{} problems:\n{}", shown.len(), shown.join("\n"));
-    assert_eq!(builtin().rules().len(), linted.rules.len(), "the built-in index holds every rule");
+    assert_eq!(builtin().rules().len(), linted.rules.len() + linted.secrets.len(), "the built-in index holds every rule");
     assert_eq!(builtin().frameworks(), linted.frameworks);
 }
 

@@ -1,5 +1,6 @@
 //! Which adapters stand behind the traits: the one list of sources, the rules, signatures, the clock.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,9 +14,10 @@ use probity_pipeline::{Compile, Compiled};
 use probity_policy::{Judges, PolicyProgram, Stopwatch};
 use probity_value::{SourceMap, Span};
 use probity_verdict::SignatureCheck;
-use probity_verdict::config::Policies;
+use probity_verdict::config::{Config, Policies};
 
 use crate::policies;
+use crate::supply::{self, Supply};
 
 /// The sources, in the order in which they claim files.
 pub(crate) const SOURCES: &[&dyn Source] = probity_iac::SOURCES;
@@ -61,9 +63,14 @@ impl SignatureCheck for SshSignatures {
 }
 
 /// The built-in rules with those of the folders on the command line and in the configuration.
+#[derive(Default)]
 pub(crate) struct Rules {
     /// Folders on disk (`--policies`).
     pub(crate) folders: Vec<PathBuf>,
+    /// What judges files and packages.
+    pub(crate) supply: Supply,
+    /// Rules for secrets, the user's with them, as they were loaded last.
+    secrets: RefCell<Option<Result<Vec<probity_secrets::Rule>, String>>>,
 }
 
 /// Rules of all languages.
@@ -125,6 +132,11 @@ impl Tree for OwnRules<'_> {
 }
 
 impl Rules {
+    /// The built-in rules with those of folders on disk.
+    pub(crate) fn of(folders: Vec<PathBuf>) -> Rules {
+        Rules { folders, ..Rules::default() }
+    }
+
     /// The rules of everything; with any diagnostic they must not be used.
     pub(crate) fn load(&self, within: &Policies, tree: Option<&dyn Tree>, texts: &SourceMap) -> Loaded {
         let mut catalog = builtin().clone();
@@ -237,6 +249,7 @@ impl Compile for Rules {
         let all = Selection { preview: true, ..Selection::default() };
         if self.folders.is_empty() && policies.folders.is_empty() && policies.conftest.is_empty() {
             let catalog = builtin();
+            self.secrets.replace(Some(catalog.secret_rules().map_err(|error| error.to_string())));
             return Compiled {
                 programs: vec![Box::new(catalog.program(&all))],
                 diagnostics: Vec::new(),
@@ -245,9 +258,23 @@ impl Compile for Rules {
             };
         }
         let loaded = self.load(policies, Some(tree), texts);
+        self.secrets.replace(Some(loaded.catalog.secret_rules().map_err(|error| error.to_string())));
         let mut programs: Vec<Box<dyn Program>> = vec![Box::new(loaded.catalog.program(&all))];
         programs.extend(loaded.foreign);
         Compiled { programs, diagnostics: loaded.wrong, digest: loaded.digest, readers: loaded.readers }
+    }
+
+    fn supply(&self, config: &Config, tree: &dyn Tree, texts: &SourceMap) -> Option<Compiled> {
+        let own = self.secrets.take().unwrap_or_else(|| builtin().secret_rules().map_err(|error| error.to_string()));
+        match own {
+            Ok(own) => supply::compile(&self.supply, config, own, tree, texts),
+            Err(error) => Some(Compiled {
+                programs: Vec::new(),
+                diagnostics: vec![Diagnostic::new(Level::Error, "secret-rules", "", Span::NONE, error)],
+                digest: probity_attest::sha256(&[]),
+                readers: Vec::new(),
+            }),
+        }
     }
 }
 

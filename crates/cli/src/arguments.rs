@@ -93,6 +93,9 @@ pub(crate) struct ReadingArguments {
     /// Largest file that is read, in MiB
     #[arg(long, value_name = "MIB", default_value_t = 16, help_heading = "Reading")]
     pub(crate) max_file_size: u64,
+    /// Key by which secrets are known again (16 bytes or more); without one, what could be guessed is known by its place
+    #[arg(long, value_name = "FILE", help_heading = "Reading")]
+    pub(crate) fingerprint_key: Option<PathBuf>,
     /// Configuration from outside, in place of the repository's `probity.yaml`
     #[arg(long, value_name = "FILE", help_heading = "Policies")]
     pub(crate) config: Option<PathBuf>,

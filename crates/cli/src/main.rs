@@ -11,6 +11,7 @@ mod policies;
 mod reading;
 mod run;
 mod state;
+mod supply;
 
 use std::fmt;
 use std::process::ExitCode;

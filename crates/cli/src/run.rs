@@ -11,6 +11,7 @@ use probity_value::SourceMap;
 use crate::adapters::{Rules, SOURCES, SshSignatures, SystemClock};
 use crate::arguments::ReadingArguments;
 use crate::reading::{self, Target};
+use crate::supply::{self, Supply, Versions};
 use crate::{Wrong, output};
 
 /// Files the command line names, read once.
@@ -36,6 +37,15 @@ pub(crate) struct How<'a> {
     pub(crate) changed_only: bool,
     pub(crate) keep_all: bool,
     pub(crate) now: Timestamp,
+    /// Versions of files in commits that are judged too.
+    pub(crate) versions: Option<Arc<Versions>>,
+}
+
+impl How<'_> {
+    fn supply(&self, arguments: &ReadingArguments) -> Result<Supply> {
+        let key = arguments.fingerprint_key.as_deref().map(supply::key).transpose()?;
+        Ok(Supply { key, versions: self.versions.clone() })
+    }
 }
 
 /// The time now.
@@ -52,7 +62,8 @@ pub(crate) fn judged(
     how: &How<'_>,
     texts: &SourceMap,
 ) -> Result<Judged> {
-    let rules = Rules { folders: arguments.policies.clone() };
+    let mut rules = Rules::of(arguments.policies.clone());
+    rules.supply = how.supply(arguments)?;
     let absolute = target.absolute();
     let input = JudgeInput {
         tree,

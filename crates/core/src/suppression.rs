@@ -17,6 +17,8 @@ pub enum SuppressionStyle {
     Tfsec,
     /// `kics-scan ignore-line`, `ignore-block`, `disable=ID`.
     Kics,
+    /// `gitleaks:allow`.
+    Gitleaks,
 }
 
 impl SuppressionStyle {
@@ -29,6 +31,7 @@ impl SuppressionStyle {
             SuppressionStyle::Trivy => "trivy",
             SuppressionStyle::Tfsec => "tfsec",
             SuppressionStyle::Kics => "kics",
+            SuppressionStyle::Gitleaks => "gitleaks",
         }
     }
 }

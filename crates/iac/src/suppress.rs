@@ -9,29 +9,29 @@ use probity_value::Span;
 
 /// What one comment asks to be left out: one rule id.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct ParsedSuppression {
+pub struct ParsedSuppression {
     /// Whose style.
-    pub(crate) style: SuppressionStyle,
+    pub style: SuppressionStyle,
     /// Rule id or alias as written, perhaps with `*` in it; `*` for all.
-    pub(crate) id: Arc<str>,
+    pub id: Arc<str>,
     /// The reason given, empty where none; conditions are part of it.
-    pub(crate) reason: Arc<str>,
+    pub reason: Arc<str>,
     /// The date it ends, as written; one that is no `YYYY-MM-DD` date must count as past.
-    pub(crate) until: Option<Arc<str>>,
+    pub until: Option<Arc<str>>,
     /// Who answers for it.
-    pub(crate) owner: Option<Arc<str>>,
+    pub owner: Option<Arc<str>>,
     /// The command within the comment, or the whole comment.
-    pub(crate) span: Span,
+    pub span: Span,
     /// What it reaches.
-    pub(crate) command: Command,
+    pub command: Command,
     /// Where it is only meant: `("ws", "prod")` for a workspace, `("name", "value")` for an attribute of the block. All must hold; where
     /// a source cannot tell, the comment must not count.
-    pub(crate) only: Vec<(Arc<str>, Arc<str>)>,
+    pub only: Vec<(Arc<str>, Arc<str>)>,
 }
 
 /// What a comment reaches.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Command {
+pub enum Command {
     /// What its style says: `checkov` the block it stands in, `trivy`, `tfsec` and `probity` the line it stands on or the block or line below.
     Usual,
     /// `kics-scan ignore-line`: the next line.
@@ -43,7 +43,8 @@ pub(crate) enum Command {
 }
 
 /// What a comment asks for; mostly nothing. `text` is the comment with or without its marks, one line or several.
-pub(crate) fn parse_comment(text: &str, comment_span: Span) -> Vec<ParsedSuppression> {
+#[must_use]
+pub fn parse_comment(text: &str, comment_span: Span) -> Vec<ParsedSuppression> {
     let mut out = Vec::new();
     let exact = (comment_span.end.saturating_sub(comment_span.start)) as usize == text.len();
     let mut start = 0;

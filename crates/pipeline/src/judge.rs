@@ -44,6 +44,9 @@ pub struct Compiled {
 pub trait Compile {
     /// `policies` names folders and files of `tree`, as the configuration does.
     fn compile(&self, policies: &Policies, tree: &dyn Tree, texts: &SourceMap) -> Compiled;
+
+    /// What judges files and packages as the whole configuration says, a floor's part included; nothing where nothing does.
+    fn supply(&self, config: &Config, tree: &dyn Tree, texts: &SourceMap) -> Option<Compiled>;
 }
 
 /// A text from outside the judged folder.
@@ -453,7 +456,7 @@ pub fn judge(input: &JudgeInput<'_>, texts: &SourceMap) -> Result<Judged, JudgeE
     if !compiled.diagnostics.is_empty() {
         return Err(JudgeError::Configuration(compiled.diagnostics));
     }
-    let programs: Vec<&dyn Program> = compiled.programs.iter().map(|program| &**program).collect();
+    let mut programs: Vec<&dyn Program> = compiled.programs.iter().map(|program| &**program).collect();
     let mut all: Vec<Arc<RuleMeta>> = programs.iter().flat_map(|program| program.rules()).collect();
     if all.is_empty() {
         return Err(JudgeError::NoRules);
@@ -466,7 +469,17 @@ pub fn judge(input: &JudgeInput<'_>, texts: &SourceMap) -> Result<Judged, JudgeE
         own_findings.extend(floor::findings(&attempts, &config_path, texts, &input.digest));
         config = merged;
     }
+    let supply = input.compile.supply(&config, judging, texts);
+    if let Some(supply) = &supply {
+        let wrong: Vec<Diagnostic> = supply.diagnostics.iter().filter(|one| one.level == Level::Error).cloned().collect();
+        if !wrong.is_empty() {
+            return Err(JudgeError::Configuration(wrong));
+        }
+        all.extend(supply.programs.iter().flat_map(|program| program.rules()));
+        programs.extend(supply.programs.iter().map(|program| &**program));
+    }
     let mut diagnostics = config.unknown_rules(&all, &config_path);
+    diagnostics.extend(supply.iter().flat_map(|supply| supply.diagnostics.iter().cloned()));
     diagnostics.extend(taken_over.iter().flat_map(|one| one.diagnostics.iter().cloned()));
     if floor.is_some() {
         diagnostics.extend(taken_over.iter().zip(&setting_files).filter_map(|(one, file)| one.under_floor(&file.path)));
@@ -491,7 +504,8 @@ pub fn judge(input: &JudgeInput<'_>, texts: &SourceMap) -> Result<Judged, JudgeE
             (Some(_), false) => off.push((Arc::clone(rule), "not asked for by `--rule`".to_owned())),
         }
     }
-    let readers = compiled.readers.iter().map(|reader| &**reader).collect();
+    let supplied = supply.iter().flat_map(|supply| &supply.readers);
+    let readers = compiled.readers.iter().chain(supplied).map(|reader| &**reader).collect();
     let listed = all.iter().map(|rule| Arc::clone(&rule.id)).collect();
     let rules = Rules { config: &config, programs, sources, readers, used, listed };
 
@@ -680,9 +694,14 @@ pub fn judge(input: &JudgeInput<'_>, texts: &SourceMap) -> Result<Judged, JudgeE
         diagnostics,
         rules: rule_list,
         off,
-        policies: compiled.digest,
+        policies: policies_digest(&compiled, supply.as_ref(), input.digest),
         config,
     })
+}
+
+/// Digest over everything that judged.
+fn policies_digest(compiled: &Compiled, supply: Option<&Compiled>, digest: &dyn Fn(&[u8]) -> Digest) -> Digest {
+    supply.map_or(compiled.digest, |supply| digest(&[compiled.digest.0, supply.digest.0].concat()))
 }
 
 fn off_reason(why: RuleUse) -> String {

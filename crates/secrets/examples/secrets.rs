@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for fault in faults.iter().chain(&ended) {
         eprintln!("{fault:?}");
     }
-    let engine = Engine::new(vec![Pack { rules: configuration.rules, allow: configuration.allow }])?;
+    let engine = Engine::new(vec![Pack { rules: configuration.rules, allow: configuration.allow, ..Pack::default() }])?;
     eprintln!("{} rules, read in {:?}", engine.rules().len(), started.elapsed());
     let mut files = Vec::new();
     for folder in arguments {

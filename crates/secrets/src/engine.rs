@@ -15,7 +15,7 @@ use regex_syntax::hir::Hir;
 
 use crate::anchor::{self, Anchor, Back, Bytes};
 use crate::filter;
-use crate::rule::{Allow, Flavour, Rule, Target};
+use crate::rule::{Allow, Flavour, Patterns, Rule, Target};
 use crate::scanner::{Scanner, Word};
 
 /// Longest match, in bytes: what is longer is no secret anybody wrote down.
@@ -46,7 +46,7 @@ pub struct Hit {
     pub line: u32,
     /// See `line`.
     pub column: u32,
-    /// Whether a comment on its line (`gitleaks:allow`) allows it.
+    /// Whether a comment on its line (`gitleaks:allow`) or the configuration of a Gitleaks we took over allows it.
     pub allowed: bool,
 }
 
@@ -57,6 +57,8 @@ pub struct Pack {
     pub rules: Vec<Rule>,
     /// What is no finding for any of them.
     pub allow: Vec<Allow>,
+    /// What is a finding that somebody allows: shown, and waived as by a comment.
+    pub waive: Vec<Allow>,
 }
 
 /// Compiled rules.
@@ -65,6 +67,7 @@ pub struct Engine {
     /// The pack of each rule.
     pack_of: Vec<usize>,
     allows: Vec<Vec<Allow>>,
+    waives: Vec<Vec<Allow>>,
     patterns: Vec<Pattern>,
     /// The patterns of each rule.
     patterns_of: Vec<Range<usize>>,
@@ -160,6 +163,7 @@ impl Engine {
             rules: Vec::new(),
             pack_of: Vec::new(),
             allows: Vec::new(),
+            waives: Vec::new(),
             patterns: Vec::new(),
             patterns_of: Vec::new(),
             ways: Vec::new(),
@@ -169,6 +173,7 @@ impl Engine {
         let mut words = Vec::new();
         for (index, pack) in packs.into_iter().enumerate() {
             engine.allows.push(pack.allow);
+            engine.waives.push(pack.waive);
             for rule in pack.rules {
                 engine.add(rule, index, &mut words)?;
             }
@@ -374,7 +379,7 @@ impl Engine {
 
     /// Whether a file of that path is none of a rule's.
     fn closed(&self, index: usize, rule: &Rule, context: Context<'_>, packs: &[bool]) -> bool {
-        let matched = |set: &Option<regex::bytes::RegexSet>| set.as_ref().map(|set| set.is_match(context.path.as_bytes()));
+        let matched = |set: &Option<Patterns>| set.as_ref().map(|set| set.is_match(context.path.as_bytes()));
         self.pack_of.get(index).and_then(|pack| packs.get(*pack)).copied().unwrap_or(false)
             || rule.allow.iter().any(|allow| allows_path(allow, context))
             || matched(&rule.paths) == Some(false)
@@ -473,7 +478,10 @@ impl Engine {
                 return None;
             }
         }
-        let allowed = memchr::memmem::find(line, b"gitleaks:allow").is_some();
+        let pack = self.pack_of.get(pattern.rule).and_then(|pack| self.waives.get(*pack)).map(Vec::as_slice).unwrap_or_default();
+        let matched = text.get(range.clone()).unwrap_or_default();
+        let waives = |allow: &Allow| allows_path(allow, context) || allows(allow, letters, matched, line, context);
+        let allowed = memchr::memmem::find(line, b"gitleaks:allow").is_some() || pack.iter().chain(&rule.waive).any(waives);
         let (line, column) = lines.place(secret.start);
         Some(Hit { rule: pattern.rule, range, secret, line, column, allowed })
     }
@@ -577,7 +585,8 @@ fn allows_path(allow: &Allow, context: Context<'_>) -> bool {
         return path == Some(true) || commit == Some(true);
     }
     // What a secret is compared with comes later.
-    allow.regexes.is_none() && allow.words.is_empty() && path != Some(false) && commit != Some(false)
+    let named = path.is_some() || commit.is_some();
+    named && allow.regexes.is_none() && allow.words.is_empty() && path != Some(false) && commit != Some(false)
 }
 
 fn allows(allow: &Allow, secret: &[u8], matched: &[u8], line: &[u8], context: Context<'_>) -> bool {
@@ -596,7 +605,8 @@ fn allows(allow: &Allow, secret: &[u8], matched: &[u8], line: &[u8], context: Co
     }
     let path = allow.paths.as_ref().map(|paths| paths.is_match(context.path.as_bytes()));
     let commit = (!allow.commits.is_empty()).then(|| allow.commits.iter().any(|commit| *commit == context.commit));
-    [regex, word, path, commit].into_iter().flatten().all(|holds| holds)
+    let checks = [regex, word, path, commit];
+    checks.iter().any(Option::is_some) && checks.into_iter().flatten().all(|holds| holds)
 }
 
 /// Which words a text has, asked at most once each.

@@ -9,7 +9,7 @@ use probity_core::{Confidence, RuleMeta, Severity, Stage, StageKind};
 use probity_inputs::Kind;
 use probity_value::{FileId, Map, Span, Value};
 
-use crate::rule::{Allow, Flavour, Required, Rule, Target, set};
+use crate::rule::{Allow, Flavour, Patterns, Required, Rule, Target};
 
 /// What a configuration says, before it is compiled.
 #[derive(Clone, Debug, Default)]
@@ -181,7 +181,7 @@ impl Reader {
                         rule.regexes = vec![pattern];
                     }
                 }
-                "path" => match set(&[self.text(value, key)], Flavour::Go) {
+                "path" => match Patterns::new(vec![self.text(value, key)], Flavour::Go) {
                     Ok(paths) => rule.paths = paths,
                     Err(problem) => self.fault(value.span, problem),
                 },
@@ -269,7 +269,7 @@ impl Reader {
                 "paths" | "regexes" => {
                     let patterns = self.texts(Some(value), key);
                     named |= !patterns.is_empty();
-                    match set(&patterns, Flavour::Go) {
+                    match Patterns::new(patterns, Flavour::Go) {
                         Ok(set) if lower == "paths" => out.paths = set,
                         Ok(set) => out.regexes = set,
                         Err(problem) => self.fault(value.span, problem),
@@ -318,6 +318,52 @@ impl Configuration {
         self
     }
 
+    /// Puts the configuration on top of rules that stand in for Gitleaks' own (`useDefault`): by their aliases `gitleaks:ID`, rules are
+    /// left out, and what is allowed is waived where somebody sees it. Rules of the configuration that only change one of Gitleaks' own
+    /// are taken off it. Comes back with what names no rule there is.
+    pub fn over_own(&mut self, own: &mut Vec<Rule>) -> (Vec<Allow>, Vec<Fault>) {
+        let is = |rule: &Rule, id: &str| rule.meta.aliases.iter().any(|alias| alias.strip_prefix("gitleaks:") == Some(id));
+        let mut faults = Vec::new();
+        let mut unknown = |id: &str, what: &str| {
+            let what = format!("{what} `{id}` of Gitleaks, for which there is no rule here; name Gitleaks' own file with `extend.path`");
+            faults.push(Fault { at: Span::NONE, what, fails: false });
+        };
+        for id in &self.extend.disabled {
+            if !own.iter().any(|rule| is(rule, id)) {
+                unknown(id, "`disabledRules` names");
+            }
+        }
+        own.retain(|rule| !self.extend.disabled.iter().any(|id| is(rule, id)));
+        let (changes, rules) =
+            std::mem::take(&mut self.rules).into_iter().partition(|rule| rule.regexes.is_empty() && rule.paths.is_none());
+        self.rules = rules;
+        let changes: Vec<Rule> = changes;
+        let targets = std::mem::take(&mut self.targeted);
+        let mut waive = |id: &str, allow: &[Allow]| {
+            let mut any = false;
+            for rule in own.iter_mut().filter(|rule| is(rule, id)) {
+                rule.waive.extend_from_slice(allow);
+                any = true;
+            }
+            any
+        };
+        for change in &changes {
+            if !waive(&change.local, &change.allow) {
+                unknown(&change.local, "a rule changes");
+            }
+        }
+        for (names, allow) in targets {
+            for name in names {
+                match self.rules.iter_mut().find(|rule| rule.local == name) {
+                    Some(rule) => rule.allow.push(allow.clone()),
+                    None if waive(&name, std::slice::from_ref(&allow)) => {}
+                    None => unknown(&name, "an allowlist names"),
+                }
+            }
+        }
+        (self.allow.clone(), faults)
+    }
+
     /// Ends the reading: gives allowlists to the rules they name. Afterwards every rule has something to look for.
     pub fn finish(&mut self) -> Vec<Fault> {
         let mut faults = Vec::new();
@@ -358,6 +404,7 @@ fn empty() -> Rule {
         length: (0, usize::MAX),
         checksum: None,
         allow: Vec::new(),
+        waive: Vec::new(),
         with: None,
         required: Vec::new(),
         silent: false,

@@ -16,4 +16,4 @@ mod translate;
 pub use checksum::{Checksum, UnknownChecksum};
 pub use engine::{Context, Engine, EngineError, Hit, Pack};
 pub use filter::{entropy, is_binary};
-pub use rule::{Allow, Flavour, Required, Rule, Target, With};
+pub use rule::{Allow, Flavour, Patterns, Required, Rule, Target, With};

@@ -6,7 +6,7 @@ use probity_core::{Confidence, RuleMeta, Severity, Stage, StageKind};
 use probity_value::{FileId, Map, Span, Value, yaml};
 
 use crate::gitleaks::Fault;
-use crate::rule::{Allow, Flavour, Rule, Target, With, set};
+use crate::rule::{Allow, Flavour, Patterns, Rule, Target, With};
 
 /// A rule with its examples.
 #[derive(Clone, Debug)]
@@ -201,7 +201,7 @@ impl Reader {
                 Err(problem) => self.fault(at, problem),
             }
         }
-        let sets = |reader: &mut Reader, key: &str| match set(&reader.texts(secret, key), Flavour::Ascii) {
+        let sets = |reader: &mut Reader, key: &str| match Patterns::new(reader.texts(secret, key), Flavour::Ascii) {
             Ok(set) => set,
             Err(problem) => {
                 reader.fault(secret.get(key).map_or(at, |value| value.span), problem);
@@ -240,6 +240,7 @@ impl Reader {
                 .map_or((0, usize::MAX), |length| (number(length, "min").unwrap_or(0), number(length, "max").unwrap_or(usize::MAX))),
             checksum,
             allow: self.allow(secret.get("allow"), at),
+            waive: Vec::new(),
             with,
             required: Vec::new(),
             silent: false,
@@ -252,7 +253,7 @@ impl Reader {
         self.known(map, &["values", "lines", "words"]);
         let mut out = Vec::new();
         for (key, target) in [("values", Target::Secret), ("lines", Target::Line)] {
-            match set(&self.texts(map, key), Flavour::Ascii) {
+            match Patterns::new(self.texts(map, key), Flavour::Ascii) {
                 Ok(None) => {}
                 Ok(regexes) => out.push(Allow { regexes, target, ..Allow::default() }),
                 Err(problem) => self.fault(map.get(key).map_or(at, |value| value.span), problem),

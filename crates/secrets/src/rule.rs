@@ -1,6 +1,6 @@
 //! A rule for one kind of secret, before it is compiled: ours and Gitleaks' are the same thing.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use probity_core::RuleMeta;
 use regex::bytes::{RegexSet, RegexSetBuilder};
@@ -17,16 +17,16 @@ pub enum Flavour {
 }
 
 /// What is no secret although a rule matches.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Allow {
     /// Whether all that is named must be true, not any.
     pub all: bool,
     /// Commits, lower case.
     pub commits: Vec<String>,
     /// Paths.
-    pub paths: Option<RegexSet>,
+    pub paths: Option<Patterns>,
     /// What the text is compared with.
-    pub regexes: Option<RegexSet>,
+    pub regexes: Option<Patterns>,
     /// Which text that is.
     pub target: Target,
     /// Words, lower case, that may stand anywhere in the secret.
@@ -77,9 +77,9 @@ pub struct Rule {
     /// What it looks for; empty for rules that look at paths alone.
     pub regexes: Vec<String>,
     /// Only in files of these paths.
-    pub paths: Option<RegexSet>,
+    pub paths: Option<Patterns>,
     /// Not in files of these paths.
-    pub not_paths: Option<RegexSet>,
+    pub not_paths: Option<Patterns>,
     /// Words of which one stands in the same text, lower case; empty for any text.
     pub keywords: Vec<String>,
     /// The group that is the secret; 0 for the first that is not empty, else the match.
@@ -92,6 +92,8 @@ pub struct Rule {
     pub checksum: Option<Checksum>,
     /// What is no finding.
     pub allow: Vec<Allow>,
+    /// What is a finding that somebody allows.
+    pub waive: Vec<Allow>,
     /// A second part near by.
     pub with: Option<With>,
     /// Rules that must have matched near by.
@@ -102,17 +104,54 @@ pub struct Rule {
     pub shown: usize,
 }
 
-/// A set of expressions, or why not.
-///
-/// # Errors
-/// The expression and what is wrong with it.
-pub(crate) fn set(patterns: &[String], flavour: Flavour) -> Result<Option<RegexSet>, String> {
-    if patterns.is_empty() {
-        return Ok(None);
+/// Expressions of which any may match; compiled when they are first asked for.
+#[derive(Clone, Debug)]
+pub struct Patterns {
+    texts: Vec<String>,
+    flavour: Flavour,
+    set: OnceLock<RegexSet>,
+}
+
+impl PartialEq for Patterns {
+    fn eq(&self, other: &Patterns) -> bool {
+        (&self.texts, self.flavour) == (&other.texts, other.flavour)
     }
-    let translated: Vec<String> = match flavour {
-        Flavour::Go => patterns.iter().map(|pattern| crate::translate::from_go(pattern)).collect(),
-        Flavour::Ascii => patterns.to_vec(),
-    };
-    RegexSetBuilder::new(&translated).unicode(flavour == Flavour::Go).build().map(Some).map_err(|problem| problem.to_string())
+}
+
+impl Patterns {
+    /// Takes expressions that are known to be sound; `None` where there are none.
+    #[must_use]
+    pub fn sound(texts: Vec<String>, flavour: Flavour) -> Option<Patterns> {
+        (!texts.is_empty()).then(|| Patterns { texts, flavour, set: OnceLock::new() })
+    }
+
+    /// Takes expressions and compiles them.
+    ///
+    /// # Errors
+    /// The expression and what is wrong with it.
+    pub fn new(texts: Vec<String>, flavour: Flavour) -> Result<Option<Patterns>, String> {
+        let Some(patterns) = Patterns::sound(texts, flavour) else { return Ok(None) };
+        let _ = patterns.set.set(patterns.compile().map_err(|problem| problem.to_string())?);
+        Ok(Some(patterns))
+    }
+
+    fn compile(&self) -> Result<RegexSet, regex::Error> {
+        let translated: Vec<String> = match self.flavour {
+            Flavour::Go => self.texts.iter().map(|pattern| crate::translate::from_go(pattern)).collect(),
+            Flavour::Ascii => self.texts.clone(),
+        };
+        RegexSetBuilder::new(&translated).unicode(self.flavour == Flavour::Go).build()
+    }
+
+    /// The expressions.
+    #[must_use]
+    pub fn texts(&self) -> &[String] {
+        &self.texts
+    }
+
+    /// Whether any matches.
+    #[must_use]
+    pub fn is_match(&self, text: &[u8]) -> bool {
+        self.set.get_or_init(|| self.compile().unwrap_or_else(|_| RegexSet::empty())).is_match(text)
+    }
 }

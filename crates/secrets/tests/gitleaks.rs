@@ -73,7 +73,7 @@ fn configuration(text: &str) -> Configuration {
 
 fn engine(text: &str) -> Engine {
     let configuration = configuration(text);
-    Engine::new(vec![Pack { rules: configuration.rules, allow: configuration.allow }]).unwrap()
+    Engine::new(vec![Pack { rules: configuration.rules, allow: configuration.allow, ..Pack::default() }]).unwrap()
 }
 
 /// `rule: secret` of each hit.
@@ -131,7 +131,7 @@ fn extends_and_merges() {
     assert_eq!(top.extend.path.as_deref(), Some("base.toml"));
     let mut merged = top.over(base);
     assert_eq!(merged.finish(), []);
-    let engine = Engine::new(vec![Pack { rules: merged.rules, allow: merged.allow }]).unwrap();
+    let engine = Engine::new(vec![Pack { rules: merged.rules, allow: merged.allow, ..Pack::default() }]).unwrap();
     let check = |text: &str, expected: &[&str]| assert_eq!(found(&engine, "a.txt", text), expected, "{text}");
     check("id AKIAQYLPMN5HHHFPZAM2.", &[]);
     check("id AKIAQYLPMN5HHHFPZAM3.", &["1:cloud-id AKIAQYLPMN5HHHFPZAM3"]);

@@ -34,7 +34,7 @@ tests:
 fn judges_with_care() {
     let document = own::parse(RULE, FileId(0)).unwrap();
     assert_eq!((document.hits.len(), document.quiet.len()), (1, 2));
-    let engine = Engine::new(vec![Pack { rules: vec![document.rule.clone()], allow: Vec::new() }]).unwrap();
+    let engine = Engine::new(vec![Pack { rules: vec![document.rule.clone()], ..Pack::default() }]).unwrap();
     let check = |path: &str, text: &str, expected: usize| {
         assert_eq!(engine.scan(text.as_bytes(), Context { path, commit: "" }).len(), expected, "{path}: {text}");
         assert_eq!(engine.plain(text.as_bytes(), Context { path, commit: "" }).len(), expected, "{path}: {text}");

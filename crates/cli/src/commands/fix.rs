@@ -47,7 +47,7 @@ pub(crate) fn run(arguments: &FixArguments) -> Result<u8> {
 
 fn mended(target: &Target, arguments: &FixArguments, wanted: &dyn Fn(&Mend) -> bool) -> Result<Mended> {
     let given = Given::read(&arguments.reading)?;
-    let rules = Rules { folders: arguments.reading.policies.clone() };
+    let rules = Rules::of(arguments.reading.policies.clone());
     let absolute = target.absolute();
     let input = probity_pipeline::JudgeInput {
         tree: &target.tree,

@@ -17,7 +17,7 @@ use crate::{Wrong, output};
 
 pub(crate) fn run(framework: Option<&str>, names: bool, folders: Vec<PathBuf>, format: MatrixFormat) -> Result<u8> {
     let texts = SourceMap::new();
-    let loaded = Rules { folders }.load(&Policies::default(), None, &texts);
+    let loaded = Rules::of(folders).load(&Policies::default(), None, &texts);
     let catalog = &loaded.catalog;
     if !loaded.wrong.is_empty() {
         output::diagnostics(&loaded.wrong, &texts);

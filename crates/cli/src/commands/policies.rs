@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Result;
-use probity_catalog::{builtin, lint as lint_folder, run_tests, unknown_controls, unknown_pairs};
+use probity_catalog::{
+    builtin, lint as lint_folder, run_secret_tests, run_tests, unknown_controls, unknown_pairs, unknown_secret_controls,
+};
 use probity_checks::TestSource;
 use probity_core::{CollectOptions, Diagnostic, Digest, Level, RuleMeta, Tree, TreeError, TreeFile, World};
 use probity_files::FolderTree;
@@ -22,7 +24,7 @@ use crate::{Wrong, output};
 /// All rules: built in, of the folders, and Probity's own.
 pub(crate) fn all(folders: Vec<PathBuf>) -> Result<Vec<Arc<RuleMeta>>> {
     let texts = SourceMap::new();
-    let loaded = Rules { folders }.load(&Policies::default(), None, &texts);
+    let loaded = Rules::of(folders).load(&Policies::default(), None, &texts);
     if !loaded.wrong.is_empty() {
         output::diagnostics(&loaded.wrong, &texts);
         return Err(Wrong::hint("the policies have problems", Some("`probity policies lint DIR` says more")).into());
@@ -108,8 +110,10 @@ pub(crate) fn lint(path: &Path, strict: bool) -> Result<u8> {
     wrong.extend(found.diagnostics.iter().cloned());
     if !linted.frameworks.is_empty() {
         wrong.extend(unknown_controls(&linted.rules, &linted.frameworks));
-        wrong.extend(unknown_pairs(&linted.rules, &linted.frameworks));
+        wrong.extend(unknown_pairs(&linted.rules, &linted.secrets, &linted.frameworks));
+        wrong.extend(unknown_secret_controls(&linted.secrets, &linted.frameworks));
     }
+    wrong.extend(run_secret_tests(&linted.secrets));
     for rule in &linted.rules {
         wrong.extend(run_tests(rule, &world));
     }
@@ -129,10 +133,12 @@ pub(crate) fn lint(path: &Path, strict: bool) -> Result<u8> {
     output::diagnostics(&wrong, &texts);
     let warnings = wrong.iter().filter(|one| one.level == Level::Warning).count();
     let errors = wrong.iter().filter(|one| one.level == Level::Error).count();
-    let tests: usize = linted.rules.iter().map(|rule| rule.document.tests.len()).sum();
+    let examples = linted.secrets.iter().map(|rule| rule.document.hits.len() + rule.document.quiet.len());
+    let tests: usize = linted.rules.iter().map(|rule| rule.document.tests.len()).chain(examples).sum();
+    let rules = linted.rules.len() + linted.secrets.len();
     let foreign: usize = others.programs.iter().map(|program| program.rules().len()).sum();
     let policies = found.set.policies().len();
-    if linted.rules.is_empty() && foreign == 0 && policies == 0 && found.modules.is_empty() && wrong.is_empty() {
+    if rules == 0 && foreign == 0 && policies == 0 && found.modules.is_empty() && wrong.is_empty() {
         output::talk("nothing to look at: there are no rule files");
         return Ok(4);
     }
@@ -143,7 +149,7 @@ pub(crate) fn lint(path: &Path, strict: bool) -> Result<u8> {
     if !found.modules.is_empty() {
         theirs += &format!("{} modules of Rego, ", found.modules.len());
     }
-    output::data(&format!("{} rules, {theirs}{tests} tests, {errors} errors, {warnings} warnings\n", linted.rules.len()))?;
+    output::data(&format!("{} rules, {theirs}{tests} tests, {errors} errors, {warnings} warnings\n", rules))?;
     Ok(match () {
         () if errors > 0 => 2,
         () if strict && warnings > 0 => 1,

@@ -214,7 +214,7 @@ impl<'a> Finder<'a> {
         let above = document.is_some_and(|document| comment.end <= document.start as usize);
         let whole = match parsed.style {
             SuppressionStyle::Checkov => true,
-            SuppressionStyle::Kics => false,
+            SuppressionStyle::Kics | SuppressionStyle::Gitleaks => false,
             SuppressionStyle::Probity | SuppressionStyle::Trivy | SuppressionStyle::Tfsec => above,
         };
         if whole {
