@@ -245,10 +245,11 @@ impl Catalog {
         self.entries.iter().filter(|entry| selection.takes(&entry.meta))
     }
 
-    /// The chosen rules as a program.
+    /// The chosen rules that judge subjects, as a program; those for secrets are [`Catalog::secret_rules`].
     #[must_use]
     pub fn program(&self, selection: &Selection) -> CheckProgram {
-        let rules = self.chosen(selection).map(|entry| Rule { meta: Arc::clone(&entry.meta), check: Arc::clone(&entry.check) });
+        let checks = self.chosen(selection).filter(|entry| entry.meta.engine == "checks");
+        let rules = checks.map(|entry| Rule { meta: Arc::clone(&entry.meta), check: Arc::clone(&entry.check) });
         CheckProgram::new(rules.collect())
     }
 

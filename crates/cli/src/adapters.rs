@@ -8,7 +8,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use probity_attest::sshsig;
 use probity_catalog::{Catalog, Selection, builtin};
-use probity_core::{Clock, Diagnostic, Digest, Level, Program, RuleMeta, Source, Timestamp, Tree, TreeError, TreeFile};
+use probity_core::{
+    Clock, Diagnostic, Digest, EvalContext, Level, Program, RuleMeta, RuleResult, Source, SubjectIndex, Timestamp, Tree, TreeError,
+    TreeFile, World,
+};
 use probity_files::FolderTree;
 use probity_pipeline::{Compile, Compiled};
 use probity_policy::{Judges, PolicyProgram, Stopwatch};
@@ -131,6 +134,25 @@ impl Tree for OwnRules<'_> {
     }
 }
 
+/// Rules that another program judges by, so that they are known before it is made.
+struct Listed(Vec<Arc<RuleMeta>>);
+
+impl Listed {
+    fn secrets(catalog: &Catalog) -> Listed {
+        Listed(catalog.rules().filter(|rule| rule.engine == "secrets").cloned().collect())
+    }
+}
+
+impl Program for Listed {
+    fn rules(&self) -> Vec<Arc<RuleMeta>> {
+        self.0.clone()
+    }
+
+    fn evaluate(&self, _: SubjectIndex, _: &World, _: &EvalContext) -> Vec<RuleResult> {
+        Vec::new()
+    }
+}
+
 impl Rules {
     /// The built-in rules with those of folders on disk.
     pub(crate) fn of(folders: Vec<PathBuf>) -> Rules {
@@ -247,11 +269,12 @@ impl Compile for Rules {
     fn compile(&self, policies: &Policies, tree: &dyn Tree, texts: &SourceMap) -> Compiled {
         // Which rules take part is decided by the configuration afterwards, so that each one left out can be named.
         let all = Selection { preview: true, ..Selection::default() };
-        if self.folders.is_empty() && policies.folders.is_empty() && policies.conftest.is_empty() {
+        let alone = self.supply.part.is_some();
+        if self.folders.is_empty() && (alone || policies.folders.is_empty() && policies.conftest.is_empty()) {
             let catalog = builtin();
             self.secrets.replace(Some(catalog.secret_rules().map_err(|error| error.to_string())));
             return Compiled {
-                programs: vec![Box::new(catalog.program(&all))],
+                programs: vec![Box::new(catalog.program(&all)), Box::new(Listed::secrets(catalog))],
                 diagnostics: Vec::new(),
                 digest: catalog.digest(),
                 readers: Vec::new(),
@@ -259,7 +282,7 @@ impl Compile for Rules {
         }
         let loaded = self.load(policies, Some(tree), texts);
         self.secrets.replace(Some(loaded.catalog.secret_rules().map_err(|error| error.to_string())));
-        let mut programs: Vec<Box<dyn Program>> = vec![Box::new(loaded.catalog.program(&all))];
+        let mut programs: Vec<Box<dyn Program>> = vec![Box::new(loaded.catalog.program(&all)), Box::new(Listed::secrets(&loaded.catalog))];
         programs.extend(loaded.foreign);
         Compiled { programs, diagnostics: loaded.wrong, digest: loaded.digest, readers: loaded.readers }
     }

@@ -40,6 +40,10 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: PoliciesCommand,
     },
+    /// Look for credentials: in a folder, in what is staged, in commits, in the whole history
+    Secrets(SecretsArguments),
+    /// Compare packages with advisories of known holes; build and describe the database of them
+    Vulns(VulnsArguments),
     /// Write and sign an exception for a finding
     Accept(AcceptArguments),
     /// Look into the evidence: list, show, prove, verify, export, replay, append
@@ -93,6 +97,9 @@ pub(crate) struct ReadingArguments {
     /// Largest file that is read, in MiB
     #[arg(long, value_name = "MIB", default_value_t = 16, help_heading = "Reading")]
     pub(crate) max_file_size: u64,
+    /// Database of advisories; without one the configured one, else the user's (`probity vulns build`), else the one built in
+    #[arg(long, value_name = "FILE", help_heading = "Reading")]
+    pub(crate) advisories: Option<PathBuf>,
     /// Key by which secrets are known again (16 bytes or more); without one, what could be guessed is known by its place
     #[arg(long, value_name = "FILE", help_heading = "Reading")]
     pub(crate) fingerprint_key: Option<PathBuf>,
@@ -105,6 +112,95 @@ pub(crate) struct ReadingArguments {
     /// Judge by this rule only (id or alias); may be given several times
     #[arg(long, value_name = "ID", help_heading = "Policies")]
     pub(crate) rule: Vec<String>,
+}
+
+/// `probity secrets`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct SecretsArguments {
+    #[command(subcommand)]
+    pub(crate) command: Option<SecretsCommand>,
+    /// Folder or file to look into
+    #[arg(value_name = "PATH", default_value = ".")]
+    pub(crate) path: PathBuf,
+    /// Only what is staged for the next commit
+    #[arg(long, conflicts_with_all = ["range", "history"])]
+    pub(crate) staged: bool,
+    /// Only what commits brought: BASE..HEAD, or BASE for all since it
+    #[arg(long, value_name = "BASE[..HEAD]", conflicts_with = "history")]
+    pub(crate) range: Option<String>,
+    /// The whole history: every version of every file on every branch and tag
+    #[arg(long)]
+    pub(crate) history: bool,
+    /// With `--history`: objects that no branch or tag reaches as well
+    #[arg(long, requires = "history")]
+    pub(crate) unreachable: bool,
+    /// With `--history`: look at everything again, also at what was clean before
+    #[arg(long, requires = "history")]
+    pub(crate) no_cache: bool,
+    #[command(flatten)]
+    pub(crate) reading: ReadingArguments,
+    #[command(flatten)]
+    pub(crate) printing: PrintingArguments,
+}
+
+/// Parts of `probity secrets`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SecretsCommand {
+    /// Install a pre-commit hook that looks at what is staged
+    InstallHook {
+        /// Folder of the repository
+        #[arg(value_name = "PATH", default_value = ".")]
+        path: PathBuf,
+    },
+}
+
+/// `probity vulns`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct VulnsArguments {
+    #[command(subcommand)]
+    pub(crate) command: Option<VulnsCommand>,
+    /// Folder or file to look into
+    #[arg(value_name = "PATH", default_value = ".")]
+    pub(crate) path: PathBuf,
+    #[command(flatten)]
+    pub(crate) reading: ReadingArguments,
+    #[command(flatten)]
+    pub(crate) printing: PrintingArguments,
+}
+
+/// Parts of `probity vulns`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum VulnsCommand {
+    /// Build a database from folders and files of advisories: OSV, RustSec, CISA's KEV, EPSS
+    Build {
+        /// Folders or files; each is a source with its own date and licence
+        #[arg(value_name = "FROM", required = true)]
+        from: Vec<PathBuf>,
+        /// Where to write it; without, where every later run of this user looks for it
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// Only advisories at least this bad, besides those that are used and those of packages meant to harm
+        #[arg(long, value_name = "SEVERITY", value_parser = severity)]
+        at_least: Option<probity_core::Severity>,
+        /// Only of these ecosystems, as OSV names them; may be given several times
+        #[arg(long = "ecosystem", value_name = "NAME")]
+        ecosystems: Vec<String>,
+        /// Leave descriptions out
+        #[arg(long)]
+        brief: bool,
+    },
+    /// Say what the database that counts holds: sources, their age, ecosystems
+    About {
+        /// Database; without one the user's, else the one built in
+        #[arg(long, value_name = "FILE")]
+        advisories: Option<PathBuf>,
+    },
+}
+
+fn severity(text: &str) -> Result<probity_core::Severity, String> {
+    text.parse().map_err(|error: probity_core::UnknownWord| error.to_string())
 }
 
 /// How to print.

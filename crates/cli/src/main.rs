@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, reason = "the place that picks adapters and reads what the command line names")]
 
 mod adapters;
+mod advisories;
 mod arguments;
 mod commands;
 mod output;
@@ -12,6 +13,7 @@ mod reading;
 mod run;
 mod state;
 mod supply;
+mod versions;
 
 use std::fmt;
 use std::process::ExitCode;
@@ -101,6 +103,8 @@ fn dispatch(command: Command) -> anyhow::Result<u8> {
             commands::convert::run(&policies, tests.as_deref(), output.as_deref())
         }
         Command::Policies { command: PoliciesCommand::Lint { path, strict } } => commands::policies::lint(&path, strict),
+        Command::Secrets(arguments) => commands::secrets::run(&arguments),
+        Command::Vulns(arguments) => commands::vulns::run(&arguments),
         Command::Accept(arguments) => commands::accept::run(&arguments),
         Command::Evidence { command } => match command {
             EvidenceCommand::List { place, format } => commands::evidence::list(&place, format),

@@ -11,7 +11,8 @@ use probity_value::SourceMap;
 use crate::adapters::{Rules, SOURCES, SshSignatures, SystemClock};
 use crate::arguments::ReadingArguments;
 use crate::reading::{self, Target};
-use crate::supply::{self, Supply, Versions};
+use crate::supply::{self, Part, Supply};
+use crate::versions::Versions;
 use crate::{Wrong, output};
 
 /// Files the command line names, read once.
@@ -39,12 +40,21 @@ pub(crate) struct How<'a> {
     pub(crate) now: Timestamp,
     /// Versions of files in commits that are judged too.
     pub(crate) versions: Option<Arc<Versions>>,
+    /// Only this part of the judging.
+    pub(crate) part: Option<Part>,
+}
+
+impl<'a> How<'a> {
+    /// Everything, at that time.
+    pub(crate) fn at(now: Timestamp) -> How<'a> {
+        How { base: None, changed_only: false, keep_all: false, now, versions: None, part: None }
+    }
 }
 
 impl How<'_> {
     fn supply(&self, arguments: &ReadingArguments) -> Result<Supply> {
         let key = arguments.fingerprint_key.as_deref().map(supply::key).transpose()?;
-        Ok(Supply { key, versions: self.versions.clone() })
+        Ok(Supply { key, versions: self.versions.clone(), advisories: arguments.advisories.clone(), part: self.part })
     }
 }
 
@@ -79,7 +89,7 @@ pub(crate) fn judged(
         only: &arguments.rule,
         keep_all: how.keep_all,
         now: how.now,
-        sources: SOURCES,
+        sources: if how.part.is_some() { &[] } else { SOURCES },
         compile: &rules,
         signatures: &SshSignatures,
         digest: &sha256,
@@ -115,8 +125,13 @@ pub(crate) fn report(judged: &Judged, target: String, now: Timestamp, with_verdi
     }
 }
 
-/// Whether there was nothing to look at: no file that anybody claims.
+/// Whether there was nothing to look at: no file that anybody claims. That its letters hold no secret says nothing of a file's meaning.
 pub(crate) fn nothing(judged: &Judged) -> bool {
+    judged.coverage.read.iter().all(|read| read.source == "secrets" && read.subjects == 0) && judged.coverage.skipped.is_empty()
+}
+
+/// Whether not one file was read.
+pub(crate) fn nothing_at_all(judged: &Judged) -> bool {
     judged.coverage.read.is_empty() && judged.coverage.skipped.is_empty()
 }
 

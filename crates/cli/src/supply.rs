@@ -1,27 +1,24 @@
 //! What judges files and packages: the engine for secrets with all its rules, and the versions of files in commits.
 
-use std::collections::BTreeSet;
-use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use probity_advisories::database::Database;
 use probity_attest::{hmac_sha256, sha256};
-use probity_core::{Collected, Diagnostic, Level, Program, ReadFile, Scope, SkippedFile, Source, Tree};
-use probity_files::{Commit, Repository, Version};
+use probity_core::{Diagnostic, Level, Program, Source, Timestamp, Tree, TreeFile};
+use probity_formats::time::date;
+use probity_packages::CATALOGUERS;
 use probity_pipeline::Compiled;
 use probity_secrets::gitleaks::{self, Configuration, Fault};
-use probity_secrets::{Context, Engine, Pack, Rule};
-use probity_supply::{Naming, SecretProgram, SecretSource};
+use probity_secrets::{Engine, Pack, Rule};
+use probity_supply::{AdvisoryProgram, Naming, PackageSource, SecretProgram, SecretSource, Vetting, VettingProgram, Weighed};
 use probity_value::{SourceMap, Span};
-use probity_verdict::config::Config;
-use rayon::prelude::*;
+use probity_verdict::config::{Config, Hole, VulnerabilitySettings};
 
-use crate::Wrong;
-use crate::reading::Target;
+use crate::versions::{VersionSource, Versions};
+use crate::{Wrong, advisories};
 
-/// Largest version of a file that is searched, in bytes.
-const LARGEST: u64 = 100 << 20;
 /// Least bytes of a key for names of secrets.
 const LEAST_KEY: usize = 16;
 /// How many files of Gitleaks may stand on each other.
@@ -36,31 +33,21 @@ pub(crate) struct Supply {
     pub(crate) key: Option<Arc<[u8]>>,
     /// Versions of files beside those that lie in the folder.
     pub(crate) versions: Option<Arc<Versions>>,
+    /// Database of advisories.
+    pub(crate) advisories: Option<PathBuf>,
+    /// Only this part.
+    pub(crate) part: Option<Part>,
 }
 
-/// Versions of files in commits.
-pub(crate) struct Versions {
-    pub(crate) repository: Repository,
-    /// The judged folder within the repository.
-    pub(crate) prefix: String,
-    pub(crate) list: Vec<Version>,
-    /// What could not be looked at.
-    pub(crate) problems: Vec<String>,
-}
-
-impl fmt::Debug for Versions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Versions").field("list", &self.list.len()).finish_non_exhaustive()
-    }
-}
-
-/// The versions that the commits since a base brought; nothing where nothing is checked out.
-pub(crate) fn between(target: &Target, base: &Commit) -> Result<Option<Arc<Versions>>> {
-    let Some(repository) = Repository::discover(target.tree.top()).map_err(Wrong::new)? else { return Ok(None) };
-    let Some(head) = repository.head().map_err(Wrong::new)? else { return Ok(None) };
-    let history = repository.range(base, &head).map_err(Wrong::new)?;
-    let prefix = target.prefix.clone();
-    Ok(Some(Arc::new(Versions { repository, prefix, list: history.versions, problems: history.problems })))
+/// A part of the judging that can be had alone, whatever the configuration switches off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Secrets.
+    Secrets,
+    /// Secrets in versions of files alone, not in those that lie in the folder.
+    Versions,
+    /// Packages and what is known of them.
+    Packages,
 }
 
 /// Reads the key by which secrets are known again: the bytes of a file, without the line ending at its end.
@@ -87,7 +74,7 @@ pub(crate) fn engine(
         own.clear();
     }
     let mut named: Vec<Arc<str>> = config.secrets.gitleaks.clone();
-    if named.is_empty() && tree.contains(GITLEAKS) {
+    if named.is_empty() && tree.read(GITLEAKS).is_ok() {
         named.push(GITLEAKS.into());
         let what = "it is taken over: its rules judge, and what it allows is waived".to_owned();
         reading.diagnostics.push(Diagnostic::new(Level::Note, "settings", GITLEAKS, Span::NONE, what));
@@ -184,7 +171,12 @@ pub(crate) fn compile(supply: &Supply, config: &Config, own: Vec<Rule>, tree: &d
     let mut readers: Vec<Box<dyn Source>> = Vec::new();
     let mut diagnostics = Vec::new();
     let mut bytes = Vec::new();
-    if config.secrets.enabled {
+    let wanted = |enabled: bool, part: Part| match supply.part {
+        None => enabled,
+        Some(Part::Versions) => part == Part::Secrets,
+        Some(only) => only == part,
+    };
+    if wanted(config.secrets.enabled, Part::Secrets) {
         let (engine, said, read) = self::engine(config, own, tree, texts);
         diagnostics.extend(said);
         bytes.extend(read);
@@ -197,85 +189,67 @@ pub(crate) fn compile(supply: &Supply, config: &Config, own: Vec<Rule>, tree: &d
             programs.push(Box::new(SecretProgram::new(&engine)));
             if let Some(versions) = &supply.versions {
                 let inner = SecretSource::new(Arc::clone(&engine), naming(supply), left_alone());
-                readers.push(Box::new(VersionSource { inner, versions: Arc::clone(versions), left_alone: left_alone() }));
+                // What was clean under other rules or another configuration is looked at again.
+                let key = sha256(format!("{}{:?}{}", env!("CARGO_PKG_VERSION"), engine.rules(), sha256(&bytes)).as_bytes());
+                readers.push(Box::new(VersionSource::new(inner, Arc::clone(versions), left_alone(), key)));
             }
-            readers.push(Box::new(SecretSource::new(engine, naming(supply), left_alone())));
+            if supply.part != Some(Part::Versions) {
+                readers.push(Box::new(SecretSource::new(engine, naming(supply), left_alone())));
+            }
+        }
+    }
+    if wanted(config.packages.enabled, Part::Packages) {
+        readers.push(Box::new(PackageSource));
+        let settings = &config.packages;
+        programs.push(Box::new(VettingProgram::new(Vetting {
+            allowed_licences: settings.allowed_licences.clone(),
+            denied_licences: settings.denied_licences.clone(),
+            sources: settings.sources.clone(),
+            internal: settings.internal.clone(),
+        })));
+        if wanted(config.vulnerabilities.enabled, Part::Packages) {
+            let settings = config.vulnerabilities.clone();
+            match advisory_program(supply, &settings, tree) {
+                Ok((program, digest, said)) => {
+                    programs.push(Box::new(program));
+                    bytes.extend(digest);
+                    let lists = |file: &TreeFile| CATALOGUERS.iter().any(|cataloguer| cataloguer.claims(&file.path));
+                    if tree.files().iter().any(lists) {
+                        diagnostics.push(Diagnostic::new(Level::Note, "advisories", "", Span::NONE, said));
+                    }
+                }
+                Err(error) => {
+                    diagnostics.push(Diagnostic::new(Level::Error, "advisories", "", Span::NONE, format!("{error:#}").replace('\n', "; ")));
+                }
+            }
         }
     }
     (!programs.is_empty() || !diagnostics.is_empty()).then(|| Compiled { programs, diagnostics, digest: sha256(&bytes), readers })
 }
 
-/// Searches versions of files in commits.
-struct VersionSource {
-    inner: SecretSource,
-    versions: Arc<Versions>,
-    left_alone: Box<dyn Fn(&str) -> bool + Send + Sync>,
-}
-
-impl Source for VersionSource {
-    fn id(&self) -> &'static str {
-        "commits"
-    }
-
-    fn collect(&self, scope: &Scope<'_>) -> Collected {
-        let mut out = Collected::default();
-        for problem in &self.versions.problems {
-            out.diagnostics.push(Diagnostic::new(Level::Warning, "history", "", Span::NONE, problem.clone()));
-            out.coverage.skipped.push(SkippedFile { file: "".into(), source: "commits", why: problem.clone(), fails: false, partly: true });
-        }
-        let below = |path: &str| -> Option<Arc<str>> {
-            let prefix = &self.versions.prefix;
-            if prefix.is_empty() { Some(path.into()) } else { path.strip_prefix(prefix.as_str())?.strip_prefix('/').map(Into::into) }
-        };
-        let wanted: Vec<(Arc<str>, &Version)> = self
-            .versions
-            .list
-            .iter()
-            .filter_map(|version| Some((below(&version.path)?, version)))
-            .filter(|(path, _)| !(self.left_alone)(path))
-            .collect();
-        let looked: Vec<_> = wanted
-            .par_iter()
-            .map_init(
-                || self.versions.repository.blobs(),
-                |blobs, (path, version)| {
-                    let commit = version.introduced.as_ref().map(|introduced| Arc::clone(&introduced.commit)).unwrap_or_else(|| "".into());
-                    match blobs.read(version.blob, LARGEST) {
-                        Ok(Some(bytes)) => {
-                            let add = |text: String| scope.sources.add(Arc::clone(path), text);
-                            Ok(self.inner.look(path, &bytes, Context { path, commit: &commit }, &add).map(|found| (found, commit)))
-                        }
-                        Ok(None) => Err((false, format!("a version of more than {} MiB was not searched", LARGEST >> 20))),
-                        Err(error) => Err((true, format!("version {} cannot be read: {error}", version.blob))),
-                    }
-                },
-            )
-            .collect();
-        // What lies in the folder is found there; what a file had before is said once, by the commit that brought it.
-        let mut seen: BTreeSet<(Arc<str>, String, String)> = BTreeSet::new();
-        for ((path, version), looked) in wanted.iter().zip(looked) {
-            match looked {
-                Ok(None) => out.coverage.read.push(ReadFile { file: Arc::clone(path), source: "commits", subjects: 0 }),
-                Ok(Some(((mut subject, suppressions), commit))) => {
-                    if !version.in_head {
-                        let here = || scope.tree.read(path).ok();
-                        if probity_supply::keep_new(&mut subject, &commit, |rule, name| {
-                            seen.insert((Arc::clone(path), rule.to_owned(), name.to_owned()))
-                                && !here().is_some_and(|bytes| self.inner.holds(path, &bytes, rule, name))
-                        }) {
-                            out.subjects.push(subject);
-                            out.suppressions.extend(suppressions);
-                        }
-                    }
-                    out.coverage.read.push(ReadFile { file: Arc::clone(path), source: "commits", subjects: 1 });
-                }
-                Err((fails, why)) => {
-                    out.coverage.skipped.push(SkippedFile { file: Arc::clone(path), source: "commits", why, fails, partly: true });
-                }
-            }
-        }
-        out.coverage.read.sort();
-        out.coverage.read.dedup_by(|a, b| a.file == b.file);
-        out
-    }
+/// What compares packages with advisories, and the digest of the data.
+fn advisory_program(supply: &Supply, settings: &VulnerabilitySettings, tree: &dyn Tree) -> Result<(AdvisoryProgram, Vec<u8>, String)> {
+    let data = advisories::open(supply.advisories.as_deref(), settings.database.as_deref(), Some(tree))?;
+    let database = Database::open((*data.bytes).as_ref())?;
+    let digest = database.digest().to_vec();
+    let newest = database.sources().map(|source| source.date).max().unwrap_or(0);
+    let day = date(Timestamp { seconds: newest, nanoseconds: 0 });
+    let names: Vec<&str> = database.sources().map(|source| source.name).collect();
+    let fresher = if data.built_in { "; `probity vulns build` makes a fresh one" } else { "" };
+    let said = format!(
+        "packages are compared with {} advisories ({}), the newest of {day}, from {}{fresher}",
+        database.advisories(),
+        names.join(", "),
+        if data.built_in { "the database built in".to_owned() } else { format!("`{}`", data.from) }
+    );
+    let weights = settings.clone();
+    let weigh = move |weighed: Weighed| {
+        weights.colour(&Hole {
+            severity: weighed.severity,
+            fixed: weighed.fixed,
+            exploited: weighed.exploited,
+            malicious: weighed.malicious,
+        })
+    };
+    Ok((AdvisoryProgram::new(data.bytes, Box::new(weigh), settings.max_age)?, digest, said))
 }

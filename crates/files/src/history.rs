@@ -50,6 +50,14 @@ impl BlobId {
     }
 }
 
+impl TryFrom<&[u8]> for BlobId {
+    type Error = GitError;
+
+    fn try_from(bytes: &[u8]) -> Result<BlobId, GitError> {
+        gix::ObjectId::try_from(bytes).map(BlobId).map_err(broken)
+    }
+}
+
 impl std::fmt::Display for BlobId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.fmt(f)
@@ -210,7 +218,9 @@ impl Repository {
             head: self.entries(head)?.into_values().map(|(id, _)| id).collect(),
             out: History { tips: vec![head.id.clone()], ..History::default() },
         };
-        if repository.is_shallow().unwrap_or(false) {
+        // Where the base is met on the way, the edge of a shallow clone lies behind it.
+        let met = self.merge_base(base, head).is_some_and(|common| common.id == base.id);
+        if !met && repository.is_shallow().unwrap_or(false) {
             walk.out.problems.push("this is a shallow clone: commits before its edge were not looked at".to_owned());
         }
         walk.commits(&[parse(&head.id)?], &[parse(&base.id)?]);

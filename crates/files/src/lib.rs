@@ -8,6 +8,7 @@
 mod folder;
 mod git;
 mod history;
+mod mapped;
 mod path;
 mod renames;
 mod walk;
@@ -15,5 +16,6 @@ mod walk;
 pub use folder::FolderTree;
 pub use git::{Commit, GitError, GitTree, Repository};
 pub use history::{BlobId, Blobs, History, HistoryOptions, Introduced, Staged, Version};
+pub use mapped::Mapped;
 pub use path::normalise;
 pub use walk::{WalkError, WalkProblem};

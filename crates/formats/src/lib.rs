@@ -28,7 +28,7 @@ pub mod sarif;
 pub mod sarif_in;
 
 mod order;
-mod time;
+pub mod time;
 mod uri;
 
 #[cfg(test)]

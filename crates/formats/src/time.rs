@@ -8,6 +8,12 @@ pub(crate) fn text(time: Timestamp) -> Option<String> {
     Some(jiff::Timestamp::new(time.seconds, nanoseconds).ok()?.to_string())
 }
 
+/// The day as `2026-01-31`, in UTC; empty where the time is outside the years -9999 to 9999.
+#[must_use]
+pub fn date(time: Timestamp) -> String {
+    text(time).and_then(|text| text.split('T').next().map(str::to_owned)).unwrap_or_default()
+}
+
 /// Reads RFC 3339 with `Z` or an offset; `None` where the text is something else.
 pub(crate) fn parse(text: &str) -> Option<Timestamp> {
     let time: jiff::Timestamp = text.parse().ok()?;

@@ -173,14 +173,19 @@ pub(crate) fn is_placeholder(secret: &[u8], confidence: Confidence) -> bool {
     let mut seen: Vec<u8> = secret.to_vec();
     seen.sort_unstable();
     seen.dedup();
-    if seen.len() <= 2 && secret.len() >= 3 || longest_repeat(secret) >= 10 && !secret.starts_with(b"-----") && secret.len() < 200 {
+    if seen.len() <= 2 && secret.len() >= 3 || longest_repeat(secret) >= 10 && longest_repeat(secret) * 2 >= secret.len() {
         return true;
     }
     if confidence == Confidence::Certain {
         return false;
     }
     let lower = text.to_lowercase();
-    if is_wrapped(&lower) || is_walk(lower.as_bytes()) || lower.contains("xxxx") || lower.contains("****") || lower.contains("....") {
+    if is_wrapped(&lower)
+        || confidence == Confidence::Tentative && is_walk(lower.as_bytes())
+        || lower.contains("xxxx")
+        || lower.contains("****")
+        || lower.contains("....")
+    {
         return true;
     }
     if LOOKUPS.iter().any(|start| lower.starts_with(start))

@@ -3,6 +3,12 @@
 //! **Invariant:** no secret is in a subject, a message or a text that this crate gives away; only its place, its length and a hash.
 #![warn(clippy::indexing_slicing, clippy::string_slice)]
 
+mod packages;
 mod secrets;
+mod vetting;
+mod vulnerabilities;
 
+pub use packages::{LIST, PackageSource, package_of};
 pub use secrets::{LeftAlone, Naming, SecretProgram, SecretSource, keep_new, masked};
+pub use vetting::{Vetting, VettingProgram};
+pub use vulnerabilities::{AdvisoryProgram, Bytes, Weighed};

@@ -314,8 +314,8 @@ impl Program for SecretProgram {
             let length = secret.get("length").and_then(Value::as_int).unwrap_or(0);
             let message = match (text("begins"), length) {
                 (_, 0) => "a file of this kind is a secret".to_owned(),
-                ("", length) => format!("{} of {length} characters", rule.title),
-                (begins, length) => format!("{} of {length} characters, `{begins}…`", rule.title),
+                ("", length) => format!("a secret of {length} characters"),
+                (begins, length) => format!("a secret of {length} characters that begins with `{begins}`"),
             };
             let message = match secret.get("commit").and_then(Value::as_str) {
                 Some("") => format!("{message}, in a version of the file that no commit has"),

@@ -84,6 +84,14 @@ impl Builder {
         }
     }
 
+    /// Leaves out descriptions and all references but the first, for a database that is small.
+    pub fn shorten(&mut self) {
+        for advisory in self.advisories.values_mut() {
+            advisory.details.clear();
+            advisory.references.truncate(1);
+        }
+    }
+
     /// How many advisories there are that were not taken back.
     #[must_use]
     pub fn len(&self) -> usize {

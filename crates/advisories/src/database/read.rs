@@ -117,6 +117,15 @@ fn long(bytes: &[u8], at: usize) -> Option<u64> {
 }
 
 impl<'d> Database<'d> {
+    /// Bytes before those the digest is over.
+    pub const HEAD: usize = HEAD;
+
+    /// The SHA-256 of everything behind the head, as it was written; see [`Database::is_whole`].
+    #[must_use]
+    pub fn digest(&self) -> &'d [u8] {
+        self.bytes.get(HEAD - 32..HEAD).unwrap_or_default()
+    }
+
     /// Looks at the head only: that the sections lie within the file. Whether what they hold is what was written, [`Database::is_whole`]
     /// tells.
     ///

@@ -20,7 +20,7 @@ pub(crate) fn run(arguments: &AcceptArguments) -> Result<u8> {
     let given = Given::read(&arguments.reading)?;
     let now = run::now();
     let target = Target::open(&arguments.path, arguments.reading.max_file_size.saturating_mul(1 << 20))?;
-    let how = How { base: None, changed_only: false, keep_all: false, now, versions: None };
+    let how = How::at(now);
     let judged = run::judged(&target, &target.tree, &arguments.reading, &given, &how, &texts)?;
     let finding = pick(&judged.findings, &arguments.finding)?;
     let request = AcceptRequest { finding, kind: arguments.kind, reason: &arguments.reason, owner: &arguments.owner, expires };

@@ -21,7 +21,7 @@ pub(crate) fn run(arguments: &BaselineArguments) -> Result<u8> {
     let texts = SourceMap::new();
     let given = Given::read(&arguments.reading)?;
     let target = Target::open(&arguments.path, arguments.reading.max_file_size.saturating_mul(1 << 20))?;
-    let how = How { base: None, changed_only: false, keep_all: false, now, versions: None };
+    let how = How::at(now);
     let mut judged = run::judged(&target, &target.tree, &arguments.reading, &given, &how, &texts)?;
     if run::nothing(&judged) {
         output::talk("nothing to look at: no file here is one that Probity reads");

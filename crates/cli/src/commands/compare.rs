@@ -19,7 +19,7 @@ pub(crate) fn run(arguments: &CompareArguments) -> Result<u8> {
     let texts = SourceMap::new();
     let given = Given::read(&arguments.reading)?;
     let target = Target::open(&arguments.path, arguments.reading.max_file_size.saturating_mul(1 << 20))?;
-    let how = How { base: None, changed_only: false, keep_all: true, now: run::now(), versions: None };
+    let how = How { keep_all: true, ..How::at(run::now()) };
     let judged = run::judged(&target, &target.tree, &arguments.reading, &given, &how, &texts)?;
     let theirs = theirs(arguments, &target, &texts)?;
     let input =

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::arguments::{EvidencePlace, GateArguments, ReadingArguments, Show};
 use crate::reading::{self, OpenBase, Target};
 use crate::run::{self, Given, How};
-use crate::{Wrong, output, state, supply};
+use crate::{Wrong, output, state, versions};
 
 pub(crate) fn run(arguments: &GateArguments) -> Result<u8> {
     let texts = SourceMap::new();
@@ -29,13 +29,14 @@ pub(crate) fn run(arguments: &GateArguments) -> Result<u8> {
     let open_base = arguments.base.as_deref().map(|name| reading::open_base(&target, name, max_file_size)).transpose()?;
     let base = open_base.as_ref().map(as_base);
     let now = run::now();
-    let versions = open_base.as_ref().map(|base| supply::between(&target, &base.commit)).transpose()?.flatten();
+    let versions = open_base.as_ref().map(|base| versions::between(&target, &base.commit)).transpose()?.flatten();
     let how = How {
         base: base.as_ref(),
         changed_only: arguments.changed_only,
         keep_all: arguments.printing.show != Show::Findings,
         now,
         versions,
+        part: None,
     };
     let judged = run::judged(&target, &target.tree, reading, &given, &how, &texts)?;
 
@@ -176,6 +177,7 @@ fn options(arguments: &GateArguments, given: &Given) -> Value {
         "workspace": reading.workspace,
         "max_file_size": reading.max_file_size,
         "rules": reading.rule,
+        "advisories": reading.advisories.as_ref().map(|file| file.display().to_string()),
         "fingerprint_key": reading.fingerprint_key.as_ref().map(|file| file.display().to_string()),
         "config": given.config.as_ref().map(|file| json!({ "path": &*file.path, "sha256": digest(file.text.as_bytes()) })),
         "floor": given.floor.as_ref().map(|floor| json!({ "path": &*floor.file.path, "sha256": digest(floor.file.text.as_bytes()), "key": floor.key })),

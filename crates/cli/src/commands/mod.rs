@@ -13,4 +13,6 @@ pub(crate) mod policies;
 pub(crate) mod reference;
 pub(crate) mod replay;
 pub(crate) mod scan;
+pub(crate) mod secrets;
 pub(crate) mod test;
+pub(crate) mod vulns;

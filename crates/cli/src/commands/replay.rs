@@ -19,7 +19,7 @@ use crate::commands::evidence;
 use crate::commands::gate::{as_base, engine};
 use crate::reading::{self, Target};
 use crate::run::{self, Given, How};
-use crate::{Wrong, output, supply};
+use crate::{Wrong, output, versions};
 
 /// Files of the recorded commit, or of the folder as it is; what is read is checked against the record afterwards.
 enum Recorded<'a> {
@@ -102,6 +102,7 @@ pub(crate) fn run(index: u64, path: &Path, place: &EvidencePlace) -> Result<u8> 
         with: options["with"].as_array().into_iter().flatten().filter_map(|file| unchanged(file, &mut gone)).collect(),
         var_file: strings(&options["var_files"]),
         workspace: options["workspace"].as_str().map(str::to_owned),
+        advisories: options["advisories"].as_str().map(PathBuf::from),
         fingerprint_key: options["fingerprint_key"].as_str().map(PathBuf::from),
         max_file_size: options["max_file_size"].as_u64().context("the manifest has no `max_file_size`")?,
         config: unchanged(&options["config"], &mut gone),
@@ -178,7 +179,8 @@ pub(crate) fn run(index: u64, path: &Path, place: &EvidencePlace) -> Result<u8> 
         changed_only: options["changed_only"].as_bool().unwrap_or(false),
         keep_all: false,
         now: parse_time(text(&manifest["time"], "time")?)?,
-        versions: open_base.as_ref().map(|base| supply::between(&target, &base.commit)).transpose()?.flatten(),
+        versions: open_base.as_ref().map(|base| versions::between(&target, &base.commit)).transpose()?.flatten(),
+        part: None,
     };
     let texts = SourceMap::new();
     let judged = run::judged(&target, &tree, &reading, &given, &how, &texts)?;

@@ -22,7 +22,7 @@ pub(crate) fn run(arguments: &ScanArguments) -> Result<u8> {
     let several = arguments.paths.len() > 1;
     for path in &arguments.paths {
         let target = Target::open(path, arguments.reading.max_file_size.saturating_mul(1 << 20))?;
-        let how = How { base: None, changed_only: false, keep_all: arguments.printing.show != Show::Findings, now, versions: None };
+        let how = How { keep_all: arguments.printing.show != Show::Findings, ..How::at(now) };
         let judged = run::judged(&target, &target.tree, &arguments.reading, &given, &how, &texts)?;
         nothing &= run::nothing(&judged);
         incomplete |= run::incomplete(&judged);

@@ -1,0 +1,76 @@
+//! `probity vulns`: what is known of the packages here; and the database of advisories.
+
+use std::path::Path;
+
+use anyhow::Result;
+use probity_advisories::database::Database;
+use probity_core::{Colour, Timestamp};
+use probity_formats::time::date;
+use probity_value::SourceMap;
+use probity_verdict::exit::{Outcome, Run, exit_code};
+
+use crate::advisories::{self, Build};
+use crate::arguments::{Show, VulnsArguments, VulnsCommand};
+use crate::output;
+use crate::reading::Target;
+use crate::run::{self, Given, How};
+use crate::supply::Part;
+
+pub(crate) fn run(arguments: &VulnsArguments) -> Result<u8> {
+    match &arguments.command {
+        Some(VulnsCommand::Build { from, output, at_least, ecosystems, brief }) => {
+            let place = match output {
+                Some(place) => place.clone(),
+                None => advisories::usual_place()?,
+            };
+            let order = Build { from, output: place.clone(), at_least: *at_least, brief: *brief, ecosystems, now: run::now() };
+            let (count, wrong) = advisories::build(&order)?;
+            let beside = if wrong == 0 { String::new() } else { format!("; {wrong} files had something wrong, said above") };
+            output::talk(&format!("{count} advisories in `{}`{beside}", place.display()));
+            Ok(0)
+        }
+        Some(VulnsCommand::About { advisories }) => about(advisories.as_deref()),
+        None => judge(arguments),
+    }
+}
+
+fn judge(arguments: &VulnsArguments) -> Result<u8> {
+    let texts = SourceMap::new();
+    let given = Given::read(&arguments.reading)?;
+    let now = run::now();
+    let target = Target::open(&arguments.path, arguments.reading.max_file_size.saturating_mul(1 << 20))?;
+    let how = How { keep_all: arguments.printing.show != Show::Findings, part: Some(Part::Packages), ..How::at(now) };
+    let judged = run::judged(&target, &target.tree, &arguments.reading, &given, &how, &texts)?;
+    let nothing = run::nothing(&judged) && judged.verdict.colour == Some(Colour::Green);
+    let mut report = run::report(&judged, arguments.path.display().to_string(), now, !nothing);
+    if arguments.printing.show == Show::Pass {
+        report.findings.retain(|finding| finding.status != probity_core::Status::NotApplicable);
+    }
+    if nothing {
+        output::talk("nothing to look at: no file here names packages");
+    }
+    output::report(&report, &texts, &arguments.printing, false, &target.prefix)?;
+    Ok(exit_code(
+        Run::Gate,
+        &Outcome { verdict: Some(&judged.verdict), nothing, incomplete: run::incomplete(&judged), ..Outcome::default() },
+    ))
+}
+
+/// Says what a database holds.
+fn about(flag: Option<&Path>) -> Result<u8> {
+    let data = advisories::open(flag, None, None)?;
+    let database = Database::open((*data.bytes).as_ref())?;
+    let day = |seconds: i64| if seconds <= 0 { "unknown".to_owned() } else { date(Timestamp { seconds, nanoseconds: 0 }) };
+    let mut out = format!("database    {}\nadvisories  {}\n\n", data.from, database.advisories());
+    out.push_str("source            newest      records  licence\n");
+    for source in database.sources() {
+        out.push_str(&format!("{:<16}  {:<10}  {:>7}  {}\n", source.name, day(source.date), source.records, source.licence));
+    }
+    out.push_str("\necosystem                    advisories\n");
+    for ecosystem in database.ecosystems() {
+        out.push_str(&format!("{:<27}  {:>8}\n", ecosystem.name, ecosystem.advisories));
+    }
+    out.push_str("\nAn ecosystem that is not in the list is not covered: its packages are said to be unknown, never clean.\n");
+    output::data(&out)?;
+    Ok(0)
+}
