@@ -12,9 +12,9 @@ use crate::{hash, text};
 
 /// What a package is, piece by piece, for orders and ids.
 fn compare(a: &Package, b: &Package) -> Ordering {
-    (&a.purl, &a.at, a.usage, a.direct, &a.requested, &a.resolved).cmp(&(&b.purl, &b.at, b.usage, b.direct, &b.requested, &b.resolved)).then_with(
-        || (&a.hashes, &a.licences, &a.built_from, a.found_by).cmp(&(&b.hashes, &b.licences, &b.built_from, b.found_by)),
-    )
+    (&a.purl, &a.at, a.usage, a.direct, &a.requested, &a.resolved)
+        .cmp(&(&b.purl, &b.at, b.usage, b.direct, &b.requested, &b.resolved))
+        .then_with(|| (&a.hashes, &a.licences, &a.built_from, a.found_by).cmp(&(&b.hashes, &b.licences, &b.built_from, b.found_by)))
 }
 
 /// The same packages in the one order bills of materials have: sorted, the same package in the same places once, links and problems sorted
@@ -208,7 +208,8 @@ pub(crate) fn properties(package: &Package, natively: Natively) -> Vec<(&'static
         Natively::CycloneDx => package.licences.iter().all(|licence| text::is_plain(licence)),
         // One field holds them all, and means an expression.
         Natively::Spdx => {
-            package.licences.len() < 2 && package.licences.iter().all(|one| text::is_plain(one) && !matches!(&**one, "NOASSERTION" | "NONE"))
+            package.licences.len() < 2
+                && package.licences.iter().all(|one| text::is_plain(one) && !matches!(&**one, "NOASSERTION" | "NONE"))
         }
     };
     if !licences {

@@ -44,7 +44,9 @@ impl Hash {
 }
 
 fn algorithm(name: &str) -> Option<usize> {
-    ALGORITHMS.iter().position(|one| one.0.eq_ignore_ascii_case(name) || one.1.eq_ignore_ascii_case(name) || one.2.eq_ignore_ascii_case(name))
+    ALGORITHMS
+        .iter()
+        .position(|one| one.0.eq_ignore_ascii_case(name) || one.1.eq_ignore_ascii_case(name) || one.2.eq_ignore_ascii_case(name))
 }
 
 /// A digest of an algorithm as either format names it; `None` where the algorithm is not known or the digits do not fit it.

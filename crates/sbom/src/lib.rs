@@ -6,12 +6,17 @@
 
 mod bill;
 mod cyclonedx;
+mod document;
+mod found;
 mod hash;
 pub mod licence;
+mod read;
 mod subject;
 mod text;
 
 pub use bill::canonical;
+pub use document::{Document, SbomError};
+pub use read::{read, read_with};
 pub use subject::{Description, Distribution, Subject, SubjectKind};
 
 use probity_packages::Inventory;
@@ -21,6 +26,11 @@ use probity_packages::Inventory;
 pub enum Format {
     /// CycloneDX as JSON.
     CycloneDxJson,
+}
+
+impl Format {
+    /// All formats.
+    pub const ALL: &'static [Format] = &[Format::CycloneDxJson];
 }
 
 /// Writes a bill of materials: CycloneDX 1.6 or SPDX 2.3, always UTF-8 with a line break at the end.

@@ -41,7 +41,9 @@ fn component(one: &Component) -> Value {
     };
     put("type", one.kind.into());
     put("bom-ref", one.reference.as_str().into());
-    for (key, text) in [("group", &one.group), ("name", &Some(one.name.clone())), ("version", &one.version), ("description", &one.description)] {
+    for (key, text) in
+        [("group", &one.group), ("name", &Some(one.name.clone())), ("version", &one.version), ("description", &one.description)]
+    {
         if let Some(text) = text {
             put(key, text.as_str().into());
         }

@@ -1,6 +1,7 @@
 //! CycloneDX: written as 1.6, read from 1.2 on.
 
 pub(crate) mod json;
+pub(crate) mod read;
 
 use probity_packages::{Package, Usage};
 
@@ -49,7 +50,10 @@ const DISTRIBUTION: &str = "distribution";
 
 impl Component {
     fn bare(kind: &'static str, reference: &str, name: &str) -> Component {
-        let name = text::visible(name, LONGEST).into_owned();
+        let name = match text::visible(name, LONGEST) {
+            name if name.is_empty() => "unnamed".to_owned(),
+            name => name.into_owned(),
+        };
         Component {
             kind,
             reference: reference.to_owned(),
@@ -121,7 +125,11 @@ impl Component {
             out.occurrences = package
                 .at
                 .iter()
-                .map(|place| Occurrence { location: place.file.to_string(), line: place.line, layer: place.layer.as_deref().map(str::to_owned) })
+                .map(|place| Occurrence {
+                    location: place.file.to_string(),
+                    line: place.line,
+                    layer: place.layer.as_deref().map(str::to_owned),
+                })
                 .collect();
         }
         out
