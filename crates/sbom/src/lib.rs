@@ -26,11 +26,13 @@ use probity_packages::Inventory;
 pub enum Format {
     /// CycloneDX as JSON.
     CycloneDxJson,
+    /// CycloneDX as XML.
+    CycloneDxXml,
 }
 
 impl Format {
     /// All formats.
-    pub const ALL: &'static [Format] = &[Format::CycloneDxJson];
+    pub const ALL: &'static [Format] = &[Format::CycloneDxJson, Format::CycloneDxXml];
 }
 
 /// Writes a bill of materials: CycloneDX 1.6 or SPDX 2.3, always UTF-8 with a line break at the end.
@@ -39,6 +41,7 @@ pub fn write(format: Format, inventory: &Inventory, about: &Description) -> Vec<
     let bill = bill::Bill::new(inventory, about);
     match format {
         Format::CycloneDxJson => pretty(&cyclonedx::json::write(&bill)),
+        Format::CycloneDxXml => cyclonedx::xml::write(&bill).into_bytes(),
     }
 }
 

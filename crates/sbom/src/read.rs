@@ -25,6 +25,10 @@ pub fn read_with(bytes: &[u8], name: &str, finders: &[&'static str]) -> Result<D
             let (value, reading) = parse_json(text, reading)?;
             of_json(&value, reading)
         }
+        Some(b'<') => {
+            let value = cyclonedx::xml_in::parse(text, &reading.lines)?;
+            cyclonedx::read::read(&value, Format::CycloneDxXml, reading)
+        }
         _ => Err(SbomError::Format),
     }
 }

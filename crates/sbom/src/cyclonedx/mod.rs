@@ -2,6 +2,8 @@
 
 pub(crate) mod json;
 pub(crate) mod read;
+pub(crate) mod xml;
+pub(crate) mod xml_in;
 
 use probity_packages::{Package, Usage};
 
