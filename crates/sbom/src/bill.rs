@@ -203,14 +203,12 @@ pub(crate) fn properties(package: &Package, natively: Natively) -> Vec<(&'static
     if natively == Natively::Nothing || !hash::of_pins(&package.hashes).1 {
         out.extend(package.hashes.iter().map(|pin| (HASH, text::encode(pin).into_owned())));
     }
+    let plain = package.licences.iter().all(|one| text::is_plain(one) && one.len() <= text::LONGEST_LICENCE);
     let licences = match natively {
         Natively::Nothing => false,
-        Natively::CycloneDx => package.licences.iter().all(|licence| text::is_plain(licence)),
+        Natively::CycloneDx => plain,
         // One field holds them all, and means an expression.
-        Natively::Spdx => {
-            package.licences.len() < 2
-                && package.licences.iter().all(|one| text::is_plain(one) && !matches!(&**one, "NOASSERTION" | "NONE"))
-        }
+        Natively::Spdx => plain && package.licences.len() < 2,
     };
     if !licences {
         out.extend(package.licences.iter().map(|licence| (LICENCE, text::encode(licence).into_owned())));

@@ -175,17 +175,22 @@ impl Gathering {
         };
         let ends = (find(from, to), find(to, from));
         let (Some(from), Some(to)) = ends else {
-            if let (Some(file), Some(package)) = (self.files.get(from), ends.1.and_then(|to| self.packages.get_mut(to))) {
-                package.at.retain(|place| place.file != reading.name);
-                package.at.push(Location { file: Arc::clone(file), line: 0, layer: None });
-            }
-            return;
+            return self.hold(reading, from, to);
         };
         if self.links.len() < MOST_LINKS {
             self.links.push(Link { from, to });
         } else if self.links.len() == MOST_LINKS {
             self.links.push(Link { from, to });
             reading.problem(line, format!("there are more than {MOST_LINKS} dependencies; the rest is left out"), false);
+        }
+    }
+
+    /// Notes that a lock file that is a component holds a package.
+    pub(crate) fn hold(&mut self, reading: &Reading<'_>, from: &str, to: &str) {
+        let package = self.references.get(to).copied().flatten().and_then(|to| self.packages.get_mut(to));
+        if let (Some(file), Some(package)) = (self.files.get(from), package) {
+            package.at.retain(|place| place.file != reading.name);
+            package.at.push(Location { file: Arc::clone(file), line: 0, layer: None });
         }
     }
 

@@ -11,6 +11,7 @@ mod found;
 mod hash;
 pub mod licence;
 mod read;
+mod spdx;
 mod subject;
 mod text;
 
@@ -28,11 +29,15 @@ pub enum Format {
     CycloneDxJson,
     /// CycloneDX as XML.
     CycloneDxXml,
+    /// SPDX as JSON.
+    SpdxJson,
+    /// SPDX as tags and values.
+    SpdxTags,
 }
 
 impl Format {
     /// All formats.
-    pub const ALL: &'static [Format] = &[Format::CycloneDxJson, Format::CycloneDxXml];
+    pub const ALL: &'static [Format] = &[Format::CycloneDxJson, Format::CycloneDxXml, Format::SpdxJson, Format::SpdxTags];
 }
 
 /// Writes a bill of materials: CycloneDX 1.6 or SPDX 2.3, always UTF-8 with a line break at the end.
@@ -42,6 +47,8 @@ pub fn write(format: Format, inventory: &Inventory, about: &Description) -> Vec<
     match format {
         Format::CycloneDxJson => pretty(&cyclonedx::json::write(&bill)),
         Format::CycloneDxXml => cyclonedx::xml::write(&bill).into_bytes(),
+        Format::SpdxJson => pretty(&spdx::json::write(&bill)),
+        Format::SpdxTags => spdx::tags::write(&bill).into_bytes(),
     }
 }
 

@@ -3,7 +3,7 @@
 use probity_value::{FileId, Value, json};
 
 use crate::document::{Document, LARGEST, Reading, SbomError};
-use crate::{Format, cyclonedx, text};
+use crate::{Format, cyclonedx, spdx};
 
 /// Reads a bill of materials; `name` is that of its file, for places.
 ///
@@ -28,6 +28,11 @@ pub fn read_with(bytes: &[u8], name: &str, finders: &[&'static str]) -> Result<D
         Some(b'<') => {
             let value = cyclonedx::xml_in::parse(text, &reading.lines)?;
             cyclonedx::read::read(&value, Format::CycloneDxXml, reading)
+        }
+        _ if spdx::tags_in::claims(text) => {
+            let mut reading = reading;
+            let value = spdx::tags_in::parse(text, &mut reading)?;
+            spdx::read::read(&value, Format::SpdxTags, reading)
         }
         _ => Err(SbomError::Format),
     }
@@ -64,6 +69,9 @@ fn of_json(value: &Value, reading: Reading<'_>) -> Result<Document, SbomError> {
     {
         return cyclonedx::read::read(value, Format::CycloneDxJson, reading);
     }
+    if value.get("spdxVersion").is_some() {
+        return spdx::read::read(value, Format::SpdxJson, reading);
+    }
     // In-toto statements hold the bill; GitHub's interface wraps it too.
     for key in ["predicate", "sbom"] {
         if let Some(inner) = value.get(key).filter(|inner| inner.get("bomFormat").is_some() || inner.get("spdxVersion").is_some()) {
@@ -74,9 +82,6 @@ fn of_json(value: &Value, reading: Reading<'_>) -> Result<Document, SbomError> {
         |key: &str, what: String| SbomError::Version { line: reading.lines.at(value.get(key).map_or(value.span, |one| one.span)), what };
     if value.get("@context").is_some() && value.get("@graph").is_some() {
         return Err(version("@context", "SPDX 3 (or other JSON-LD)".to_owned()));
-    }
-    if word("spdxVersion") != "" {
-        return Err(version("spdxVersion", format!("`{}`", text::shown(word("spdxVersion")))));
     }
     Err(SbomError::Format)
 }

@@ -3,6 +3,9 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+/// Most letters of a licence's text that formats hold.
+pub(crate) const LONGEST_LICENCE: usize = 100_000;
+
 /// Whether a letter can stand in every format.
 fn is_safe(letter: char) -> bool {
     !letter.is_control() && !matches!(letter, '\u{fffe}' | '\u{ffff}')
@@ -54,6 +57,14 @@ pub(crate) fn visible(text: &str, most: usize) -> Cow<'_, str> {
     }
     let replaced: String = text.chars().take(most).map(|letter| if is_safe(letter) { letter } else { '\u{fffd}' }).collect();
     Cow::Owned(replaced.trim().replace("<text>", "(text)").replace("</text>", "(/text)"))
+}
+
+/// A name for people that is never empty.
+pub(crate) fn label(name: &str) -> String {
+    match visible(name, 1000) {
+        name if name.is_empty() => "unnamed".to_owned(),
+        name => name.into_owned(),
+    }
 }
 
 /// A text cut for a message.

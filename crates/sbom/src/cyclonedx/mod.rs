@@ -52,10 +52,7 @@ const DISTRIBUTION: &str = "distribution";
 
 impl Component {
     fn bare(kind: &'static str, reference: &str, name: &str) -> Component {
-        let name = match text::visible(name, LONGEST) {
-            name if name.is_empty() => "unnamed".to_owned(),
-            name => name.into_owned(),
-        };
+        let name = text::label(name);
         Component {
             kind,
             reference: reference.to_owned(),
@@ -144,7 +141,7 @@ fn licences(package: &Package) -> Licences {
     {
         return Licences::Expression(one.to_string());
     }
-    let single = |one: &str| (licence::kind(one) == licence::Kind::Id, text::visible(one, 100_000).into_owned());
+    let single = |one: &str| (licence::kind(one) == licence::Kind::Id, text::visible(one, text::LONGEST_LICENCE).into_owned());
     Licences::Single(package.licences.iter().map(|one| single(one)).filter(|one| !one.1.is_empty()).collect())
 }
 
