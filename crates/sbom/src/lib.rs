@@ -38,6 +38,17 @@ pub enum Format {
 impl Format {
     /// All formats.
     pub const ALL: &'static [Format] = &[Format::CycloneDxJson, Format::CycloneDxXml, Format::SpdxJson, Format::SpdxTags];
+
+    /// Its name on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::CycloneDxJson => "cyclonedx-json",
+            Format::CycloneDxXml => "cyclonedx-xml",
+            Format::SpdxJson => "spdx-json",
+            Format::SpdxTags => "spdx-tag-value",
+        }
+    }
 }
 
 /// Writes a bill of materials: CycloneDX 1.6 or SPDX 2.3, always UTF-8 with a line break at the end.
