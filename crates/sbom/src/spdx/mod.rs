@@ -62,7 +62,7 @@ impl Package {
     fn bare(id: String, name: &str, purpose: &'static str) -> Package {
         Package {
             id,
-            name: text::label(name),
+            name: nameable(&text::label(name)),
             version: None,
             address: "NOASSERTION".to_owned(),
             hashes: Vec::new(),
@@ -77,7 +77,12 @@ impl Package {
 }
 
 fn version(version: Option<&str>) -> Option<String> {
-    version.map(|version| text::visible(version, 1000).into_owned()).filter(|version| !version.is_empty())
+    version.map(|version| nameable(&text::visible(version, 1000))).filter(|version| !version.is_empty())
+}
+
+/// A text that is none of SPDX's words for nothing, which readers take for such even as names.
+fn nameable(text: &str) -> String {
+    if matches!(text, "NOASSERTION" | "NONE") { text.to_ascii_lowercase() } else { text.to_owned() }
 }
 
 fn subject(bill: &Bill<'_>) -> Package {
@@ -195,7 +200,7 @@ fn sheet(bill: &Bill<'_>) -> Sheet {
     }
     let problems = bill.inventory.problems.iter().map(|problem| (bill::PROBLEM, bill::of_problem(problem)));
     Sheet {
-        name: text::label(&bill.about.subject.name),
+        name: nameable(&text::label(&bill.about.subject.name)),
         name_space: format!("https://spdx.org/spdxdocs/{}-{}", sanitised(&bill.about.tool), bill.uuid()),
         creator: format!("Tool: {}-{}", text::label(&bill.about.tool), text::label(&bill.about.tool_version)),
         created: bill.time().unwrap_or_else(|| NO_TIME.to_owned()),
