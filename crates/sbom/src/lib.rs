@@ -14,6 +14,7 @@ mod read;
 mod spdx;
 mod subject;
 mod text;
+pub mod vex;
 
 pub use bill::canonical;
 pub use document::{Document, SbomError};
