@@ -35,7 +35,8 @@ pub(super) fn read(value: &Value, all: &mut Gathered<'_>) {
     let document = value.get("document");
     let tracking = document.and_then(|document| document.get("tracking"));
     let written = tracking.and_then(|tracking| word(tracking, "current_release_date")).and_then(time);
-    let author = document.and_then(|document| document.get("publisher")).and_then(|publisher| word(publisher, "name")).map(Arc::<str>::from);
+    let author =
+        document.and_then(|document| document.get("publisher")).and_then(|publisher| word(publisher, "name")).map(Arc::<str>::from);
     let mut tree = Tree::default();
     if let Some(product_tree) = value.get("product_tree") {
         tree.read(product_tree, all);
@@ -47,7 +48,8 @@ pub(super) fn read(value: &Value, all: &mut Gathered<'_>) {
         let vulnerability = names.next().unwrap_or_else(|| "".into());
         let aliases: Vec<Arc<str>> = names.filter(|name| *name != vulnerability).collect();
         let flags = tree.said(list(one, "flags"), |flag| word(flag, "label").filter(|label| FLAGS.contains(label)));
-        let impacts = tree.said(list(one, "threats"), |threat| word(threat, "details").filter(|_| word(threat, "category") == Some("impact")));
+        let impacts =
+            tree.said(list(one, "threats"), |threat| word(threat, "details").filter(|_| word(threat, "category") == Some("impact")));
         let actions = tree.said(list(one, "remediations"), |remedy| word(remedy, "details").or_else(|| word(remedy, "category")));
         let Some(product_status) = one.get("product_status") else { continue };
         for (key, status) in LISTS {
@@ -70,7 +72,9 @@ pub(super) fn read(value: &Value, all: &mut Gathered<'_>) {
             }
             if elsewhere > 0 {
                 let id = text::shown(&vulnerability);
-                let what = format!("{elsewhere} products of `{key}` of `{id}` have no package URL, or lie in one that has none, and are not covered");
+                let what = format!(
+                    "{elsewhere} products of `{key}` of `{id}` have no package URL, or lie in one that has none, and are not covered"
+                );
                 all.problem(one, what);
             }
             for (reasons, products) in groups {

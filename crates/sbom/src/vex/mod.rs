@@ -174,7 +174,9 @@ impl Gathered<'_> {
             return self.problem(at, "a statement names no vulnerability, and does not count");
         }
         if statement.status == Status::NotAffected && statement.justification.is_none() && statement.impact.is_none() {
-            let what = format!("the statement that `{id}` does not affect says neither by what justification nor with what impact, and does not count");
+            let what = format!(
+                "the statement that `{id}` does not affect says neither by what justification nor with what impact, and does not count"
+            );
             return self.problem(at, what);
         }
         statement.products.retain(|product| product.purl.is_some() || product.bom.is_some());
@@ -230,7 +232,11 @@ impl Product {
         let by_purl = |purl: &Purl| self.purl.as_ref().is_some_and(|said| covers(said, purl));
         let by_bom = self.bom.is_some() && self.bom.as_deref() == scope.bom;
         let holds = scope.subject.is_some_and(by_purl) || by_bom;
-        if self.subcomponents.is_empty() { holds || by_purl(package) } else { holds && self.subcomponents.iter().any(|said| covers(said, package)) }
+        if self.subcomponents.is_empty() {
+            holds || by_purl(package)
+        } else {
+            holds && self.subcomponents.iter().any(|said| covers(said, package))
+        }
     }
 }
 
