@@ -24,7 +24,7 @@ pub(crate) fn read(value: &Value, format: Format, mut reading: Reading<'_>) -> R
         return Err(SbomError::Version { line, what: format!("CycloneDX `{}`", text::shown(version)) });
     }
     let metadata = value.get("metadata");
-    let about = metadata.map(|metadata| pairs(metadata)).unwrap_or_default();
+    let about = metadata.map(pairs).unwrap_or_default();
     let own = about.iter().any(|(name, value)| name == bill::FORMAT && value == bill::FORMAT_VERSION);
     reading.own = own;
     let mut all = Gathering::new(own);

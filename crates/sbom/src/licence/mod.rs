@@ -83,7 +83,7 @@ fn is_expression(text: &str) -> bool {
                 wants_term = false;
                 if words.peek() == Some(&"WITH") {
                     words.next();
-                    if !words.next().is_some_and(|exception| is_exception(exception)) {
+                    if !words.next().is_some_and(is_exception) {
                         return false;
                     }
                 }
@@ -95,7 +95,7 @@ fn is_expression(text: &str) -> bool {
 }
 
 fn is_licence(word: &str) -> bool {
-    is_id(word) || word.strip_suffix('+').is_some_and(|id| is_id(id))
+    is_id(word) || word.strip_suffix('+').is_some_and(is_id)
 }
 
 #[cfg(test)]
