@@ -1,4 +1,5 @@
 //! Bills of materials of other programs, in the shapes those write, and broken ones.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
 use probity_packages::Usage;
 use probity_sbom::{Document, SbomError, read};
