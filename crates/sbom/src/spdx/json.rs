@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{DOCUMENT, LICENCE_LIST, Package, Sheet};
+use super::{DOCUMENT, LICENCE_LIST, Package, SUBJECT, Sheet};
 use crate::bill::Bill;
 
 pub(crate) fn write(bill: &Bill<'_>) -> Value {
@@ -47,6 +47,10 @@ fn package(sheet: &Sheet, one: &Package) -> Value {
     put("SPDXID", one.id.as_str().into());
     if let Some(version) = &one.version {
         put("versionInfo", version.as_str().into());
+    }
+    if one.id == SUBJECT {
+        // Syft breaks down over a file as subject without one.
+        put("supplier", "NOASSERTION".into());
     }
     put("downloadLocation", one.address.as_str().into());
     put("filesAnalyzed", false.into());

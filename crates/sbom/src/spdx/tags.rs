@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{DOCUMENT, LICENCE_LIST, Package, Sheet};
+use super::{DOCUMENT, LICENCE_LIST, Package, SUBJECT, Sheet};
 use crate::bill::Bill;
 
 /// Writes a tag on a line. No value holds a line break or a mark of a text over lines.
@@ -58,6 +58,9 @@ fn package(to: &mut String, one: &Package) {
     tag(to, "SPDXID", &one.id);
     if let Some(version) = &one.version {
         tag(to, "PackageVersion", version);
+    }
+    if one.id == SUBJECT {
+        tag(to, "PackageSupplier", "NOASSERTION");
     }
     tag(to, "PackageDownloadLocation", &one.address);
     tag(to, "FilesAnalyzed", "false");
