@@ -13,6 +13,9 @@ use crate::document::{MOST_COMPONENTS, MOST_LINKS, Reading};
 use crate::subject::Distribution;
 use crate::text;
 
+/// Lock files that are kept as places of one package.
+const MOST_PLACES: usize = 64;
+
 /// What a format says of a component.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
@@ -189,8 +192,10 @@ impl Gathering {
     pub(crate) fn hold(&mut self, reading: &Reading<'_>, from: &str, to: &str) {
         let package = self.references.get(to).copied().flatten().and_then(|to| self.packages.get_mut(to));
         if let (Some(file), Some(package)) = (self.files.get(from), package) {
-            package.at.retain(|place| place.file != reading.name);
-            package.at.push(Location { file: Arc::clone(file), line: 0, layer: None });
+            if package.at.len() < MOST_PLACES {
+                package.at.retain(|place| place.file != reading.name);
+                package.at.push(Location { file: Arc::clone(file), line: 0, layer: None });
+            }
         }
     }
 

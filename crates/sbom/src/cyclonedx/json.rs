@@ -21,8 +21,9 @@ pub(crate) fn write(bill: &Bill<'_>) -> Value {
     out.insert("serialNumber".into(), format!("urn:uuid:{}", bill.uuid()).into());
     out.insert("version".into(), 1.into());
     out.insert("metadata".into(), metadata.into());
-    out.insert("components".into(), super::components(bill).iter().map(component).collect());
-    let dependencies = super::dependencies(bill);
+    let references = super::references(bill);
+    out.insert("components".into(), super::components(bill, &references).iter().map(component).collect());
+    let dependencies = super::dependencies(bill, &references);
     out.insert("dependencies".into(), dependencies.iter().map(|(from, to)| json!({"ref": from, "dependsOn": to})).collect());
     if bill.incomplete() {
         out.insert("compositions".into(), json!([{"aggregate": "incomplete", "assemblies": [SUBJECT]}]));

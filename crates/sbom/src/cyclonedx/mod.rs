@@ -97,7 +97,7 @@ impl Component {
         Some(out)
     }
 
-    fn package(package: &Package, reference: String) -> Component {
+    fn package(package: &Package, reference: &str) -> Component {
         let purl = &package.purl;
         let kind = match &*purl.kind {
             "oci" | "docker" => "container",
@@ -107,7 +107,7 @@ impl Component {
         // Names of these hold their namespace; that of a distribution's package is the distribution.
         let joined = matches!(&*purl.kind, "golang" | "deb" | "rpm" | "apk" | "alpm" | "github" | "bitbucket" | "oci" | "docker" | "swift");
         let name = if joined { purl.full_name() } else { purl.name.to_string() };
-        let mut out = Component::bare(kind, &reference, &name);
+        let mut out = Component::bare(kind, reference, &name);
         out.group = purl.namespace.as_deref().filter(|_| !joined).map(|group| text::visible(group, LONGEST).into_owned());
         out.version = purl.version.as_deref().map(|version| text::visible(version, LONGEST).into_owned());
         out.scope = Some(match package.usage {
@@ -145,27 +145,23 @@ fn licences(package: &Package) -> Licences {
     Licences::Single(package.licences.iter().map(|one| single(one)).filter(|one| !one.1.is_empty()).collect())
 }
 
-/// A reference to a package: its package URL with a digest as a qualifier.
-fn reference(bill: &Bill<'_>, index: usize) -> String {
-    match (bill.inventory.packages.get(index), bill.ids.get(index)) {
-        (Some(package), Some(id)) => package.purl.clone().with("package-id", id).to_string(),
-        _ => String::new(),
-    }
+/// References to the packages: their package URLs with digests as a qualifier.
+fn references(bill: &Bill<'_>) -> Vec<String> {
+    bill.inventory.packages.iter().zip(&bill.ids).map(|(package, id)| package.purl.clone().with("package-id", id).to_string()).collect()
 }
 
 /// All components: the distribution, then the packages.
-fn components(bill: &Bill<'_>) -> Vec<Component> {
-    let packages = bill.inventory.packages.iter().enumerate().map(|(index, package)| Component::package(package, reference(bill, index)));
+fn components(bill: &Bill<'_>, references: &[String]) -> Vec<Component> {
+    let packages = bill.inventory.packages.iter().zip(references).map(|(package, reference)| Component::package(package, reference));
     Component::distribution(bill).into_iter().chain(packages).collect()
 }
 
 /// Who needs whom: the subject its direct packages, and every package that needs one.
-fn dependencies(bill: &Bill<'_>) -> Vec<(String, Vec<String>)> {
-    let names = |list: &[usize]| list.iter().map(|index| reference(bill, *index)).collect::<Vec<_>>();
-    let packages = bill.needs.iter().enumerate().filter(|(_, list)| !list.is_empty());
-    std::iter::once((SUBJECT.to_owned(), names(&bill.direct)))
+fn dependencies<'r>(bill: &Bill<'_>, references: &'r [String]) -> Vec<(&'r str, Vec<&'r str>)> {
+    let names = |list: &[usize]| list.iter().filter_map(|index| references.get(*index)).map(String::as_str).collect::<Vec<_>>();
+    std::iter::once((SUBJECT, names(&bill.direct)))
+        .chain(references.iter().zip(&bill.needs).map(|(reference, list)| (reference.as_str(), names(list))))
         .filter(|(_, list)| !list.is_empty())
-        .chain(packages.map(|(index, list)| (reference(bill, index), names(list))))
         .collect()
 }
 

@@ -101,15 +101,16 @@ pub(crate) fn write(bill: &Bill<'_>) -> String {
     to.properties(&super::properties(bill));
     to.close();
     to.open("components", &[]);
-    for one in super::components(bill) {
+    let references = super::references(bill);
+    for one in super::components(bill, &references) {
         component(&mut to, &one);
     }
     to.close();
     to.open("dependencies", &[]);
-    for (from, needs) in super::dependencies(bill) {
-        to.open("dependency", &[("ref", &from)]);
+    for (from, needs) in super::dependencies(bill, &references) {
+        to.open("dependency", &[("ref", from)]);
         for one in needs {
-            to.empty("dependency", &[("ref", &one)]);
+            to.empty("dependency", &[("ref", one)]);
         }
         to.close();
     }

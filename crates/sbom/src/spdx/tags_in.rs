@@ -2,6 +2,7 @@
 //!
 //! Tags that say nothing about packages are passed over. Annotations stand in one list and name their element as `element`.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use probity_value::{FileId, Map, Span, Value};
@@ -42,12 +43,17 @@ struct Reader {
     lists: Lists,
     part: Part,
     map: Map,
+    /// Fields of the part that are lists.
+    repeated: BTreeMap<&'static str, Vec<Value>>,
     start: Span,
 }
 
 impl Reader {
     fn begin(&mut self, part: Part, at: Span) {
-        let map = std::mem::replace(&mut self.map, Map::new());
+        let mut map = std::mem::replace(&mut self.map, Map::new());
+        for (key, list) in std::mem::take(&mut self.repeated) {
+            map.insert(key, self.start, Value::list(list, self.start));
+        }
         let value = Value::map(map, self.start);
         match self.part {
             Part::Document => self.document = value.as_map().cloned().unwrap_or_default(),
@@ -67,11 +73,8 @@ impl Reader {
         }
     }
 
-    fn push(&mut self, key: &str, value: Value) {
-        let at = value.span;
-        let mut list = self.map.get(key).and_then(Value::as_list).map(<[Value]>::to_vec).unwrap_or_default();
-        list.push(value);
-        self.map.insert(key, at, Value::list(list, at));
+    fn push(&mut self, key: &'static str, value: Value) {
+        self.repeated.entry(key).or_default().push(value);
     }
 }
 
@@ -85,7 +88,14 @@ fn object(pairs: &[(&str, &str)], at: Span) -> Value {
 
 pub(crate) fn parse(text: &str, reading: &mut Reading<'_>) -> Result<Value, SbomError> {
     let whole = Span::new(FileId(0), 0..text.len());
-    let mut reader = Reader { document: Map::new(), lists: Lists::default(), part: Part::Document, map: Map::new(), start: whole };
+    let mut reader = Reader {
+        document: Map::new(),
+        lists: Lists::default(),
+        part: Part::Document,
+        map: Map::new(),
+        repeated: BTreeMap::new(),
+        start: whole,
+    };
     let mut at = 0;
     while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
         let line = rest.split('\n').next().unwrap_or_default();

@@ -12,6 +12,10 @@ use crate::text;
 
 /// Branches in branches that are followed.
 const DEEPEST: usize = 64;
+/// Other names of a vulnerability that are kept; each of its statements has them.
+const MOST_ALIASES: usize = 64;
+/// Products that reasons are noted for, of one vulnerability; they repeat where groups do.
+const MOST_REASONS: usize = 5_000_000;
 /// Labels of flags: why a vulnerability does no harm.
 const FLAGS: &[&str] = &[
     "component_not_present",
@@ -46,7 +50,7 @@ pub(super) fn read(value: &Value, all: &mut Gathered<'_>) {
         names.extend(list(one, "ids").iter().filter_map(|id| word(id, "text")).map(Arc::from));
         let mut names = names.into_iter();
         let vulnerability = names.next().unwrap_or_else(|| "".into());
-        let aliases: Vec<Arc<str>> = names.filter(|name| *name != vulnerability).collect();
+        let aliases: Vec<Arc<str>> = names.filter(|name| *name != vulnerability).take(MOST_ALIASES).collect();
         let flags = tree.said(list(one, "flags"), |flag| word(flag, "label").filter(|label| FLAGS.contains(label)));
         let impacts =
             tree.said(list(one, "threats"), |threat| word(threat, "details").filter(|_| word(threat, "category") == Some("impact")));
@@ -172,10 +176,16 @@ impl<'v> Tree<'v> {
     /// What a list says of each product, by `product_ids` and `group_ids`; the first counts.
     fn said(&self, list_of: &'v [Value], what: impl Fn(&'v Value) -> Option<&'v str>) -> HashMap<&'v str, &'v str> {
         let mut out = HashMap::new();
+        let mut left = MOST_REASONS;
         for one in list_of {
             let Some(text) = what(one) else { continue };
             let groups = list(one, "group_ids").iter().filter_map(Value::as_str).filter_map(|id| self.groups.get(id)).flatten().copied();
             for id in list(one, "product_ids").iter().filter_map(Value::as_str).chain(groups) {
+                // A reason that is not noted makes a statement count less, never more.
+                left = match left.checked_sub(1) {
+                    Some(left) => left,
+                    None => return out,
+                };
                 out.entry(id).or_insert(text);
             }
         }

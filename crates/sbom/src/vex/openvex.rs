@@ -9,6 +9,8 @@ use super::{Gathered, Product, Statement, Status, list, word};
 use crate::document::time;
 use crate::text;
 
+/// Pairs of products and parts of one statement.
+const MOST_PARTS: usize = 1_000_000;
 /// Words for why a vulnerability does no harm; others are not taken for a reason.
 const JUSTIFICATIONS: &[&str] = &[
     "component_not_present",
@@ -96,13 +98,19 @@ fn parsed(value: &Value, all: &mut Gathered<'_>) -> Option<Purl> {
 }
 
 fn products(one: &Value, all: &mut Gathered<'_>) -> Vec<Product> {
-    let shared = list(one, "subcomponents");
+    let (said, list_of) = (list(one, "subcomponents"), list(one, "products"));
+    // Each product has each of the shared parts.
+    if said.len().saturating_mul(list_of.len()) > MOST_PARTS {
+        all.problem(one, format!("products and subcomponents make more than {MOST_PARTS} pairs, so the statement covers nothing"));
+        return Vec::new();
+    }
+    let shared: Vec<Purl> = said.iter().filter_map(|part| parsed(part, all)).collect();
     let mut out = Vec::new();
-    for product in list(one, "products") {
-        let named: Vec<&Value> = list(product, "subcomponents").iter().chain(shared).collect();
-        let subcomponents: Vec<Purl> = named.iter().filter_map(|part| parsed(part, all)).collect();
+    for product in list_of {
+        let own = list(product, "subcomponents");
+        let subcomponents: Vec<Purl> = own.iter().filter_map(|part| parsed(part, all)).chain(shared.iter().cloned()).collect();
         let Some(purl) = parsed(product, all) else { continue };
-        if !named.is_empty() && subcomponents.is_empty() {
+        if !(own.is_empty() && said.is_empty()) && subcomponents.is_empty() {
             // Without its parts the statement would cover the whole product.
             all.problem(product, "no subcomponent of the product has a package URL, so the statement covers nothing in it");
             continue;
