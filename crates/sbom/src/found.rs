@@ -191,11 +191,11 @@ impl Gathering {
     /// Notes that a lock file that is a component holds a package.
     pub(crate) fn hold(&mut self, reading: &Reading<'_>, from: &str, to: &str) {
         let package = self.references.get(to).copied().flatten().and_then(|to| self.packages.get_mut(to));
-        if let (Some(file), Some(package)) = (self.files.get(from), package) {
-            if package.at.len() < MOST_PLACES {
-                package.at.retain(|place| place.file != reading.name);
-                package.at.push(Location { file: Arc::clone(file), line: 0, layer: None });
-            }
+        if let (Some(file), Some(package)) = (self.files.get(from), package)
+            && package.at.len() < MOST_PLACES
+        {
+            package.at.retain(|place| place.file != reading.name);
+            package.at.push(Location { file: Arc::clone(file), line: 0, layer: None });
         }
     }
 

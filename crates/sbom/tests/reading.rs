@@ -165,6 +165,15 @@ fn cyclonedx_that_is_broken() {
         r#"{"bomFormat": "CycloneDX", "specVersion": "1.4", "components": {"a": 1}}"#,
         &["1: `components` is no list, so no components are read here (may miss packages)"],
     );
+    check(
+        r#"{"bomFormat": "CycloneDX", "specVersion": "1.4", "compositions": [{"aggregate": "complete"},
+          {"aggregate": "incomplete_first_party_only"}]}"#,
+        &["2: the bill says of itself that it is `incomplete_first_party_only`"],
+    );
+    check(
+        r#"<bom xmlns="http://cyclonedx.org/schema/bom/1.4"><compositions><composition><aggregate>incomplete</aggregate></composition></compositions></bom>"#,
+        &["1: the bill says of itself that it is `incomplete`"],
+    );
     refused("", "it is no bill of materials that is read: neither CycloneDX nor SPDX, as JSON, XML or tags and values");
     refused("{}", "it is no bill of materials that is read: neither CycloneDX nor SPDX, as JSON, XML or tags and values");
     refused("<html/>", "it is no bill of materials that is read: neither CycloneDX nor SPDX, as JSON, XML or tags and values");

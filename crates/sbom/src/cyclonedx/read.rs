@@ -40,6 +40,11 @@ pub(crate) fn read(value: &Value, format: Format, mut reading: Reading<'_>) -> R
     others(&mut reading, &mut all, value.get("services"));
     let root = root.and_then(|root| word(root, "bom-ref")).map(str::to_owned);
     dependencies(&mut reading, &mut all, value.get("dependencies"), root.as_deref());
+    for one in list(value, "compositions").iter().filter(|_| !own) {
+        if let Some(aggregate) = word(one, "aggregate").filter(|aggregate| aggregate.starts_with("incomplete")) {
+            reading.problem(reading.lines.at(one.span), format!("the bill says of itself that it is `{}`", text::shown(aggregate)), false);
+        }
+    }
     if own {
         for (_, value) in about.iter().filter(|(name, _)| name == bill::PROBLEM) {
             reading.kept_problem(value);

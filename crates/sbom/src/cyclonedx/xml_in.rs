@@ -13,6 +13,7 @@ const LISTS: &[&str] = &[
     "advisories",
     "affects",
     "components",
+    "compositions",
     "cwes",
     "dependencies",
     "externalReferences",
