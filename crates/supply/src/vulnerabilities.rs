@@ -150,7 +150,7 @@ impl AdvisoryProgram {
         let meta = RuleMeta {
             id: hole.id.into(),
             engine: "advisories",
-            title: if hole.summary.is_empty() { format!("A known hole in {name}").into() } else { hole.summary.into() },
+            title: title(hole.summary, &name).into(),
             severity: hole.severity,
             confidence: if hole.uncertain.is_some() { Confidence::Tentative } else { Confidence::Certain },
             stage: Stage { kind: StageKind::Stable, since: "0.1.0".into() },
@@ -215,6 +215,18 @@ fn example_of(kind: &str) -> Option<Package> {
         at: Vec::new(),
         found_by: "example",
     })
+}
+
+/// A line that says what it is: the summary, its first sentence where it is long, or where that is long too the package.
+fn title(summary: &str, name: &str) -> String {
+    const LONGEST: usize = 100;
+    let first = summary.split(". ").next().unwrap_or_default().trim_end_matches('.');
+    match summary.trim() {
+        "" => format!("Known hole in {name}"),
+        summary if summary.chars().count() <= LONGEST => summary.to_owned(),
+        _ if first.chars().count() <= LONGEST => first.to_owned(),
+        _ => format!("Known hole in {name}"),
+    }
 }
 
 fn why(hole: &Match<'_>) -> String {
