@@ -44,6 +44,10 @@ pub(crate) enum Command {
     Secrets(SecretsArguments),
     /// Compare packages with advisories of known holes; build and describe the database of them
     Vulns(VulnsArguments),
+    /// Write a bill of materials: CycloneDX 1.6 or SPDX 2.3
+    Sbom(SbomArguments),
+    /// Say which folders, images and bills of materials hold a package
+    Where(WhereArguments),
     /// Write and sign an exception for a finding
     Accept(AcceptArguments),
     /// Look into the evidence: list, show, prove, verify, export, replay, append
@@ -153,6 +157,59 @@ pub(crate) enum SecretsCommand {
         #[arg(value_name = "PATH", default_value = ".")]
         path: PathBuf,
     },
+}
+
+/// `probity sbom`.
+#[derive(Debug, Args)]
+pub(crate) struct SbomArguments {
+    /// Folder to list, or another bill of materials to write in this format
+    #[arg(value_name = "PATH", default_value = ".")]
+    pub(crate) path: PathBuf,
+    /// Format
+    #[arg(long, value_name = "FORMAT", default_value = "cyclonedx-json", value_parser = bill_format)]
+    pub(crate) format: probity_sbom::Format,
+    /// File to write; without, standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Name of what it is about; without, the folder's
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Version of what it is about
+    #[arg(long = "subject-version", value_name = "VERSION")]
+    pub(crate) version: Option<String>,
+    /// Say when it was written; without, the same packages give the same bytes
+    #[arg(long)]
+    pub(crate) with_time: bool,
+    /// Largest file that is read, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 16)]
+    pub(crate) max_file_size: u64,
+}
+
+fn bill_format(text: &str) -> Result<probity_sbom::Format, String> {
+    let names: Vec<&str> = probity_sbom::Format::ALL.iter().map(|format| format.name()).collect();
+    let known = probity_sbom::Format::ALL.iter().copied().find(|format| format.name() == text);
+    known.ok_or_else(|| format!("there are {}", names.join(", ")))
+}
+
+/// `probity where`.
+#[derive(Debug, Args)]
+pub(crate) struct WhereArguments {
+    /// Package: `lodash`, `lodash@4.17.20`, `npm/lodash`, or a package URL, with `*` for any letters
+    #[arg(value_name = "PACKAGE[@VERSION]")]
+    pub(crate) package: String,
+    /// Folders of bills of materials, lock files or both
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub(crate) folders: Vec<PathBuf>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = TableFormat::Table)]
+    pub(crate) format: TableFormat,
+}
+
+/// How a list is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TableFormat {
+    Table,
+    Json,
 }
 
 /// `probity vulns`.

@@ -104,6 +104,8 @@ fn dispatch(command: Command) -> anyhow::Result<u8> {
         }
         Command::Policies { command: PoliciesCommand::Lint { path, strict } } => commands::policies::lint(&path, strict),
         Command::Secrets(arguments) => commands::secrets::run(&arguments),
+        Command::Sbom(arguments) => commands::sbom::run(&arguments),
+        Command::Where(arguments) => commands::whereis::run(&arguments),
         Command::Vulns(arguments) => commands::vulns::run(&arguments),
         Command::Accept(arguments) => commands::accept::run(&arguments),
         Command::Evidence { command } => match command {

@@ -10,6 +10,7 @@ use probity_core::{Diagnostic, Level, Program, Source, Timestamp, Tree, TreeFile
 use probity_formats::time::date;
 use probity_packages::CATALOGUERS;
 use probity_pipeline::Compiled;
+use probity_sbom::vex;
 use probity_secrets::gitleaks::{self, Configuration, Fault};
 use probity_secrets::{Engine, Pack, Rule};
 use probity_supply::{AdvisoryProgram, Naming, PackageSource, SecretProgram, SecretSource, Vetting, VettingProgram, Weighed};
@@ -209,7 +210,7 @@ pub(crate) fn compile(supply: &Supply, config: &Config, own: Vec<Rule>, tree: &d
         })));
         if wanted(config.vulnerabilities.enabled, Part::Packages) {
             let settings = config.vulnerabilities.clone();
-            match advisory_program(supply, &settings, tree) {
+            match advisory_program(supply, &settings, tree, &mut diagnostics, &mut bytes) {
                 Ok((program, digest, said)) => {
                     programs.push(Box::new(program));
                     bytes.extend(digest);
@@ -228,7 +229,33 @@ pub(crate) fn compile(supply: &Supply, config: &Config, own: Vec<Rule>, tree: &d
 }
 
 /// What compares packages with advisories, and the digest of the data.
-fn advisory_program(supply: &Supply, settings: &VulnerabilitySettings, tree: &dyn Tree) -> Result<(AdvisoryProgram, Vec<u8>, String)> {
+fn advisory_program(
+    supply: &Supply,
+    settings: &VulnerabilitySettings,
+    tree: &dyn Tree,
+    diagnostics: &mut Vec<Diagnostic>,
+    bytes: &mut Vec<u8>,
+) -> Result<(AdvisoryProgram, Vec<u8>, String)> {
+    let mut statements = Vec::new();
+    for path in &settings.vex {
+        let wrong = |what: String| Diagnostic::new(Level::Error, "vex", Arc::clone(path), Span::NONE, what);
+        match tree.read(path) {
+            Ok(text) => {
+                bytes.extend_from_slice(&sha256(&text).0);
+                match vex::read(&text, path) {
+                    Ok(read) => {
+                        statements.extend(read.statements);
+                        diagnostics.extend(read.problems.into_iter().map(|problem| {
+                            let what = format!("line {}: {}", problem.line, problem.what);
+                            Diagnostic::new(Level::Warning, "vex", Arc::clone(path), Span::NONE, what)
+                        }));
+                    }
+                    Err(error) => diagnostics.push(wrong(error.to_string())),
+                }
+            }
+            Err(error) => diagnostics.push(wrong(format!("the VEX document cannot be read: {error}"))),
+        }
+    }
     let data = advisories::open(supply.advisories.as_deref(), settings.database.as_deref(), Some(tree))?;
     let database = Database::open((*data.bytes).as_ref())?;
     let digest = database.digest().to_vec();
@@ -251,5 +278,5 @@ fn advisory_program(supply: &Supply, settings: &VulnerabilitySettings, tree: &dy
             malicious: weighed.malicious,
         })
     };
-    Ok((AdvisoryProgram::new(data.bytes, Box::new(weigh), settings.max_age)?, digest, said))
+    Ok((AdvisoryProgram::new(data.bytes, Box::new(weigh), settings.max_age, statements)?, digest, said))
 }

@@ -70,3 +70,9 @@ fn pretty(value: &serde_json::Value) -> Vec<u8> {
     out.push(b'\n');
     out
 }
+
+/// A time in seconds since 1970, as [`Description::time`] takes it; `None` where it is outside the years -9999 to 9999.
+#[must_use]
+pub fn timestamp(seconds: i64) -> Option<jiff::Timestamp> {
+    jiff::Timestamp::from_second(seconds).ok()
+}

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use probity_core::{Collected, Diagnostic, Level, ReadFile, Scope, SkippedFile, Source, Subject, SubjectKind};
-use probity_packages::{CATALOGUERS, Inventory, Location, Package, Purl, SourcePackage, Usage};
+use probity_core::{Collected, Diagnostic, Level, ReadFile, Scope, SkippedFile, Source, Subject, SubjectKind, Tree};
+use probity_packages::{CATALOGUERS, Inventory, Location, Package, Problem, Purl, SourcePackage, Usage};
+use probity_sbom::SbomError;
 use probity_value::{FileId, Map, Span, Value};
 use rayon::prelude::*;
 
@@ -32,8 +33,10 @@ impl Source for PackageSource {
             .iter()
             .flat_map(|path| CATALOGUERS.iter().filter(|cataloguer| cataloguer.claims(path)).map(move |cataloguer| (path, *cataloguer)))
             .collect();
-        let read: Vec<(&Arc<str>, Inventory)> =
+        let mut read: Vec<(&Arc<str>, Inventory)> =
             claimed.into_par_iter().map(|(path, cataloguer)| (path, cataloguer.catalogue(path, scope.tree))).collect();
+        let bills: Vec<&Arc<str>> = scope.unclaimed.iter().filter(|path| is_bill(path)).collect();
+        read.extend(bills.into_par_iter().filter_map(|path| Some((path, bill(path, scope.tree)?))).collect::<Vec<_>>());
         let locked = locked(&read);
         for (path, inventory) in read {
             for problem in &inventory.problems {
@@ -60,6 +63,30 @@ impl Source for PackageSource {
             out.subjects.extend(subjects);
         }
         out
+    }
+}
+
+/// Whether a file is a bill of materials by its name.
+#[must_use]
+pub fn is_bill(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
+    matches!(&*name, "bom.json" | "bom.xml" | "sbom.json" | "sbom.xml" | "sbom.spdx")
+        || [".cdx.json", ".cdx.xml", ".spdx.json", ".spdx", ".bom.json", ".sbom.json", ".cyclonedx.json", ".cyclonedx.xml"]
+            .iter()
+            .any(|end| name.ends_with(end))
+}
+
+/// The packages of a bill of materials; nothing where the file is another document that is called so.
+fn bill(path: &Arc<str>, tree: &dyn Tree) -> Option<Inventory> {
+    let problem =
+        |what: String| Inventory { problems: vec![Problem { file: Arc::clone(path), line: 0, what, fails: true }], ..Inventory::default() };
+    match tree.read(path) {
+        Ok(bytes) => match probity_sbom::read(&bytes, path) {
+            Ok(document) => Some(document.inventory),
+            Err(SbomError::Format) => None,
+            Err(error) => Some(problem(format!("the bill of materials cannot be read: {error}"))),
+        },
+        Err(error) => Some(problem(error.to_string())),
     }
 }
 

@@ -10,6 +10,7 @@ use probity_core::{
     World,
 };
 use probity_packages::{Package, Purl};
+use probity_sbom::vex::{self, Scope, Statement, Statements};
 use probity_value::Value;
 
 use crate::packages::{LIST, package_of};
@@ -36,6 +37,8 @@ pub struct AdvisoryProgram {
     weigh: Box<dyn Fn(Weighed) -> Colour + Send + Sync>,
     /// Seconds the data may be old, and when its newest source was made (0 where nobody says).
     age: Option<(u64, i64)>,
+    /// What people say of holes.
+    vex: Statements,
 }
 
 impl fmt::Debug for AdvisoryProgram {
@@ -98,7 +101,7 @@ fn versionless() -> Arc<RuleMeta> {
 }
 
 impl AdvisoryProgram {
-    /// Compares with the advisories of a database. `age`: seconds the data may be old.
+    /// Compares with the advisories of a database. `max_age`: seconds the data may be old; `said`: what people say of holes.
     ///
     /// # Errors
     /// [`DatabaseError`] where the bytes are no database.
@@ -106,9 +109,10 @@ impl AdvisoryProgram {
         data: Bytes,
         weigh: Box<dyn Fn(Weighed) -> Colour + Send + Sync>,
         max_age: Option<u64>,
+        said: Vec<Statement>,
     ) -> Result<AdvisoryProgram, DatabaseError> {
         let newest = Database::open((*data).as_ref())?.sources().map(|source| source.date).max().unwrap_or(0);
-        Ok(AdvisoryProgram { data, weigh, age: max_age.map(|age| (age, newest)) })
+        Ok(AdvisoryProgram { data, weigh, age: max_age.map(|age| (age, newest)), vex: Statements::new(said) })
     }
 
     fn list(&self, database: &Database<'_>, subject: SubjectIndex, list: &Subject, context: &EvalContext) -> Vec<RuleResult> {
@@ -186,6 +190,15 @@ impl AdvisoryProgram {
         if let Some(uncertain) = &hole.uncertain {
             message.push_str(&format!("; not certain: {uncertain}"));
         }
+        let names: Vec<&str> = hole.names().chain(hole.advisories.iter().copied()).collect();
+        let said = self.vex.verdict(&package.purl, Scope { subject: None, bom: None }, &names);
+        if let Some(said) = said.filter(|said| matches!(said.status, vex::Status::NotAffected | vex::Status::Fixed)) {
+            let message = format!("{message}; {}", spoken(said));
+            return RuleResult { colour: Some(Colour::Green), ..result(Arc::new(meta), subject, Status::Skip, message, found) };
+        }
+        if let Some(said) = said {
+            message.push_str(&format!("; {}", spoken(said)));
+        }
         RuleResult { colour: Some(colour), ..result(Arc::new(meta), subject, Status::Fail, message, found) }
     }
 }
@@ -215,6 +228,14 @@ fn example_of(kind: &str) -> Option<Package> {
         at: Vec::new(),
         found_by: "example",
     })
+}
+
+/// What somebody says of a hole, and who.
+fn spoken(said: &Statement) -> String {
+    let reason = said.impact.as_deref().or(said.justification.as_deref()).or(said.action.as_deref()).unwrap_or_default();
+    let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+    let author = said.author.as_deref().map(|author| format!("{author}, ")).unwrap_or_default();
+    format!("`{}`{reason} ({author}{}:{})", said.status.name(), said.file, said.line)
 }
 
 /// A line that says what it is: the summary, its first sentence where it is long, or where that is long too the package.
