@@ -5,7 +5,7 @@
 
 use probity_checks::{Expectation, RuleDocument, TestSource, Variant};
 use probity_core::{Confidence, RuleMeta, Severity, Stage, StageKind};
-use probity_secrets::{Allow, Flavour, Patterns, Rule as SecretRule, Target, With};
+use probity_secrets::{Allow, Flavour, Patterns, Prepared, Rule as SecretRule, Target, With};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -81,6 +81,9 @@ pub enum IndexError {
     /// A word of a part is not known.
     #[error("a part of the rule index has an unknown word")]
     Word(#[from] probity_core::UnknownWord),
+    /// An expression of a rule for secrets is broken.
+    #[error("{0}")]
+    Expression(String),
 }
 
 /// The stored parts of a rule.
@@ -116,6 +119,7 @@ struct StoredSecret {
     allow: [Vec<String>; 3],
     with: Option<(String, usize)>,
     shown: usize,
+    prepared: Vec<Prepared>,
 }
 
 /// A rule for secrets, from its stored check.
@@ -152,14 +156,17 @@ pub fn secret(meta: Arc<RuleMeta>, bytes: &[u8]) -> Result<SecretRule, IndexErro
         required: Vec::new(),
         silent: false,
         shown: stored.shown,
+        prepared: Some(stored.prepared),
     })
 }
 
-fn stored_secret(rule: &SecretRule) -> StoredSecret {
+fn stored_secret(rule: &SecretRule) -> Result<StoredSecret, IndexError> {
     let texts = |patterns: &Option<Patterns>| patterns.as_ref().map(|patterns| patterns.texts().to_vec()).unwrap_or_default();
     let regexes =
         |target: Target| rule.allow.iter().filter(|allow| allow.target == target).flat_map(|allow| texts(&allow.regexes)).collect();
-    StoredSecret {
+    let prepared: Result<Vec<Prepared>, String> = rule.regexes.iter().map(|text| Prepared::new(text, rule.flavour)).collect();
+    Ok(StoredSecret {
+        prepared: prepared.map_err(IndexError::Expression)?,
         regexes: rule.regexes.clone(),
         keywords: rule.keywords.clone(),
         group: rule.group,
@@ -171,7 +178,7 @@ fn stored_secret(rule: &SecretRule) -> StoredSecret {
         allow: [regexes(Target::Secret), regexes(Target::Line), rule.allow.iter().flat_map(|allow| allow.words.clone()).collect()],
         with: rule.with.as_ref().map(|with| (with.regex.clone(), with.within)),
         shown: rule.shown,
-    }
+    })
 }
 
 /// The stored parts of a rule for secrets; its check is what it looks for.
@@ -187,7 +194,7 @@ pub fn secret_parts(document: &probity_secrets::own::Document) -> Result<Parts<V
     };
     let mut examples: Vec<Example> = document.hits.iter().enumerate().map(|(number, one)| example("fail", number, one)).collect();
     examples.extend(document.quiet.iter().enumerate().map(|(number, one)| example("pass", number, one)));
-    stored(&document.rule.meta, postcard::to_stdvec(&stored_secret(&document.rule))?, &examples)
+    stored(&document.rule.meta, postcard::to_stdvec(&stored_secret(&document.rule)?)?, &examples)
 }
 
 fn stored(meta: &RuleMeta, check: Vec<u8>, examples: &[Example]) -> Result<Parts<Vec<u8>>, IndexError> {

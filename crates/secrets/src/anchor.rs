@@ -5,6 +5,7 @@
 //! match. Letter case is folded, ASCII only; texts with the two letters beyond ASCII that fold to ASCII ones are searched plainly.
 
 use regex_syntax::hir::{Class, Hir, HirKind};
+use serde::{Deserialize, Serialize};
 
 /// Most words one expression is sought by.
 const MOST_WORDS: usize = 160;
@@ -16,7 +17,7 @@ const MOST_STARTS: usize = 12;
 const MOST_FIXED: usize = 24;
 
 /// A set of bytes.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Bytes([u64; 4]);
 
 impl Bytes {
@@ -56,7 +57,7 @@ impl std::fmt::Debug for Bytes {
 }
 
 /// Where a match may begin before a word.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Back {
     /// So many bytes before it, least and most.
     Fixed(usize, usize),
@@ -66,7 +67,7 @@ pub(crate) enum Back {
 
 /// What must follow a word of an assignment: at most `most` bytes of `between`, then one of `then`; and then, within `gap` bytes of
 /// `filler`, the bytes of `value`, one after the other.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Follow {
     between: Bytes,
     most: usize,
@@ -108,7 +109,7 @@ impl Follow {
 }
 
 /// One way an expression is sought: every match by this way holds one of the words.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Anchor {
     /// The words, lower case.
     pub(crate) words: Vec<Vec<u8>>,

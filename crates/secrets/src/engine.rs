@@ -12,6 +12,7 @@ use regex_automata::meta::Regex;
 use regex_automata::util::captures::Captures;
 use regex_automata::{Anchored, Input};
 use regex_syntax::hir::Hir;
+use serde::{Deserialize, Serialize};
 
 use crate::anchor::{self, Anchor, Back, Bytes};
 use crate::filter;
@@ -77,9 +78,33 @@ pub struct Engine {
     everywhere: Vec<usize>,
 }
 
+/// How an expression is sought: worked out from it alone, so that it can be kept.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Prepared {
+    anchors: Option<Vec<Anchor>>,
+    longest: usize,
+    letters: Option<Bytes>,
+}
+
+impl Prepared {
+    /// Works out how an expression is sought.
+    ///
+    /// # Errors
+    /// What is wrong with the expression, for a person.
+    pub fn new(pattern: &str, flavour: Flavour) -> Result<Prepared, String> {
+        let hir = parse(pattern, flavour)?;
+        Ok(Prepared {
+            anchors: anchor::anchors(&hir),
+            longest: hir.properties().maximum_len().unwrap_or(LONGEST_MATCH).min(LONGEST_MATCH),
+            letters: anchor::letters(&hir),
+        })
+    }
+}
+
 struct Pattern {
     rule: usize,
-    hir: Hir,
+    text: String,
+    flavour: Flavour,
     regex: OnceLock<Regex>,
     /// For searching from one place on, and no further than a match can reach.
     near: OnceLock<Regex>,
@@ -146,10 +171,11 @@ pub(crate) fn parse(pattern: &str, flavour: Flavour) -> Result<Hir, String> {
         .map_err(|problem| format!("the expression is broken: {problem}"))
 }
 
-fn compile(hir: &Hir, automaton: bool) -> Result<Regex, String> {
+fn compile(pattern: &Pattern, automaton: bool) -> Result<Regex, String> {
+    let hir = parse(&pattern.text, pattern.flavour)?;
     Regex::builder()
         .configure(Regex::config().utf8_empty(false).nfa_size_limit(Some(32 << 20)).hybrid(automaton).dfa(automaton))
-        .build_from_hir(hir)
+        .build_from_hir(&hir)
         .map_err(|problem| format!("the expression is too large: {problem}"))
 }
 
@@ -185,9 +211,10 @@ impl Engine {
     fn add(&mut self, rule: Rule, pack: usize, words: &mut Vec<(Word, Vec<Bytes>)>) -> Result<(), EngineError> {
         let index = self.rules.len();
         let first = self.patterns.len();
-        for text in &rule.regexes {
-            let hir = parse(text, rule.flavour).map_err(|what| EngineError { rule: Arc::clone(&rule.meta.id), what })?;
-            let anchors = anchor::anchors(&hir);
+        for (position, text) in rule.regexes.iter().enumerate() {
+            let known = rule.prepared.as_ref().and_then(|prepared| prepared.get(position)).cloned();
+            let worked_out = || Prepared::new(text, rule.flavour).map_err(|what| EngineError { rule: Arc::clone(&rule.meta.id), what });
+            let Prepared { anchors, longest, letters } = known.map_or_else(worked_out, Ok)?;
             let pattern = self.patterns.len();
             let all_named = |anchor: &Anchor| {
                 anchor.words.iter().all(|word| {
@@ -197,9 +224,16 @@ impl Engine {
             };
             let gated = rule.flavour == Flavour::Go && !anchors.as_ref().is_some_and(|anchors| anchors.iter().all(all_named));
             let gate = if gated { rule.keywords.clone() } else { Vec::new() };
-            let longest = hir.properties().maximum_len().unwrap_or(LONGEST_MATCH).min(LONGEST_MATCH);
-            let letters = anchor::letters(&hir);
-            self.patterns.push(Pattern { rule: index, hir, regex: OnceLock::new(), near: OnceLock::new(), longest, letters, gate });
+            self.patterns.push(Pattern {
+                rule: index,
+                text: text.clone(),
+                flavour: rule.flavour,
+                regex: OnceLock::new(),
+                near: OnceLock::new(),
+                longest,
+                letters,
+                gate,
+            });
             let mut add_way = |anchor: Option<Anchor>, texts: Vec<Vec<u8>>| {
                 let meaning = u32::try_from(self.ways.len()).unwrap_or(u32::MAX);
                 let next = anchor.as_ref().map(|anchor| anchor.fixed.clone()).unwrap_or_default();
@@ -231,7 +265,7 @@ impl Engine {
 
     fn regex(&self, pattern: &Pattern) -> Option<Regex> {
         if pattern.regex.get().is_none() {
-            let _ = pattern.regex.set(compile(&pattern.hir, true).ok()?);
+            let _ = pattern.regex.set(compile(pattern, true).ok()?);
         }
         pattern.regex.get().cloned()
     }
@@ -242,7 +276,7 @@ impl Engine {
             return self.regex(pattern);
         }
         if pattern.near.get().is_none() {
-            let _ = pattern.near.set(compile(&pattern.hir, false).ok()?);
+            let _ = pattern.near.set(compile(pattern, false).ok()?);
         }
         pattern.near.get().cloned()
     }
@@ -255,7 +289,7 @@ impl Engine {
         for pattern in &self.patterns {
             if pattern.regex.get().is_none() {
                 let rule = || self.rules.get(pattern.rule).map(|rule| Arc::clone(&rule.meta.id)).unwrap_or_else(|| "".into());
-                let regex = compile(&pattern.hir, true).map_err(|what| EngineError { rule: rule(), what })?;
+                let regex = compile(pattern, true).map_err(|what| EngineError { rule: rule(), what })?;
                 let _ = pattern.regex.set(regex);
             }
         }

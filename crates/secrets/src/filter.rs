@@ -268,14 +268,14 @@ mod tests {
         let check = |secret: &str, confidence: Confidence, expected: bool| {
             assert_eq!(is_placeholder(secret.as_bytes(), confidence), expected, "{secret}");
         };
-        for none in
-            ["changeme", "<password>", "${DB_PASSWORD}", "$PASSWORD", "xxxxxxxx", "12345678", "your-api-key", "process.env.KEY", "{{ x }}"]
-        {
+        for none in ["changeme", "<password>", "${DB_PASSWORD}", "$PASSWORD", "xxxxxxxx", "your-api-key", "process.env.KEY", "{{ x }}"] {
             check(none, Confidence::Firm, true);
         }
         for some in ["hunter2!", "correct horse", "a8f5f167f44f4964e6c998dee827110c", "pa$$w0rd", "S3cr3t"] {
             check(some, Confidence::Firm, false);
         }
+        check("12345678", Confidence::Tentative, true);
+        check("12345678", Confidence::Firm, false);
         check("AKIAIOSFODNN7EXAMPLE", Confidence::Certain, true);
         check("4242 4242 4242 4242", Confidence::Certain, true);
         check("ghp_exampleexample", Confidence::Certain, false);

@@ -299,6 +299,7 @@ impl Configuration {
             };
             if !mine.regexes.is_empty() {
                 rule.regexes.clone_from(&mine.regexes);
+                rule.prepared = None;
             }
             rule.paths = mine.paths.take().or(rule.paths);
             rule.entropy = mine.entropy.or(rule.entropy);
@@ -409,6 +410,7 @@ fn empty() -> Rule {
         required: Vec::new(),
         silent: false,
         shown: 0,
+        prepared: None,
     }
 }
 

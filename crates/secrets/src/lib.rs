@@ -14,6 +14,6 @@ mod scanner;
 mod translate;
 
 pub use checksum::{Checksum, UnknownChecksum};
-pub use engine::{Context, Engine, EngineError, Hit, Pack};
+pub use engine::{Context, Engine, EngineError, Hit, Pack, Prepared};
 pub use filter::{entropy, is_binary};
 pub use rule::{Allow, Flavour, Patterns, Required, Rule, Target, With};

@@ -245,6 +245,7 @@ impl Reader {
             required: Vec::new(),
             silent: false,
             shown: number(secret, "prefix").unwrap_or(0),
+            prepared: None,
         })
     }
 

@@ -6,6 +6,7 @@ use probity_core::RuleMeta;
 use regex::bytes::{RegexSet, RegexSetBuilder};
 
 use crate::checksum::Checksum;
+use crate::engine::Prepared;
 
 /// In whose words an expression is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +103,8 @@ pub struct Rule {
     pub silent: bool,
     /// Bytes of the secret that may be shown.
     pub shown: usize,
+    /// How its expressions are sought, where that was worked out before: one for each, in their order.
+    pub prepared: Option<Vec<Prepared>>,
 }
 
 /// Expressions of which any may match; compiled when they are first asked for.

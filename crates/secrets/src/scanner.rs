@@ -1,6 +1,6 @@
 //! Finds all words of all rules in one pass: a table of bits says which four bytes can begin a word, and only there it is compared.
 //!
-//! Four bytes at a time, letter case folded, are hashed to one bit of 32 KiB, which stay in the nearest cache; a byte costs a few
+//! Three and four bytes at a time, letter case folded, are hashed to one bit of 32 KiB each, which stay in the nearest caches; a byte costs a few
 //! instructions that do not wait for each other, where an automaton waits for memory at every byte.
 
 use std::collections::HashMap;
@@ -20,10 +20,37 @@ pub(crate) struct Word {
 
 /// The compiled words.
 pub(crate) struct Scanner {
-    bits: Vec<u64>,
-    /// Words by their first four bytes, folded.
-    by_start: HashMap<u32, Vec<u32>, Hasher>,
+    /// Of words of four bytes or more, by their first four.
+    four: Starts,
+    /// Of shorter ones, by their first three, with what may follow.
+    three: Starts,
     words: Vec<Word>,
+}
+
+/// Which bytes can begin a word, and which words they begin.
+struct Starts {
+    bits: Vec<u64>,
+    words: HashMap<u32, Vec<u32>, Hasher>,
+}
+
+impl Starts {
+    fn new() -> Starts {
+        Starts { bits: vec![0; 1 << (BITS - 6)], words: HashMap::with_hasher(Hasher) }
+    }
+
+    fn add(&mut self, folded: u32, word: u32) {
+        let at = slot(folded);
+        if let Some(bits) = self.bits.get_mut((at >> 6) as usize) {
+            *bits |= 1 << (at & 63);
+        }
+        self.words.entry(folded).or_default().push(word);
+    }
+
+    #[inline]
+    fn may_begin(&self, folded: u32) -> bool {
+        let at = slot(folded);
+        self.bits.get((at >> 6) as usize).is_some_and(|bits| bits >> (at & 63) & 1 == 1)
+    }
 }
 
 /// Hashes four folded bytes as the table does.
@@ -65,35 +92,23 @@ fn slot(folded: u32) -> u32 {
 const FOLD: u32 = 0x2020_2020;
 
 impl Scanner {
-    /// Compiles words. `next` gives the bytes that may follow a word of fewer than four bytes, in the order they stand.
+    /// Compiles words. `next` gives the bytes of a match from the word's first on, in the order they stand; a word of two bytes is sought
+    /// with its third.
     pub(crate) fn new(words: Vec<(Word, Vec<Bytes>)>) -> Scanner {
-        let mut scanner =
-            Scanner { bits: vec![0; 1 << (BITS - 6)], by_start: HashMap::with_hasher(Hasher), words: Vec::with_capacity(words.len()) };
+        let mut scanner = Scanner { four: Starts::new(), three: Starts::new(), words: Vec::with_capacity(words.len()) };
         for (word, next) in words {
             let index = u32::try_from(scanner.words.len()).unwrap_or(u32::MAX);
-            let mut starts = vec![Vec::new()];
-            for place in 0..4 {
-                let letters: Vec<u8> = match (word.text.get(place), next.get(place)) {
-                    (Some(byte), _) => vec![*byte | 0x20],
-                    (None, Some(set)) => set.iter().map(|byte| byte | 0x20).collect(),
-                    (None, None) => (0..=255_u8).map(|byte| byte | 0x20).collect(),
-                };
-                let mut letters = letters;
-                letters.sort_unstable();
-                letters.dedup();
-                starts = starts
-                    .iter()
-                    .flat_map(|start| letters.iter().map(move |byte| [start, &[*byte][..]].concat()))
-                    .collect::<Vec<Vec<u8>>>();
-            }
-            for start in starts {
-                let Ok(four) = <[u8; 4]>::try_from(start.as_slice()) else { continue };
-                let folded = u32::from_le_bytes(four);
-                let at = slot(folded);
-                if let Some(bits) = scanner.bits.get_mut((at >> 6) as usize) {
-                    *bits |= 1 << (at & 63);
+            let folded = |bytes: &[u8]| bytes.iter().rev().fold(0_u32, |number, byte| number << 8 | u32::from(*byte | 0x20));
+            match word.text.as_slice() {
+                [a, b, c, d, ..] => scanner.four.add(folded(&[*a, *b, *c, *d]), index),
+                [a, b, c] => scanner.three.add(folded(&[*a, *b, *c]), index),
+                short => {
+                    let third: Vec<u8> = next.get(2).map_or_else(|| (0..=255).collect(), |set| set.iter().collect());
+                    let mut starts: Vec<u32> = third.into_iter().map(|byte| folded(&[short, &[byte]].concat())).collect();
+                    starts.sort_unstable();
+                    starts.dedup();
+                    starts.into_iter().for_each(|start| scanner.three.add(start, index));
                 }
-                scanner.by_start.entry(folded).or_default().push(index);
             }
             scanner.words.push(word);
         }
@@ -102,10 +117,14 @@ impl Scanner {
 
     /// Calls `found` with the meaning, the start and the length of each word in the text, in the order of their starts.
     pub(crate) fn scan(&self, text: &[u8], mut found: impl FnMut(u32, usize, usize)) {
-        for (at, four) in text.array_windows::<4>().enumerate() {
-            let folded = u32::from_le_bytes(*four) | FOLD;
-            if self.may_begin(folded) {
-                self.compare(folded, text, at, &mut found);
+        for (at, bytes) in text.array_windows::<4>().enumerate() {
+            let four = u32::from_le_bytes(*bytes) | FOLD;
+            let three = four & 0x00ff_ffff;
+            if self.four.may_begin(four) {
+                self.compare(self.four.words.get(&four), text, at, &mut found);
+            }
+            if self.three.may_begin(three) {
+                self.compare(self.three.words.get(&three), text, at, &mut found);
             }
         }
         // The last three places have fewer than four bytes: words of two or three letters end there.
@@ -120,15 +139,9 @@ impl Scanner {
         }
     }
 
-    #[inline]
-    fn may_begin(&self, folded: u32) -> bool {
-        let at = slot(folded);
-        self.bits.get((at >> 6) as usize).is_some_and(|bits| bits >> (at & 63) & 1 == 1)
-    }
-
     #[inline(never)]
-    fn compare(&self, folded: u32, text: &[u8], at: usize, found: &mut impl FnMut(u32, usize, usize)) {
-        let Some(indices) = self.by_start.get(&folded) else { return };
+    fn compare(&self, indices: Option<&Vec<u32>>, text: &[u8], at: usize, found: &mut impl FnMut(u32, usize, usize)) {
+        let Some(indices) = indices else { return };
         let rest = text.get(at..).unwrap_or_default();
         for index in indices {
             let Some(word) = self.words.get(*index as usize) else { continue };

@@ -1,6 +1,6 @@
 //! The end of the report: how many of what, what was looked at and what not, the verdict, the record.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use probity_core::{Colour, Counts, Finding, Report, SkippedFile, Status};
 
@@ -103,7 +103,9 @@ fn coverage(report: &Report, style: Style, out: &mut String) {
     }
     let subjects: usize = coverage.read.iter().map(|file| file.subjects).sum();
     let kinds: Vec<String> = sources.iter().map(|(source, count)| format!("{count} {source}")).collect();
-    let mut text = format!("{}, {}", plural(coverage.read.len(), "file"), plural(subjects, "subject"));
+    // A file may be read for its meaning, for packages and for secrets.
+    let files: BTreeSet<&str> = coverage.read.iter().map(|file| &*file.file).collect();
+    let mut text = format!("{}, {}", plural(files.len(), "file"), plural(subjects, "subject"));
     if !kinds.is_empty() {
         put!(text, " ({})", kinds.join(", "));
     }
