@@ -7,8 +7,17 @@
 //!
 //! No value of a secret is taken in, also where a tool writes it: messages of secret findings are made of rule and place.
 
+mod asff;
+mod cargo_audit;
 mod content;
+mod gitleaks;
+mod grype;
+mod inspector;
+mod npm;
+mod pip_audit;
 mod reader;
+mod semgrep;
+mod snyk;
 mod sonarqube;
 mod trivy;
 mod words;
@@ -43,7 +52,22 @@ impl std::fmt::Debug for Format {
 }
 
 /// Every form that is read beside SARIF, sorted by name.
-pub const FORMATS: &[&Format] = &[&sonarqube::SEARCH, &sonarqube::GENERIC, &trivy::TRIVY, &zap::ZAP];
+pub const FORMATS: &[&Format] = &[
+    &asff::ASFF,
+    &inspector::INSPECTOR,
+    &cargo_audit::CARGO_AUDIT,
+    &gitleaks::GITLEAKS,
+    &grype::GRYPE,
+    &npm::NPM,
+    &pip_audit::PIP_AUDIT,
+    &semgrep::SEMGREP,
+    &snyk::SNYK,
+    &sonarqube::SEARCH,
+    &sonarqube::GENERIC,
+    &trivy::TRIVY,
+    &npm::YARN,
+    &zap::ZAP,
+];
 
 /// SARIF, which has a reader of its own.
 pub const SARIF: &str = "sarif";

@@ -20,7 +20,7 @@ const LONGEST_TITLE: usize = 200;
 const MOST_ALIASES: usize = 64;
 
 /// How a tool's words rank, in lower case.
-pub type Scale = &'static [(&'static str, Severity)];
+pub(super) type Scale = &'static [(&'static str, Severity)];
 
 /// Where a result is.
 #[derive(Clone, Debug, Default, PartialEq)]
