@@ -23,10 +23,11 @@ mod trivy;
 mod words;
 mod zap;
 
-use probity_core::{Level, Severity};
+use probity_core::{Level, Severity, Status, Timestamp};
 use probity_value::{FileId, Span};
 
-use crate::sarif_in::{self, External, ReadOptions};
+use crate::sarif_in::{self, External, ExternalRun, ReadOptions};
+use crate::time;
 use content::Content;
 use reader::Reader;
 
@@ -170,6 +171,40 @@ pub fn read(text: &str, file: FileId, path: &str, format: Option<&str>, options:
             (given.map_or("report", |format| format.id), reader.done())
         }
     }
+}
+
+/// What was taken in of a run, in one line: the tool, its version, how many results, and when it ended.
+#[must_use]
+pub fn statement(run: &ExternalRun) -> String {
+    let faults = run.results.iter().filter(|result| matches!(result.status, Status::Fail | Status::Unknown));
+    let suppressed = run.results.iter().filter(|result| result.suppressed.is_some()).count();
+    let mut out = format!("`{}`", run.tool);
+    if !run.version.is_empty() {
+        put!(out, " {}", run.version);
+    }
+    let results = run.results.len();
+    put!(out, ": {results} {} taken in, {} of them faults", if results == 1 { "result" } else { "results" }, faults.count());
+    if suppressed > 0 {
+        put!(out, ", {suppressed} suppressed by the tool");
+    }
+    match run.end.and_then(time::text) {
+        Some(end) => put!(out, "; it ran until {end}"),
+        None => out.push_str("; it does not say when it ran"),
+    }
+    out
+}
+
+/// That a run is older than the commit it should be about was made, where it is.
+#[must_use]
+pub fn older_than(run: &ExternalRun, made: Timestamp) -> Option<String> {
+    /// Clocks differ by minutes.
+    const SKEW: i64 = 600;
+    let end = run.end?;
+    if end.seconds.saturating_add(SKEW) >= made.seconds {
+        return None;
+    }
+    let (end, made) = (time::text(end)?, time::text(made)?);
+    Some(format!("`{}` ran until {end}, before the commit was made that is judged ({made}): it has not seen all of it", run.tool))
 }
 
 /// A problem of a content: level, code, place, words.
