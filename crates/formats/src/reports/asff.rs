@@ -21,7 +21,8 @@ pub(super) const ASFF: Format = Format { id: "asff", what: "AWS Security Hub fin
 fn findings<'v>(content: &'v Content<'_>) -> Option<&'v [Value]> {
     let report = content.json()?;
     let own = |one: &Value| has(one, &["SchemaVersion", "Id", "ProductArn"]);
-    let lists = [report.as_list(), report.get("Findings").and_then(Value::as_list), at(report, &["detail", "findings"]).and_then(Value::as_list)];
+    let lists =
+        [report.as_list(), report.get("Findings").and_then(Value::as_list), at(report, &["detail", "findings"]).and_then(Value::as_list)];
     let found = lists.into_iter().flatten().find(|list| list.iter().take(1_000).any(own));
     let empty = || report.get("Findings").and_then(Value::as_list).filter(|list| list.is_empty());
     found.or_else(empty)

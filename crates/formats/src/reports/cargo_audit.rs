@@ -20,7 +20,10 @@ const SCALE: Scale = &[
 pub(super) const CARGO_AUDIT: Format = Format { id: "cargo-audit", what: "cargo-audit, JSON", scale: SCALE, recognises, read };
 
 fn recognises(content: &Content<'_>) -> bool {
-    content.objects().first().is_some_and(|report| has_map(report, "lockfile") && has_map(report, "vulnerabilities") && has_map(report, "database"))
+    content
+        .objects()
+        .first()
+        .is_some_and(|report| has_map(report, "lockfile") && has_map(report, "vulnerabilities") && has_map(report, "database"))
 }
 
 fn read(content: &Content<'_>, reader: &mut Reader<'_>) {

@@ -111,7 +111,10 @@ impl Content<'_> {
             Content::Empty(_) => true,
             Content::Json(value) => match &value.data {
                 Data::List(items) => items.is_empty(),
-                Data::Map(map) => map.is_empty(),
+                // `{"results": null}`, as some write who found nothing.
+                Data::Map(map) => map.iter().all(|(key, entry)| {
+                    &**key == "results" && (entry.value.is_null() || entry.value.as_list().is_some_and(<[Value]>::is_empty))
+                }),
                 Data::Null => true,
                 _ => false,
             },

@@ -46,7 +46,8 @@ fn row(one: &Value) -> Result<Row, String> {
     };
     // Its lines count from 0 where it looks at a tree, in some versions; those are whole files here.
     let mut spot = Spot::lines(file, line(one, "StartLine"), line(one, "EndLine"));
-    if let (Spot::File { line: at, column, end_column, .. }, Some(start), Some(end)) = (&mut spot, line(one, "StartColumn"), line(one, "EndColumn"))
+    if let (Spot::File { line: at, column, end_column, .. }, Some(start), Some(end)) =
+        (&mut spot, line(one, "StartColumn"), line(one, "EndColumn"))
         && *at > 0
     {
         (*column, *end_column) = (start, end.saturating_add(1));

@@ -39,7 +39,8 @@ fn read(content: &Content<'_>, reader: &mut Reader<'_>) {
     }
     for one in reader.items(report, "ignoredMatches") {
         let rules = list(one, "appliedIgnoreRules");
-        let reasons: Vec<&str> = rules.iter().flat_map(|rule| ["reason", "vex-status", "vex-justification"].map(|key| text(rule, key))).collect();
+        let reasons: Vec<&str> =
+            rules.iter().flat_map(|rule| ["reason", "vex-status", "vex-justification"].map(|key| text(rule, key))).collect();
         let reason = reasons.into_iter().filter(|reason| !reason.is_empty()).collect::<Vec<_>>().join(", ");
         let reason = if reason.is_empty() { "ignored by a rule of Grype".to_owned() } else { reason };
         let row = row(reader, report, one).map(|row| Row { suppressed: Some(reason), ..row });

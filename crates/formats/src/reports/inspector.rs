@@ -6,7 +6,9 @@ use probity_value::Value;
 use super::Format;
 use super::content::{Content, has, has_list};
 use super::reader::{Reader, Row, Scale, Spot};
-use super::words::{Package, at, cwe, distribution, ecosystem, first, hole, line, list, moment, package, sentence, text, text_at, texts, upgrade};
+use super::words::{
+    Package, at, cwe, distribution, ecosystem, first, hole, line, list, moment, package, sentence, text, text_at, texts, upgrade,
+};
 
 const SCALE: Scale = &[
     ("critical", Severity::Critical),

@@ -9,16 +9,25 @@
 
 mod asff;
 mod cargo_audit;
+mod checkov;
 mod content;
+mod dast;
+mod dependency_check;
+mod generic;
+mod gitlab;
 mod gitleaks;
 mod grype;
 mod inspector;
 mod npm;
+mod osv_scanner;
 mod pip_audit;
+mod python_go;
 mod reader;
+mod secrets;
 mod semgrep;
 mod snyk;
 mod sonarqube;
+mod tfsec;
 mod trivy;
 mod words;
 mod zap;
@@ -56,16 +65,28 @@ impl std::fmt::Debug for Format {
 pub const FORMATS: &[&Format] = &[
     &asff::ASFF,
     &inspector::INSPECTOR,
+    &python_go::BANDIT,
+    &dast::BURP,
     &cargo_audit::CARGO_AUDIT,
+    &checkov::CHECKOV,
+    &dependency_check::DEPENDENCY_CHECK,
+    &secrets::DETECT_SECRETS,
+    &generic::GENERIC,
+    &gitlab::GITLAB,
     &gitleaks::GITLEAKS,
+    &python_go::GOSEC,
     &grype::GRYPE,
     &npm::NPM,
+    &dast::NUCLEI,
+    &osv_scanner::OSV_SCANNER,
     &pip_audit::PIP_AUDIT,
     &semgrep::SEMGREP,
     &snyk::SNYK,
     &sonarqube::SEARCH,
     &sonarqube::GENERIC,
+    &tfsec::TFSEC,
     &trivy::TRIVY,
+    &secrets::TRUFFLEHOG,
     &npm::YARN,
     &zap::ZAP,
 ];
@@ -150,11 +171,9 @@ pub fn read(text: &str, file: FileId, path: &str, format: Option<&str>, options:
     };
     let found = match given {
         Some(format) if content.is_empty() || (format.recognises)(&content) => Ok(Some(format)),
-        Some(format) => Err(Unrecognised {
-            code: "report-unknown",
-            message: format!("this is no report of {}", format.what),
-            span: content.span(),
-        }),
+        Some(format) => {
+            Err(Unrecognised { code: "report-unknown", message: format!("this is no report of {}", format.what), span: content.span() })
+        }
         None => recognised(&content),
     };
     match found {

@@ -20,7 +20,8 @@ const SCALE: Scale = &[
     ("info", Severity::Info),
 ];
 
-pub(super) const NPM: Format = Format { id: "npm-audit", what: "npm audit or pnpm audit, JSON", scale: SCALE, recognises: is_npm, read: read_npm };
+pub(super) const NPM: Format =
+    Format { id: "npm-audit", what: "npm audit or pnpm audit, JSON", scale: SCALE, recognises: is_npm, read: read_npm };
 
 pub(super) const YARN: Format =
     Format { id: "yarn-audit", what: "yarn audit, lines of JSON", scale: SCALE, recognises: is_yarn, read: read_yarn };

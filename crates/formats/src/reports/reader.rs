@@ -16,8 +16,13 @@ use crate::{escape, mask};
 const LONGEST_WHY: usize = 600;
 /// Longest title kept, in characters.
 const LONGEST_TITLE: usize = 200;
+/// Tools in one report; the results of more go to the last.
+const MOST_RUNS: usize = 500;
 /// Other ids kept of one result.
 const MOST_ALIASES: usize = 64;
+
+/// Weaknesses whose findings are about a credential in the text.
+const CREDENTIAL_WEAKNESSES: &[&str] = &["CWE-259", "CWE-321", "CWE-312", "CWE-522", "CWE-798"];
 
 /// How a tool's words rank, in lower case.
 pub(super) type Scale = &'static [(&'static str, Severity)];
@@ -180,6 +185,12 @@ impl<'a> Reader<'a> {
             self.run = Some(OpenRun { run, errors });
             return;
         }
+        if self.out.runs.len() >= MOST_RUNS {
+            self.error("report-limit", Span::NONE, format!("more than {MOST_RUNS} tools in one report"));
+            let run = self.out.runs.pop();
+            self.run = run.map(|run| OpenRun { run, errors });
+            return;
+        }
         let run = ExternalRun { engine: "report", tool, version, end, successful: true, results: Vec::new() };
         self.run = Some(OpenRun { run, errors });
     }
@@ -282,6 +293,9 @@ impl<'a> Reader<'a> {
         let why = escape::line(row.why.trim());
         let why = if why.trim_end_matches('.') == title.trim_end_matches('.') { "" } else { &why };
         let message = if row.message.trim().is_empty() { title.clone() } else { row.message };
+        // Rules about credentials quote what they found.
+        let quotes = row.aliases.iter().any(|alias| CREDENTIAL_WEAKNESSES.contains(&alias.as_str()));
+        let (title, message) = if quotes { (words::without_quotes(&title), words::without_quotes(&message)) } else { (title, message) };
         let (file, inside, lines) = self.place(&row.spot, row.span);
         let [line, column, end_line, end_column] = lines;
         let level = match row.severity {
@@ -332,6 +346,16 @@ impl<'a> Reader<'a> {
         if found.is_some_and(|found| (self.options.exists)(&found)) { joined } else { path.to_owned() }
     }
 
+    /// The first of these paths the target has, for tools that give several; else the first that is one.
+    pub(super) fn first_of(&self, paths: &[&str]) -> String {
+        let nothing = Value::null(Span::NONE);
+        let places = Places::new(&nothing, self.options);
+        let there = |path: &&&str| places.bare(path).is_some_and(|found| (self.options.exists)(&found));
+        let given = |path: &&&str| !path.trim().is_empty();
+        let found = paths.iter().filter(given).find(there).or_else(|| paths.iter().find(given));
+        found.map(|path| (*path).to_owned()).unwrap_or_default()
+    }
+
     /// The first of these files the target has, for tools that do not say what they looked at.
     pub(super) fn first_there(&self, files: &[&str]) -> Spot {
         match files.iter().find(|file| (self.options.exists)(file)) {
@@ -340,13 +364,28 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The longest end of an absolute path that is a file of the target: a scan in a container has the repository elsewhere.
+    fn end_of(&self, path: &str) -> Option<String> {
+        let path = path.trim().replace('\\', "/");
+        if !path.starts_with('/') && path.as_bytes().get(1) != Some(&b':') {
+            return None;
+        }
+        let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+        if parts.contains(&"..") {
+            return None;
+        }
+        let ends = (1..parts.len().min(64)).filter_map(|start| parts.get(start..)).map(|parts| parts.join("/"));
+        ends.into_iter().find(|end| (self.options.exists)(end))
+    }
+
     fn place(&mut self, spot: &Spot, span: Span) -> (Arc<str>, bool, [u32; 4]) {
         match spot {
             Spot::Nowhere => (Arc::from(""), false, [0; 4]),
             Spot::Elsewhere(place) => (short(&escape::line(place)), false, [0; 4]),
             Spot::File { path, line, column, end_line, end_column } => {
                 let nothing = Value::null(Span::NONE);
-                let found = Places::new(&nothing, self.options).bare(path);
+                let places = Places::new(&nothing, self.options);
+                let found = places.bare(path).or_else(|| self.end_of(path));
                 let lines = if *line == 0 { [0; 4] } else { [*line, (*column).max(1), (*end_line).max(*line), (*end_column).max(1)] };
                 match found {
                     Some(inside) => (inside.into(), true, lines),

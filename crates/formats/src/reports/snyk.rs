@@ -8,15 +8,16 @@ use super::content::{Content, has, has_list};
 use super::reader::{Reader, Row, Scale, Spot};
 use super::words::{at, ecosystem, first, hole, line, list, package, plain, sentence, text, text_at, texts, upgrade, weakness, word};
 
-const SCALE: Scale =
-    &[("critical", Severity::Critical), ("high", Severity::High), ("medium", Severity::Medium), ("low", Severity::Low)];
+const SCALE: Scale = &[("critical", Severity::Critical), ("high", Severity::High), ("medium", Severity::Medium), ("low", Severity::Low)];
 
 pub(super) const SNYK: Format = Format { id: "snyk", what: "Snyk, JSON of `test` or `iac test`", scale: SCALE, recognises, read };
 
 fn recognises(content: &Content<'_>) -> bool {
     content.objects().first().is_some_and(|project| {
-        let project_like = has(project, &["ok"]) && (has(project, &["packageManager"]) || has(project, &["projectName"]) || has(project, &["error"]));
-        project_like && (has_list(project, "vulnerabilities") || has_list(project, "infrastructureAsCodeIssues") || has(project, &["error"]))
+        let project_like =
+            has(project, &["ok"]) && (has(project, &["packageManager"]) || has(project, &["projectName"]) || has(project, &["error"]));
+        project_like
+            && (has_list(project, "vulnerabilities") || has_list(project, "infrastructureAsCodeIssues") || has(project, &["error"]))
     })
 }
 
@@ -45,7 +46,8 @@ fn read(content: &Content<'_>, reader: &mut Reader<'_>) {
         }
         // What a `.snyk` file ignores is set apart.
         for one in at(project, &["filtered", "ignore"]).and_then(Value::as_list).unwrap_or_default() {
-            let reason = list(at(one, &["filtered"]).unwrap_or(one), "ignored").first().map(|rule| text(rule, "reason")).unwrap_or_default();
+            let reason =
+                list(at(one, &["filtered"]).unwrap_or(one), "ignored").first().map(|rule| text(rule, "reason")).unwrap_or_default();
             let row = vulnerability(reader, project, one);
             reader.take(one.span, row.map(|row| Row { suppressed: Some(reason.to_owned()), ..row }));
         }
@@ -66,7 +68,8 @@ fn vulnerability(reader: &mut Reader<'_>, project: &Value, one: &Value) -> Resul
     let version = text(one, "version");
     let of_system = matches!(ecosystem(family), "deb" | "apk" | "rpm");
     let own = name.rsplit_once('/').filter(|_| of_system).map_or(name, |(_, last)| last);
-    let package = if of_system { package(ecosystem(family), &format!("{family}/{own}"), version) } else { package(ecosystem(family), name, version) };
+    let package =
+        if of_system { package(ecosystem(family), &format!("{family}/{own}"), version) } else { package(ecosystem(family), name, version) };
     let mut row = Row::new(id, reader.severity(SCALE, text(one, "severity"), one.span), one.span);
     if let Some(identifiers) = one.get("identifiers") {
         row.aliases = ["CVE", "GHSA"].iter().flat_map(|key| texts(identifiers, key)).collect();
@@ -75,7 +78,11 @@ fn vulnerability(reader: &mut Reader<'_>, project: &Value, one: &Value) -> Resul
     row.title = text(one, "title").to_owned();
     row.why = overview(text(one, "description"));
     let licence = text(one, "type") == "license";
-    row.message = if licence { format!("`{}` has a licence that is not allowed: {}", package.shown, row.title) } else { hole(&package.shown, id, &row.title) };
+    row.message = if licence {
+        format!("`{}` has a licence that is not allowed: {}", package.shown, row.title)
+    } else {
+        hole(&package.shown, id, &row.title)
+    };
     // The second of the path is what the project names itself: the first is the project.
     let path = list(one, "upgradePath").iter().filter_map(Value::as_str).collect::<Vec<_>>();
     row.fix = match path.get(1) {

@@ -149,12 +149,7 @@ fn read_search(content: &Content<'_>, reader: &mut Reader<'_>) {
     }
 }
 
-fn search(
-    reader: &mut Reader<'_>,
-    issue: &Value,
-    components: &HashMap<&str, &str>,
-    rules: &HashMap<&str, &str>,
-) -> Result<Row, String> {
+fn search(reader: &mut Reader<'_>, issue: &Value, components: &HashMap<&str, &str>, rules: &HashMap<&str, &str>) -> Result<Row, String> {
     let id = first(issue, &["rule", "ruleKey"]);
     if id.is_empty() {
         return Err("`rule` is missing".to_owned());
@@ -166,13 +161,15 @@ fn search(
     };
     let mut row = Row::new(id, severity, issue.span);
     row.title = rules.get(id).map(|name| (*name).to_owned()).unwrap_or_default();
-    row.aliases = texts(issue, "tags").iter().filter(|tag| tag.to_ascii_lowercase().starts_with("cwe-")).filter_map(|tag| weakness(tag)).collect();
+    row.aliases =
+        texts(issue, "tags").iter().filter(|tag| tag.to_ascii_lowercase().starts_with("cwe-")).filter_map(|tag| weakness(tag)).collect();
     row.message = text(issue, "message").to_owned();
     let component = text(issue, "component");
-    let file = components.get(component).copied().filter(|path| !path.is_empty()).map_or_else(
-        || component.split_once(':').map_or(component, |(_, path)| path).to_owned(),
-        str::to_owned,
-    );
+    let file = components
+        .get(component)
+        .copied()
+        .filter(|path| !path.is_empty())
+        .map_or_else(|| component.split_once(':').map_or(component, |(_, path)| path).to_owned(), str::to_owned);
     row.spot = match issue.get("textRange") {
         Some(place) => range(&file, Some(place), ["startOffset", "endOffset"]),
         None => Spot::file(&file, line(issue, "line")),
@@ -182,11 +179,14 @@ fn search(
     if !hash.is_empty() {
         row.prints = vec![("hash", hash.to_owned())];
     }
-    let (status, resolution) = (first(issue, &["issueStatus", "status"]).to_ascii_uppercase(), text(issue, "resolution").to_ascii_uppercase());
+    let (status, resolution) =
+        (first(issue, &["issueStatus", "status"]).to_ascii_uppercase(), text(issue, "resolution").to_ascii_uppercase());
     match (status.as_str(), resolution.as_str()) {
         ("ACCEPTED", _) | (_, "WONTFIX") => row.suppressed = Some("accepted in SonarQube".to_owned()),
         ("FALSE_POSITIVE", _) | (_, "FALSE-POSITIVE") => row.suppressed = Some("a false positive, says SonarQube".to_owned()),
-        ("REVIEWED", "SAFE" | "ACKNOWLEDGED") => row.suppressed = Some(format!("reviewed in SonarQube: {}", resolution.to_ascii_lowercase())),
+        ("REVIEWED", "SAFE" | "ACKNOWLEDGED") => {
+            row.suppressed = Some(format!("reviewed in SonarQube: {}", resolution.to_ascii_lowercase()))
+        }
         ("FIXED" | "CLOSED", _) | (_, "FIXED" | "REMOVED") => row.status = Status::NotApplicable,
         ("TO_REVIEW", _) if hotspot => row.status = Status::Unknown,
         _ => {}

@@ -158,7 +158,11 @@ fn package_at(result: &Value, one: &Value, name: &str) -> Package {
     }
     let family = text(result, "Type");
     let kind = ecosystem(family);
-    if text(result, "Class") == "os-pkgs" { package(kind, &format!("{}/{name}", distribution(family)), version) } else { package(kind, name, version) }
+    if text(result, "Class") == "os-pkgs" {
+        package(kind, &format!("{}/{name}", distribution(family)), version)
+    } else {
+        package(kind, name, version)
+    }
 }
 
 fn misconfiguration(reader: &mut Reader<'_>, artifact: Artifact<'_>, result: &Value, one: &Value) -> Result<Row, String> {

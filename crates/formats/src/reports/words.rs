@@ -137,7 +137,10 @@ pub(super) fn is_cve(id: &str) -> bool {
     let digits = |part: Option<&str>, least: usize| {
         part.is_some_and(|part| part.len() >= least && part.len() <= 19 && part.bytes().all(|byte| byte.is_ascii_digit()))
     };
-    parts.next().is_some_and(|word| word.eq_ignore_ascii_case("cve")) && digits(parts.next(), 4) && digits(parts.next(), 4) && parts.next().is_none()
+    parts.next().is_some_and(|word| word.eq_ignore_ascii_case("cve"))
+        && digits(parts.next(), 4)
+        && digits(parts.next(), 4)
+        && parts.next().is_none()
 }
 
 /// A package some tool named.
@@ -159,7 +162,8 @@ pub(super) fn package(kind: &str, name: &str, version: &str) -> Package {
         Some((namespace, last)) => (Some(namespace), last),
         None => (None, name),
     };
-    let purl = if kind.is_empty() { None } else { Purl::new(kind, namespace, last, Some(version).filter(|version| !version.is_empty())).ok() };
+    let purl =
+        if kind.is_empty() { None } else { Purl::new(kind, namespace, last, Some(version).filter(|version| !version.is_empty())).ok() };
     named(purl, kind, name, version)
 }
 
@@ -218,9 +222,33 @@ pub(super) fn ecosystem(word: &str) -> &'static str {
         (
             "rpm",
             &[
-                "rpm", "redhat", "centos", "rocky", "alma", "almalinux", "amazon", "amazonlinux", "oracle", "oraclelinux", "photon", "fedora",
-                "suse", "sles", "opensuse", "opensuse-leap", "opensuse-tumbleweed", "opensuse.leap", "opensuse.tumbleweed", "cbl-mariner", "azurelinux",
-                "mariner", "rhel", "ol", "yum", "dnf", "suse linux enterprise server",
+                "rpm",
+                "redhat",
+                "centos",
+                "rocky",
+                "alma",
+                "almalinux",
+                "amazon",
+                "amazonlinux",
+                "oracle",
+                "oraclelinux",
+                "photon",
+                "fedora",
+                "suse",
+                "sles",
+                "opensuse",
+                "opensuse-leap",
+                "opensuse-tumbleweed",
+                "opensuse.leap",
+                "opensuse.tumbleweed",
+                "cbl-mariner",
+                "azurelinux",
+                "mariner",
+                "rhel",
+                "ol",
+                "yum",
+                "dnf",
+                "suse linux enterprise server",
             ],
         ),
         ("swift", &["swift", "swifturl", "swift-package"]),
@@ -334,7 +362,9 @@ pub(super) fn plain(html: &str) -> String {
         }
     }
     out.push_str(rest);
-    for (reference, letter) in [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&#x27;", "'"), ("&nbsp;", " "), ("&amp;", "&")] {
+    for (reference, letter) in
+        [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&#x27;", "'"), ("&nbsp;", " "), ("&amp;", "&")]
+    {
         if out.contains(reference) {
             out = out.replace(reference, letter);
         }
@@ -358,5 +388,44 @@ pub(super) fn upgrade(package: &str, fixed: &[String]) -> String {
 /// The message of a hole in a package: ``` `lodash 4.17.4` has CVE-2020-8203: Prototype Pollution ```.
 pub(super) fn hole(package: &str, id: &str, title: &str) -> String {
     let title = title.trim();
-    if title.is_empty() || title.eq_ignore_ascii_case(id) { format!("`{package}` has {id}") } else { format!("`{package}` has {id}: {title}") }
+    if title.is_empty() || title.eq_ignore_ascii_case(id) {
+        format!("`{package}` has {id}")
+    } else {
+        format!("`{package}` has {id}: {title}")
+    }
+}
+
+/// Text in which what stands in single or double quotes is hidden.
+pub(super) fn without_quotes(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(['\'', '"']) {
+        let (before, from) = rest.split_at_checked(at).unwrap_or((rest, ""));
+        out.push_str(before);
+        let mut letters = from.chars();
+        let quote = letters.next().unwrap_or('"');
+        let inner = letters.as_str();
+        // An apostrophe within a word opens nothing.
+        let apostrophe = quote == '\'' && before.chars().next_back().is_some_and(char::is_alphanumeric);
+        match inner.split_once(quote) {
+            Some((hidden, after)) if !apostrophe && !hidden.is_empty() => {
+                out.push(quote);
+                out.push_str(mask::HIDDEN);
+                out.push(quote);
+                rest = after;
+            }
+            None if !apostrophe && !inner.is_empty() => {
+                // A quote that is never closed hides all that follows.
+                out.push(quote);
+                out.push_str(mask::HIDDEN);
+                return out;
+            }
+            _ => {
+                out.push(quote);
+                rest = inner;
+            }
+        }
+    }
+    out.push_str(rest);
+    out
 }

@@ -3,10 +3,10 @@
 use probity_core::{Confidence, Severity};
 use probity_value::Value;
 
+use super::Format;
 use super::content::{Content, has_list};
 use super::reader::{Reader, Row, Scale, Spot};
 use super::words::{address, first, list, moment, plain, text, weakness, word};
-use super::Format;
 
 /// Risk codes.
 const SCALE: Scale = &[("3", Severity::High), ("2", Severity::Medium), ("1", Severity::Low), ("0", Severity::Info)];
