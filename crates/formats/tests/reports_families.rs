@@ -116,8 +116,14 @@ fn every_format_has_a_sample() {
 #[test]
 fn no_secret_comes_through() {
     let secrets = [
-        "R8dK2mVx0QwYt5ZbN3sLcHf7JgUaEp1oTiXy", "Z7QXMR4WVTNB2LKP", "correct-horse-battery", "s3cr3t-session", "zqXw81TmPcR0vBn4", "hunter2",
-        "90b62798bbd3a9134cdf67e9ee187ab37ee7871e", "user:pw",
+        "R8dK2mVx0QwYt5ZbN3sLcHf7JgUaEp1oTiXy",
+        "Z7QXMR4WVTNB2LKP",
+        "correct-horse-battery",
+        "s3cr3t-session",
+        "zqXw81TmPcR0vBn4",
+        "hunter2",
+        "90b62798bbd3a9134cdf67e9ee187ab37ee7871e",
+        "user:pw",
     ];
     let all: String = samples().iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
     for secret in secrets {

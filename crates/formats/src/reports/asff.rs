@@ -6,7 +6,7 @@ use probity_value::Value;
 use super::Format;
 use super::content::{Content, has, has_list};
 use super::reader::{Reader, Row, Scale, Spot};
-use super::words::{at, distribution, ecosystem, first, hole, list, moment, package, sentence, text, text_at, texts, upgrade};
+use super::words::{Package, at, ecosystem, first, hole, list, moment, package, sentence, system_package, text, text_at, texts, upgrade};
 
 const SCALE: Scale = &[
     ("critical", Severity::Critical),
@@ -154,7 +154,7 @@ fn holes(reader: &mut Reader<'_>, one: &Value, base: &Row) {
             let manager = text(used, "PackageManager");
             let kind = ecosystem(manager);
             // It says that a package is the system's, and not of which system.
-            let package = if kind.is_empty() { package("", name, &full) } else { package(kind, &named(kind, name), &full) };
+            let package = if kind.is_empty() { package("", name, &full) } else { packaged(kind, name, &full) };
             let mut row = base.clone();
             row.message = hole(&package.shown, id, sentence(&base.why));
             let fixed = text(used, "FixedInVersion");
@@ -171,9 +171,10 @@ fn holes(reader: &mut Reader<'_>, one: &Value, base: &Row) {
     }
 }
 
-fn named(kind: &str, name: &str) -> String {
+fn packaged(kind: &str, name: &str, version: &str) -> Package {
     match kind {
-        "apk" | "deb" => format!("{}/{name}", distribution(if kind == "apk" { "alpine" } else { "debian" })),
-        _ => name.to_owned(),
+        "apk" => system_package(kind, "alpine", name, version),
+        "deb" => system_package(kind, "debian", name, version),
+        _ => package(kind, name, version),
     }
 }

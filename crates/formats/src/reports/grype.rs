@@ -96,6 +96,7 @@ fn spot(reader: &Reader<'_>, report: &Value, path: &str) -> Spot {
     match source.map(|source| text(source, "type")).unwrap_or_default() {
         "directory" if !path.is_empty() => Spot::file(&reader.within(name, path.trim_start_matches('/')), None),
         "file" => Spot::file(name, None),
+        _ if path.is_empty() && name == "." => Spot::Nowhere,
         _ if path.is_empty() => Spot::Elsewhere(name.to_owned()),
         _ => Spot::Elsewhere(format!("{name}!/{}", path.trim_start_matches('/'))),
     }

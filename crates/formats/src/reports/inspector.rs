@@ -7,7 +7,7 @@ use super::Format;
 use super::content::{Content, has, has_list};
 use super::reader::{Reader, Row, Scale, Spot};
 use super::words::{
-    Package, at, cwe, distribution, ecosystem, first, hole, line, list, moment, package, sentence, text, text_at, texts, upgrade,
+    Package, at, cwe, ecosystem, first, hole, line, list, moment, package, sentence, system_package, text, text_at, texts, upgrade,
 };
 
 const SCALE: Scale = &[
@@ -143,7 +143,7 @@ fn package_at(used: &Value, name: &str, platform: &str) -> Package {
     if matches!(manager, "OS" | "" | "GENERIC") {
         let family = platform.to_ascii_lowercase().replace("amazon_linux", "amazon").replace("red_hat", "redhat").replace("_", "-");
         let family = family.split('-').next().unwrap_or_default();
-        return package(ecosystem(family), &format!("{}/{name}", distribution(family)), &version);
+        return system_package(ecosystem(family), family, name, &version);
     }
     package(ecosystem(manager_family(manager)), name, &version)
 }

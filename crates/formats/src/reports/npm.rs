@@ -133,7 +133,7 @@ fn advisory(reader: &mut Reader<'_>, one: &Value, spot: &Spot) {
         row.why = plain(text(one, "overview"));
         row.message = hole(&package.shown, &id, &row.title);
         row.fix = match text(one, "patched_versions") {
-            "" | "<0.0.0" => plain(text(one, "recommendation")),
+            "" | "<0.0.0" => Some(plain(text(one, "recommendation"))).filter(|text| text != "None").unwrap_or_default(),
             patched => upgrade(name, &[patched.to_owned()]),
         };
         row.spot = spot.clone();
@@ -198,7 +198,8 @@ fn berry(reader: &mut Reader<'_>, owner: &Value, one: &Value, spot: &Spot) -> Re
     let mut row = Row::new(&id, reader.severity(SCALE, text(one, "Severity"), one.span), one.span);
     row.aliases = ids;
     row.title = if deprecated { "Deprecated package".to_owned() } else { plain(text(one, "Issue")) };
-    row.message = hole(&package.shown, &id, &plain(text(one, "Issue")));
+    let issue = plain(text(one, "Issue"));
+    row.message = if deprecated { format!("`{}` is deprecated: {issue}", package.shown) } else { hole(&package.shown, &id, &issue) };
     row.spot = spot.clone();
     row.of_package(&package);
     Ok(row)

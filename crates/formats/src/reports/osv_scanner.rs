@@ -6,7 +6,7 @@ use probity_value::Value;
 use super::Format;
 use super::content::{Content, has, has_list, has_map};
 use super::reader::{Reader, Row, Scale, Spot};
-use super::words::{cwe, ecosystem, hole, list, number, package, score, sentence, text, text_at, texts, upgrade};
+use super::words::{cwe, ecosystem, hole, list, number, package, score, sentence, system_package, text, text_at, texts, upgrade};
 
 /// What it ranks is a CVSS score; words are those of GitHub's advisories, where there is no score.
 const SCALE: Scale = &[
@@ -112,11 +112,11 @@ fn row(reader: &mut Reader<'_>, result: &Value, used: &Value, ids: Vec<String>, 
     let version = text_at(used, &["package", "version"]);
     let ecosystem_name = text_at(used, &["package", "ecosystem"]).split(':').next().unwrap_or_default();
     let kind = ecosystem(ecosystem_name);
-    let named =
-        if matches!(kind, "deb" | "apk" | "rpm") { format!("{}/{name}", ecosystem_name.to_ascii_lowercase()) } else { name.to_owned() };
-    let package = package(kind, &named, version);
-    let shown = if version.is_empty() { name.to_owned() } else { format!("{name} {version}") };
-    row.message = hole(&shown, &id, &row.title);
+    let package = match kind {
+        "deb" | "apk" | "rpm" => system_package(kind, &ecosystem_name.to_ascii_lowercase(), name, version),
+        _ => package(kind, name, version),
+    };
+    row.message = hole(&package.shown, &id, &row.title);
     fixed.dedup();
     row.fix = upgrade(name, &fixed);
     row.spot = spot(result);

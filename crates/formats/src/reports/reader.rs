@@ -404,10 +404,12 @@ impl<'a> Reader<'a> {
 fn aliases(given: Vec<String>, rule: &str) -> Vec<Arc<str>> {
     let mut out: Vec<Arc<str>> = Vec::new();
     for id in given {
-        // An id has no space in it; what has one is a sentence.
+        // An id has no space in it; what has one is a sentence, and what is a number alone is one of another list.
         let id = known_id(&id).unwrap_or(id);
         let id = id.trim();
-        let good = !id.is_empty() && id.len() <= 100 && !id.chars().any(|letter| letter.is_whitespace() || escape::is_deceptive(letter));
+        let good = !id.bytes().all(|byte| byte.is_ascii_digit())
+            && id.len() <= 100
+            && !id.chars().any(|letter| letter.is_whitespace() || escape::is_deceptive(letter));
         if good && !id.eq_ignore_ascii_case(rule) && !out.iter().any(|known| known.eq_ignore_ascii_case(id)) && out.len() < MOST_ALIASES {
             out.push(id.into());
         }

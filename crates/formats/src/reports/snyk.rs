@@ -6,7 +6,11 @@ use probity_value::Value;
 use super::Format;
 use super::content::{Content, has, has_list};
 use super::reader::{Reader, Row, Scale, Spot};
-use super::words::{at, ecosystem, first, hole, line, list, package, plain, sentence, text, text_at, texts, upgrade, weakness, word};
+use super::words::{
+    at, ecosystem, first, hole, line, list, package, plain, sentence, system_package, text, text_at, texts, upgrade, weakness, word,
+};
+use crate::escape;
+use crate::sarif_in::message::plain_links;
 
 const SCALE: Scale = &[("critical", Severity::Critical), ("high", Severity::High), ("medium", Severity::Medium), ("low", Severity::Low)];
 
@@ -66,10 +70,11 @@ fn vulnerability(reader: &mut Reader<'_>, project: &Value, one: &Value) -> Resul
     // An image's packages have the distribution as their manager: `debian:12`, `linux`.
     let family = manager.split(':').next().unwrap_or_default();
     let version = text(one, "version");
-    let of_system = matches!(ecosystem(family), "deb" | "apk" | "rpm");
-    let own = name.rsplit_once('/').filter(|_| of_system).map_or(name, |(_, last)| last);
-    let package =
-        if of_system { package(ecosystem(family), &format!("{family}/{own}"), version) } else { package(ecosystem(family), name, version) };
+    let package = match ecosystem(family) {
+        // It names the source package before the binary one: `glibc/libc6`.
+        kind @ ("deb" | "apk" | "rpm") => system_package(kind, family, name.rsplit('/').next().unwrap_or(name), version),
+        kind => package(kind, name, version),
+    };
     let mut row = Row::new(id, reader.severity(SCALE, text(one, "severity"), one.span), one.span);
     if let Some(identifiers) = one.get("identifiers") {
         row.aliases = ["CVE", "GHSA"].iter().flat_map(|key| texts(identifiers, key)).collect();
@@ -102,7 +107,7 @@ fn vulnerability(reader: &mut Reader<'_>, project: &Value, one: &Value) -> Resul
 fn overview(text: &str) -> String {
     let part = text.split_once("## Overview").map_or(text, |(_, after)| after);
     let part = part.split("\n## ").next().unwrap_or_default();
-    plain(part)
+    plain(&plain_links(&escape::cut(part, 4_000)))
 }
 
 fn issue(reader: &mut Reader<'_>, project: &Value, one: &Value) -> Result<Row, String> {

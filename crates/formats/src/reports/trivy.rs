@@ -7,7 +7,7 @@ use super::Format;
 use super::content::{Content, has_list, has_map};
 use super::reader::{Reader, Row, Scale, Spot};
 use super::words::{
-    Package, distribution, ecosystem, first, hole, line, moment, package, package_of, sentence, text, text_at, texts, upgrade,
+    Package, ecosystem, first, hole, line, moment, package, package_of, sentence, system_package, text, text_at, texts, upgrade,
 };
 
 /// Unknown is not harmless.
@@ -112,8 +112,11 @@ fn spot(reader: &Reader<'_>, artifact: Artifact<'_>, path: &str, lines: [Option<
     match (artifact.files, path.is_empty()) {
         (true, false) => Spot::lines(&reader.within(artifact.name, path), first, last),
         (false, false) if path != artifact.name && !path.starts_with(artifact.name) => {
-            Spot::Elsewhere(format!("{}!/{}", artifact.name, path.trim_start_matches('/')))
+            // The place of another tool's package in an image is this too, so that both are seen to be one.
+            let line = first.map(|line| format!(":{line}")).unwrap_or_default();
+            Spot::Elsewhere(format!("{}!/{}{line}", artifact.name, path.trim_start_matches('/')))
         }
+        _ if artifact.name == "." => Spot::Nowhere,
         _ => Spot::Elsewhere(artifact.name.to_owned()),
     }
 }
@@ -158,11 +161,7 @@ fn package_at(result: &Value, one: &Value, name: &str) -> Package {
     }
     let family = text(result, "Type");
     let kind = ecosystem(family);
-    if text(result, "Class") == "os-pkgs" {
-        package(kind, &format!("{}/{name}", distribution(family)), version)
-    } else {
-        package(kind, name, version)
-    }
+    if text(result, "Class") == "os-pkgs" { system_package(kind, family, name, version) } else { package(kind, name, version) }
 }
 
 fn misconfiguration(reader: &mut Reader<'_>, artifact: Artifact<'_>, result: &Value, one: &Value) -> Result<Row, String> {
@@ -181,7 +180,7 @@ fn misconfiguration(reader: &mut Reader<'_>, artifact: Artifact<'_>, result: &Va
     row.fix = text(one, "Resolution").to_owned();
     match text(one, "Status") {
         "PASS" => row.status = Status::Pass,
-        "EXCEPTION" => row.suppressed = Some(text(one, "Message").to_owned()),
+        "EXCEPTION" => row.suppressed = Some("an exception of a policy of Trivy".to_owned()),
         _ => {}
     }
     let cause = one.get("CauseMetadata");

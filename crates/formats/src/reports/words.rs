@@ -167,6 +167,13 @@ pub(super) fn package(kind: &str, name: &str, version: &str) -> Package {
     named(purl, kind, name, version)
 }
 
+/// A package of a system, which has the name of its distribution before its own.
+pub(super) fn system_package(kind: &str, family: &str, name: &str, version: &str) -> Package {
+    let found = package(kind, &format!("{}/{name}", distribution(family)), version);
+    let shown = if version.is_empty() { name.to_owned() } else { format!("{name} {version}") };
+    Package { shown, ..found }
+}
+
 /// A package of a package URL, or of name and version where that is none.
 pub(super) fn package_of(purl: &str, name: &str, version: &str) -> Package {
     match purl.trim().parse::<Purl>() {
@@ -258,7 +265,7 @@ pub(super) fn ecosystem(word: &str) -> &'static str {
 }
 
 /// A package URL type that needs its distribution's name as namespace: the family's name as purl writes it.
-pub(super) fn distribution(family: &str) -> &str {
+fn distribution(family: &str) -> &str {
     match family {
         "amazon" | "amazonlinux" => "amzn",
         "oracle" | "oraclelinux" => "ol",
@@ -388,6 +395,7 @@ pub(super) fn upgrade(package: &str, fixed: &[String]) -> String {
 /// The message of a hole in a package: ``` `lodash 4.17.4` has CVE-2020-8203: Prototype Pollution ```.
 pub(super) fn hole(package: &str, id: &str, title: &str) -> String {
     let title = title.trim();
+    let title = title.strip_prefix(id).map_or(title, |rest| rest.trim_start_matches([':', '-', ' ']));
     if title.is_empty() || title.eq_ignore_ascii_case(id) {
         format!("`{package}` has {id}")
     } else {

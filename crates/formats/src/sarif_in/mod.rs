@@ -5,7 +5,7 @@
 //! What is not read: code flows, graphs, fixes, web requests, Markdown forms of messages.
 
 mod findings;
-mod message;
+pub(crate) mod message;
 pub(crate) mod place;
 pub(crate) mod rule;
 pub(crate) mod severity;
