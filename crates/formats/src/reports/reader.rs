@@ -14,6 +14,8 @@ use crate::{escape, mask};
 
 /// Longest explanation kept, in characters.
 const LONGEST_WHY: usize = 600;
+/// Longest path of a file, in bytes; longer ones are of no file.
+const LONGEST_PATH: usize = 4_096;
 /// Longest title kept, in characters.
 const LONGEST_TITLE: usize = 200;
 /// Tools in one report; the results of more go to the last.
@@ -385,7 +387,7 @@ impl<'a> Reader<'a> {
             Spot::File { path, line, column, end_line, end_column } => {
                 let nothing = Value::null(Span::NONE);
                 let places = Places::new(&nothing, self.options);
-                let found = places.bare(path).or_else(|| self.end_of(path));
+                let found = places.bare(path).or_else(|| self.end_of(path)).filter(|path| path.len() <= LONGEST_PATH);
                 let lines = if *line == 0 { [0; 4] } else { [*line, (*column).max(1), (*end_line).max(*line), (*end_column).max(1)] };
                 match found {
                     Some(inside) => (inside.into(), true, lines),
