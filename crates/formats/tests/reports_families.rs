@@ -1,11 +1,13 @@
 //! Each family of reports, up to findings: what was read stands beside the report it was read from, in `reports/NAME.txt`.
 //! `PROBITY_WRITE=1 cargo test -p probity-formats --test reports_families` writes them anew.
+#![allow(clippy::disallowed_methods, reason = "a test touches the world on purpose")]
+#![allow(clippy::unwrap_used)]
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use probity_core::Digest;
-use probity_formats::reports::{self, statement};
+use probity_core::{Digest, Severity};
+use probity_formats::reports::{self, FORMATS, statement};
 use probity_formats::sarif_in::{ReadOptions, to_findings};
 use probity_value::SourceMap;
 
@@ -139,4 +141,38 @@ fn no_secret_comes_through() {
             assert!(!said.contains(secret), "{secret} in {}", path.display());
         }
     }
+}
+
+/// The row of a format in the reference.
+fn reference_row(format: &reports::Format) -> String {
+    let ranks: Vec<String> = Severity::ALL
+        .iter()
+        .rev()
+        .filter_map(|severity| {
+            let words: Vec<String> = format
+                .scale
+                .iter()
+                .filter(|(word, rank)| rank == severity && !word.is_empty())
+                .map(|(word, _)| format!("`{word}`"))
+                .collect();
+            (!words.is_empty()).then(|| format!("{} {severity}", words.join(" ")))
+        })
+        .collect();
+    let ranks = if ranks.is_empty() { "none".to_owned() } else { ranks.join(", ") };
+    format!("| `{}` | {} | {ranks} |", format.id, format.what)
+}
+
+#[test]
+fn the_reference_has_every_format_and_its_scale() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/reports.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let rows: Vec<String> = FORMATS.iter().map(|format| reference_row(format)).collect();
+    let missing: Vec<&String> = rows.iter().filter(|row| !text.contains(row.as_str())).collect();
+    assert!(missing.is_empty(), "docs/reference/reports.md lacks\n{}", rows.join("\n"));
+}
+
+#[test]
+fn formats_are_sorted_and_named_once() {
+    assert!(FORMATS.windows(2).all(|pair| pair[0].id < pair[1].id));
+    assert!(FORMATS.iter().all(|format| !format.id.contains('=') && format.id != reports::SARIF));
 }

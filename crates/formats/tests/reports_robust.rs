@@ -1,4 +1,6 @@
 //! Broken, foreign, cut and mutated reports: always an error that says what, never a panic, never a shorter list that looks whole.
+#![allow(clippy::disallowed_methods, reason = "a test touches the world on purpose")]
+#![allow(clippy::unwrap_used)]
 
 use std::path::Path;
 
