@@ -89,10 +89,8 @@ pub(crate) enum ReferencePart {
 /// What to read and which rules to judge by; the same for every command that looks at files.
 #[derive(Debug, Args)]
 pub(crate) struct ReadingArguments {
-    /// Report of another scanner to take in; may be given several times
-    ///
-    /// SARIF 2.1.0, or a form of its own: the content says which, see `docs/reference/reports.md`. An empty report needs its format's
-    /// name before it, as in `gitleaks=leaks.json`. `--with` and `--sarif` mean the same.
+    /// Report of another scanner to take in: SARIF 2.1.0, or a form of its own, which its content tells (FORMAT is for reports that may
+    /// be empty); may be given several times
     #[arg(
         long = "report",
         visible_alias = "with",
