@@ -89,9 +89,17 @@ pub(crate) enum ReferencePart {
 /// What to read and which rules to judge by; the same for every command that looks at files.
 #[derive(Debug, Args)]
 pub(crate) struct ReadingArguments {
-    /// Results of other scanners to take in (SARIF 2.1.0); may be given several times
-    #[arg(long = "with", value_name = "FILE.sarif", help_heading = "Reading")]
-    pub(crate) with: Vec<PathBuf>,
+    /// Report of another scanner to take in: SARIF 2.1.0, or a form of its own, which its content tells (FORMAT is for reports that may
+    /// be empty); may be given several times
+    #[arg(
+        long = "report",
+        visible_alias = "with",
+        alias = "sarif",
+        value_name = "[FORMAT=]FILE",
+        value_parser = parse_report,
+        help_heading = "Reading"
+    )]
+    pub(crate) reports: Vec<ReportFile>,
     /// Terraform variable file, relative to PATH; may be given several times, later ones win
     #[arg(long, value_name = "FILE", help_heading = "Reading")]
     pub(crate) var_file: Vec<String>,
@@ -258,6 +266,34 @@ pub(crate) enum VulnsCommand {
 
 fn severity(text: &str) -> Result<probity_core::Severity, String> {
     text.parse().map_err(|error: probity_core::UnknownWord| error.to_string())
+}
+
+/// A report of another scanner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ReportFile {
+    /// The name of its format, where it was given.
+    pub(crate) format: Option<&'static str>,
+    /// Where it lies.
+    pub(crate) path: PathBuf,
+}
+
+impl ReportFile {
+    /// A report in a format of a name; one that nobody knows is as if none was given.
+    pub(crate) fn new(format: Option<&str>, path: PathBuf) -> ReportFile {
+        ReportFile { format: format.and_then(|given| probity_formats::reports::names().find(|name| *name == given)), path }
+    }
+}
+
+/// `FILE`, or `FORMAT=FILE` where the first part is the name of a format.
+#[expect(clippy::unnecessary_wraps, reason = "clap asks for a result")]
+fn parse_report(text: &str) -> Result<ReportFile, String> {
+    if let Some((format, path)) = text.split_once('=') {
+        let report = ReportFile::new(Some(format), path.into());
+        if report.format.is_some() {
+            return Ok(report);
+        }
+    }
+    Ok(ReportFile::new(None, text.into()))
 }
 
 /// How to print.

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
-use probity_core::{CollectOptions, Tree as _};
+use probity_core::{CollectOptions, Timestamp, Tree as _};
 use probity_files::{Commit, FolderTree, GitError, GitTree, Repository};
 use probity_pipeline::{ExternalFile, FloorFile, OutsideFile};
 use probity_verdict::exception::Author;
 
 use crate::Wrong;
-use crate::arguments::ReadingArguments;
+use crate::arguments::{ReadingArguments, ReportFile};
 use crate::state;
 
 /// A folder to judge.
@@ -44,6 +44,13 @@ impl Target {
     pub(crate) fn absolute(&self) -> String {
         let top = self.repository.as_ref().map_or(self.tree.top(), Repository::work_dir);
         top.to_str().map(str::to_owned).unwrap_or_default()
+    }
+
+    /// When the commit was made that is checked out, if there is one.
+    pub(crate) fn made(&self) -> Option<Timestamp> {
+        let repository = self.repository.as_ref()?;
+        let head = repository.head().ok()??;
+        Some(Timestamp { seconds: repository.time(&head)?, nanoseconds: 0 })
     }
 }
 
@@ -121,15 +128,15 @@ pub(crate) fn floor(path: &Path, key: Option<&str>) -> Result<FloorFile> {
 }
 
 /// Results of other scanners given on the command line.
-pub(crate) fn externals(paths: &[PathBuf]) -> Result<Vec<ExternalFile>> {
-    paths
+pub(crate) fn externals(reports: &[ReportFile]) -> Result<Vec<ExternalFile>> {
+    reports
         .iter()
-        .map(|path| {
+        .map(|ReportFile { format, path }| {
             let bytes = std::fs::read(path)
                 .with_context(|| format!("cannot read `{}`", path.display()))
                 .map_err(|error| Wrong::hint(format!("{error:#}"), None))?;
             let name: Arc<str> = path.display().to_string().into();
-            Ok(ExternalFile { name: Arc::clone(&name), path: name, bytes: bytes.into() })
+            Ok(ExternalFile { name: Arc::clone(&name), path: name, format: format.map(Into::into), bytes: bytes.into() })
         })
         .collect()
 }

@@ -27,7 +27,7 @@ impl Given {
         Ok(Given {
             config: arguments.config.as_deref().map(reading::outside).transpose()?,
             floor: None,
-            externals: reading::externals(&arguments.with)?,
+            externals: reading::externals(&arguments.reports)?,
         })
     }
 }
@@ -83,6 +83,7 @@ pub(crate) fn judged(
         config: given.config.as_ref(),
         floor: given.floor.as_ref(),
         externals: &given.externals,
+        made: target.made(),
         absolute: &absolute,
         prefix: &target.prefix,
         options: reading::options(arguments),

@@ -70,7 +70,7 @@ pub struct Stage {
 pub struct RuleMeta {
     /// Unique, never reused; names the fault: `aws-rds-instance-unencrypted`.
     pub id: Arc<str>,
-    /// The policy language that judges: `checks`, `sarif`, later `rego`, `cel`, `kyverno`.
+    /// The policy language that judges: `checks`, `sarif` and `report` for what another scanner found; `rego`, `cel`, `kyverno`.
     pub engine: &'static str,
     /// One line.
     pub title: Arc<str>,

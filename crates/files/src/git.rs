@@ -176,6 +176,14 @@ impl Repository {
         self.resolve("HEAD").map(Some)
     }
 
+    /// When a commit was made, in seconds since 1970, as its committer's clock had it; `None` where it is not here.
+    #[must_use]
+    pub fn time(&self, commit: &Commit) -> Option<i64> {
+        let repository = self.inner.to_thread_local();
+        let id = gix::ObjectId::from_hex(commit.id.as_bytes()).ok()?;
+        repository.find_commit(id).ok()?.time().ok().map(|time| time.seconds)
+    }
+
     /// The best common ancestor of two commits, if they have one here.
     #[must_use]
     pub fn merge_base(&self, one: &Commit, two: &Commit) -> Option<Commit> {

@@ -2,7 +2,8 @@
 //!
 //! Two findings are the same fault where their rules know each other's ids (a Checkov result `CKV_AWS_16` and our rule that carries
 //! that alias) and they are at the same place: overlapping lines of one file, or lines of the subject ours is about. Rules that only
-//! share a CWE are the same on the very same line.
+//! share a CWE are the same on the very same line. A hole in a package is known by the package: the same advisory for one package in
+//! one file (or image) is the same fault whatever the line, and so is the same id for one URL or one resource of a cloud.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -120,9 +121,15 @@ impl Index {
         let Some(ids) = self.places.get(&theirs.at.file) else { return Vec::new() };
         let (first, last) = (theirs.at.line, theirs.at.end_line.max(theirs.at.line));
         let mut found = BTreeSet::new();
+        let anywhere = thing(theirs).is_some();
         for id in ids_of(&theirs.rule) {
             let Some(lines) = ids.get(&id) else { continue };
-            for position in lines.by_first.range(first.saturating_sub(lines.longest)..=last).flat_map(|(_, positions)| positions) {
+            // Of a package the line says nothing: a tool may name that of the lock file, or none.
+            let range = match anywhere && !is_weakness(&id) {
+                true => 0..=u32::MAX,
+                false => first.saturating_sub(lines.longest)..=last,
+            };
+            for position in lines.by_first.range(range).flat_map(|(_, positions)| positions) {
                 self.comparisons += 1;
                 if self.comparisons > MOST_COMPARISONS {
                     return Vec::new();
@@ -157,8 +164,44 @@ fn same_fault(ours: &Finding, theirs: &Finding) -> bool {
     if external && (tool_of(ours) == tool_of(theirs) || ours.exception.is_some()) {
         return false;
     }
+    if let (Some(one), Some(other)) = (thing(ours), thing(theirs)) {
+        return ours.at.file == theirs.at.file && one.same(&other) && same_rule(&ours.rule, &theirs.rule);
+    }
     let near = overlaps(ours, theirs) || !external && within_subject(ours, theirs);
     near && (same_rule(&ours.rule, &theirs.rule) || ours.at.line == theirs.at.line && same_weakness(&ours.rule, &theirs.rule))
+}
+
+/// What a finding is about where that is no place in a text.
+#[derive(PartialEq, Eq)]
+enum Thing<'a> {
+    /// A package: its URL without version and qualifiers, and its version.
+    Package(&'a str, &'a str),
+    /// A URL, or a resource of a cloud.
+    Address(&'a str),
+}
+
+impl Thing<'_> {
+    /// Whether both may be one: a package of no version is the one of any.
+    fn same(&self, other: &Thing<'_>) -> bool {
+        match (self, other) {
+            (Thing::Package(name, version), Thing::Package(other, of)) => {
+                name == other && (version == of || version.is_empty() || of.is_empty())
+            }
+            _ => self == other,
+        }
+    }
+}
+
+fn thing(finding: &Finding) -> Option<Thing<'_>> {
+    let id = &*finding.subject.id;
+    if id.starts_with("pkg:") {
+        let bare = id.split(['?', '#']).next().unwrap_or(id);
+        // A scope of npm is written `%40angular`, so the last `@` is that before the version.
+        let (name, version) = bare.rsplit_once('@').unwrap_or((bare, ""));
+        return Some(Thing::Package(name, version));
+    }
+    let address = finding.at.line == 0 && (id.contains("://") || id.starts_with("arn:"));
+    address.then_some(Thing::Address(id))
 }
 
 /// Whether the two rules know each other's ids.
@@ -300,6 +343,53 @@ mod tests {
         suppressed.exception =
             Some(ExceptionRef { source: "checkov".into(), id: "x".into(), kind: None, reason: "".into(), by: None, expires: None });
         check(vec![ours(3)], vec![suppressed], &["aws-rds-instance-unencrypted", "checkov/CKV_AWS_16"]);
+    }
+
+    #[test]
+    fn a_hole_in_a_package_is_one_for_all_tools() {
+        let of = |tool: &str, id: &str, aliases: &[&str], file: &str, line, about: &str| {
+            let mut finding = theirs(tool, id, aliases, place(file, line, line));
+            finding.subject.id = about.into();
+            finding
+        };
+        let lodash = "pkg:npm/lodash@4.17.4";
+        let trivy = || of("trivy", "CVE-2018-3721", &["GHSA-fvqr-27wr-82fm", "CWE-471"], "package-lock.json", 0, lodash);
+        let grype = |file: &str, about: &str| of("grype", "GHSA-fvqr-27wr-82fm", &["CWE-471"], file, 12, about);
+        check(vec![], vec![trivy(), grype("package-lock.json", lodash)], &["trivy/CVE-2018-3721 + grype"]);
+        check(vec![], vec![grype("package-lock.json", lodash), trivy()], &["grype/GHSA-fvqr-27wr-82fm + trivy"]);
+        check(vec![], vec![trivy(), grype("package-lock.json", "pkg:npm/lodash")], &["trivy/CVE-2018-3721 + grype"]);
+        check(vec![], vec![trivy(), grype("package-lock.json", "pkg:npm/lodash@4.17.4?arch=x")], &["trivy/CVE-2018-3721 + grype"]);
+        let apart = &["trivy/CVE-2018-3721", "grype/GHSA-fvqr-27wr-82fm"];
+        check(vec![], vec![trivy(), grype("package-lock.json", "pkg:npm/lodash@3.10.1")], apart);
+        check(vec![], vec![trivy(), grype("package-lock.json", "pkg:npm/lodash-es@4.17.4")], apart);
+        check(vec![], vec![trivy(), grype("other/package-lock.json", lodash)], apart);
+        let snyk = of("snyk", "SNYK-JS-1", &["CWE-471"], "package-lock.json", 0, lodash);
+        check(vec![], vec![trivy(), snyk], &["trivy/CVE-2018-3721", "snyk/SNYK-JS-1"]);
+        // A finding of our own about the package, wherever in the lock file it stands.
+        let mut mine = of("x", "known-hole", &["CVE-2018-3721"], "package-lock.json", 40, lodash);
+        mine.subject.kind = SubjectKind::Package;
+        let mut rule = (*mine.rule).clone();
+        rule.id = "known-hole".into();
+        mine.rule = Arc::new(rule);
+        check(vec![mine.clone()], vec![trivy()], &["known-hole + trivy"]);
+        mine.subject.id = "pkg:npm/minimist@1.2.0".into();
+        mine.subject_at = place("package-lock.json", 0, 0);
+        check(vec![mine], vec![trivy()], &["known-hole", "trivy/CVE-2018-3721"]);
+    }
+
+    #[test]
+    fn one_id_at_one_address_is_one_fault() {
+        let of = |tool: &str, id: &str, aliases: &[&str], about: &str| {
+            let mut finding = theirs(tool, id, aliases, place(about, 0, 0));
+            finding.subject.id = about.into();
+            finding
+        };
+        let url = "https://shop.example/icons";
+        let nuclei = || of("nuclei", "CVE-2021-41773", &["CWE-22"], url);
+        check(vec![], vec![nuclei(), of("zap", "90001", &["CVE-2021-41773"], url)], &["nuclei/CVE-2021-41773 + zap"]);
+        let apart = &["nuclei/CVE-2021-41773", "zap/90001"];
+        check(vec![], vec![nuclei(), of("zap", "90001", &["CVE-2021-41773"], "https://shop.example/")], apart);
+        check(vec![], vec![nuclei(), of("zap", "90001", &["CWE-22"], url)], apart);
     }
 
     #[test]

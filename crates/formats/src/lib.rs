@@ -24,6 +24,7 @@ pub mod junit;
 pub mod markdown;
 pub mod mask;
 pub mod matrix;
+pub mod reports;
 pub mod sarif;
 pub mod sarif_in;
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use probity_core::{Diagnostic, Finding, Level, ReadFile, RuleMeta, SkippedFile, TreeError};
-use probity_formats::sarif_in::{ReadOptions, read, to_findings};
+use probity_formats::reports::{self, MOST_BYTES};
+use probity_formats::sarif_in::{ReadOptions, to_findings};
 use probity_value::{SourceMap, Span};
 use probity_verdict::config::Config;
 use probity_verdict::decide::ExternalScan;
@@ -33,8 +34,11 @@ pub(crate) fn take_in(input: &JudgeInput<'_>, config: &Config, texts: &SourceMap
     let mut out = TakenIn::default();
     let mut files: Vec<ExternalFile> = input.externals.to_vec();
     for scan in &config.scans {
-        match input.tree.read(&scan.file) {
-            Ok(bytes) => files.push(ExternalFile { name: Arc::clone(&scan.name), path: Arc::clone(&scan.file), bytes }),
+        match input.tree.read_within(&scan.file, MOST_BYTES as u64) {
+            Ok(bytes) => {
+                let (name, path, format) = (Arc::clone(&scan.name), Arc::clone(&scan.file), scan.format.clone());
+                files.push(ExternalFile { name, path, format, bytes });
+            }
             // A required scan that is absent is said by the verdict; one that is only named must be there.
             Err(TreeError::Missing) if config.required.contains_key(&scan.name) => {}
             Err(error) => out.refuse(&scan.file, format!("the results of `{}` cannot be read: {error}", scan.name)),
@@ -49,11 +53,12 @@ pub(crate) fn take_in(input: &JudgeInput<'_>, config: &Config, texts: &SourceMap
         };
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let number = texts.add(Arc::clone(&file.path), text);
-        let external = read(text, number, &file.path, ReadOptions { root: input.absolute, prefix: input.prefix, exists: &exists });
+        let options = ReadOptions { root: input.absolute, prefix: input.prefix, exists: &exists };
+        let (source, external) = reports::read(text, number, &file.path, file.format.as_deref(), options);
         if external.failed() {
             out.skipped.push(SkippedFile {
                 file: Arc::clone(&file.path),
-                source: "sarif",
+                source,
                 why: "the results are broken or the scan did not end well".to_owned(),
                 fails: true,
                 partly: !external.runs.is_empty(),
@@ -63,12 +68,19 @@ pub(crate) fn take_in(input: &JudgeInput<'_>, config: &Config, texts: &SourceMap
         for run in &external.runs {
             let findings = to_findings(run, &|bytes| (input.digest)(bytes));
             subjects += findings.len();
+            let mut say = |level, code, message| {
+                out.diagnostics.push(Diagnostic::new(level, code, Arc::clone(&file.path), Span::NONE, message));
+            };
+            say(Level::Note, "scan-taken-in", reports::statement(run));
+            if let Some(older) = input.made.and_then(|made| reports::older_than(run, made)) {
+                say(Level::Warning, "scan-older-than-commit", older);
+            }
             if run.successful {
                 out.scans.push(ExternalScan { name: Arc::clone(&file.name), tool: Arc::clone(&run.tool), finished: run.end });
             }
             found.extend(findings);
         }
-        out.read.push(ReadFile { file: Arc::clone(&file.path), source: "sarif", subjects });
+        out.read.push(ReadFile { file: Arc::clone(&file.path), source, subjects });
         out.diagnostics.extend(external.diagnostics);
     }
     for mut finding in found {

@@ -76,6 +76,8 @@ pub struct ExternalFile {
     pub name: Arc<str>,
     /// Its path, for messages.
     pub path: Arc<str>,
+    /// The name of its format (`probity_formats::reports::names`); `None`: its content says it.
+    pub format: Option<Arc<str>>,
     /// Its bytes.
     pub bytes: Arc<[u8]>,
 }
@@ -108,6 +110,8 @@ pub struct JudgeInput<'a> {
     pub floor: Option<&'a FloorFile>,
     /// Results of other scanners given on the command line.
     pub externals: &'a [ExternalFile],
+    /// When the commit was made that is checked out: results of other scanners should be no older.
+    pub made: Option<Timestamp>,
     /// Absolute path of the repository's top (of the judged folder outside git), by which other scanners may name files.
     pub absolute: &'a str,
     /// The judged folder within the repository; empty for the top and outside git.

@@ -74,7 +74,7 @@ const OWN: &[Own] = &[
         severity: Severity::High,
         title: "Required scan absent or too old",
         why: "Without the results of that scan nobody knows what it would have found.",
-        fix: "Run the scan and give its results with `--with FILE` or under `scans`.",
+        fix: "Run the scan and give its results with `--report FILE` or under `scans`.",
     },
     Own {
         id: FLOOR_LOOSENED,

@@ -57,6 +57,7 @@ fn mended(target: &Target, arguments: &FixArguments, wanted: &dyn Fn(&Mend) -> b
         config: given.config.as_ref(),
         floor: None,
         externals: &[],
+        made: None,
         absolute: &absolute,
         prefix: &target.prefix,
         options: reading::options(&arguments.reading),

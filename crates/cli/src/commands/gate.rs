@@ -182,7 +182,7 @@ fn options(arguments: &GateArguments, given: &Given) -> Value {
         "config": given.config.as_ref().map(|file| json!({ "path": &*file.path, "sha256": digest(file.text.as_bytes()) })),
         "floor": given.floor.as_ref().map(|floor| json!({ "path": &*floor.file.path, "sha256": digest(floor.file.text.as_bytes()), "key": floor.key })),
         "policies": reading.policies.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>(),
-        "with": given.externals.iter().map(|file| json!({ "path": &*file.path, "sha256": digest(&file.bytes) })).collect::<Vec<_>>(),
+        "with": given.externals.iter().map(|file| json!({ "path": &*file.path, "format": file.format.as_deref(), "sha256": digest(&file.bytes) })).collect::<Vec<_>>(),
     })
 }
 

@@ -14,7 +14,7 @@ use probity_pipeline::record::{results_value, verdict_value};
 use probity_value::SourceMap;
 use serde_json::{Value, json};
 
-use crate::arguments::{EvidencePlace, ReadingArguments};
+use crate::arguments::{EvidencePlace, ReadingArguments, ReportFile};
 use crate::commands::evidence;
 use crate::commands::gate::{as_base, engine};
 use crate::reading::{self, Target};
@@ -99,7 +99,12 @@ pub(crate) fn run(index: u64, path: &Path, place: &EvidencePlace) -> Result<u8> 
     let options = &manifest["options"];
     let mut gone = Vec::new();
     let reading = ReadingArguments {
-        with: options["with"].as_array().into_iter().flatten().filter_map(|file| unchanged(file, &mut gone)).collect(),
+        reports: options["with"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|file| unchanged(file, &mut gone).map(|path| ReportFile::new(file["format"].as_str(), path)))
+            .collect(),
         var_file: strings(&options["var_files"]),
         workspace: options["workspace"].as_str().map(str::to_owned),
         advisories: options["advisories"].as_str().map(PathBuf::from),

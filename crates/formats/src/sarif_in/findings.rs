@@ -20,7 +20,7 @@ pub fn to_findings(run: &ExternalRun, digest: &dyn Fn(&[u8]) -> Digest) -> Vec<F
     let mut seen: HashMap<String, usize> = HashMap::new();
     let mut out = Vec::with_capacity(run.results.len());
     for result in &run.results {
-        let key = (&*result.rule, result.severity as u8, result.confidence as u8, &*result.title);
+        let key = (&*result.rule, result.severity as u8, result.confidence as u8, &*result.title, &*result.fix);
         let rule = Arc::clone(rules.entry(key).or_insert_with(|| Arc::new(rule(result, run, &slug))));
         let print = fingerprint(result, &rule.id, digest);
         let count = seen.entry(print.clone()).or_default();
@@ -39,7 +39,11 @@ pub fn to_findings(run: &ExternalRun, digest: &dyn Fn(&[u8]) -> Digest) -> Vec<F
             message: result.message.clone(),
             subject: SubjectRef {
                 kind: SubjectKind::External,
-                id: if result.file.is_empty() { Arc::from(&*slug) } else { Arc::clone(&result.file) },
+                id: match (result.subject.is_empty(), result.file.is_empty()) {
+                    (false, _) => Arc::clone(&result.subject),
+                    (true, false) => Arc::clone(&result.file),
+                    (true, true) => Arc::from(&*slug),
+                },
                 type_name: slug.as_str().into(),
                 root: Arc::from(""),
             },
@@ -66,14 +70,14 @@ pub fn to_findings(run: &ExternalRun, digest: &dyn Fn(&[u8]) -> Digest) -> Vec<F
     out
 }
 
-type RuleKey<'a> = (&'a str, u8, u8, &'a str);
+type RuleKey<'a> = (&'a str, u8, u8, &'a str, &'a str);
 
 fn rule(result: &ExternalFinding, run: &ExternalRun, slug: &str) -> RuleMeta {
     let mut aliases = vec![Arc::clone(&result.rule)];
     aliases.extend(result.aliases.iter().cloned());
     RuleMeta {
         id: format!("{slug}/{}", result.rule).into(),
-        engine: "sarif",
+        engine: run.engine,
         title: Arc::clone(&result.title),
         severity: result.severity,
         confidence: result.confidence,
@@ -82,7 +86,7 @@ fn rule(result: &ExternalFinding, run: &ExternalRun, slug: &str) -> RuleMeta {
         controls: Vec::new(),
         aliases,
         why: Arc::clone(&result.why),
-        fix: Arc::from(""),
+        fix: Arc::clone(&result.fix),
         other_fixes: Vec::new(),
         waivable: true,
         mends: false,

@@ -62,7 +62,7 @@ fn fill(text: &str, arguments: &[Value]) -> String {
 }
 
 /// `[text](target)` as `text`, `\[` as `[` (section 3.11.6). What is not a whole link stays as it is.
-pub(super) fn plain_links(text: &str) -> String {
+pub(crate) fn plain_links(text: &str) -> String {
     if !text.contains(['[', '\\']) {
         return text.to_owned();
     }

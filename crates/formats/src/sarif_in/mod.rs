@@ -5,10 +5,10 @@
 //! What is not read: code flows, graphs, fixes, web requests, Markdown forms of messages.
 
 mod findings;
-mod message;
-mod place;
-mod rule;
-mod severity;
+pub(crate) mod message;
+pub(crate) mod place;
+pub(crate) mod rule;
+pub(crate) mod severity;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -29,7 +29,7 @@ pub const LONGEST_MESSAGE: usize = 4_000;
 /// Longest id, name or path kept, in characters.
 const LONGEST_NAME: usize = 500;
 /// Diagnostics kept per level.
-const MOST_DIAGNOSTICS: usize = 100;
+pub(crate) const MOST_DIAGNOSTICS: usize = 100;
 
 /// How places of other tools are made places of the target.
 #[derive(Clone, Copy)]
@@ -62,6 +62,8 @@ impl External {
 /// One run of another tool.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExternalRun {
+    /// `sarif`, or `report` for what the readers of [`crate::reports`] take in.
+    pub engine: &'static str,
     /// The tool's name as it writes it: `Semgrep OSS`.
     pub tool: Arc<str>,
     /// Its version; empty where it does not say.
@@ -87,6 +89,10 @@ pub struct ExternalFinding {
     pub why: Arc<str>,
     /// What is wrong here: placeholders filled in, links reduced to their text.
     pub message: String,
+    /// What to do, as the tool puts it; may be empty.
+    pub fix: Arc<str>,
+    /// What it is about, where a file does not say it: a package URL, a resource's ARN; else empty.
+    pub subject: Arc<str>,
     /// `fail`, `unknown` (kinds `open` and `review`), `pass`, or `not-applicable` (also `informational` and `absent`).
     pub status: Status,
     /// SARIF's level: `error`, `warning`, `note` or `none`.
@@ -226,7 +232,7 @@ impl Reader<'_> {
             _ => self.error("sarif-shape", run.span, format!("the run of `{tool}` has no `results`: it looked at nothing")),
         }
         let successful = self.counted[2] == errors;
-        self.out.runs.push(ExternalRun { tool, version, end, successful, results });
+        self.out.runs.push(ExternalRun { engine: "sarif", tool, version, end, successful, results });
     }
 
     /// An `invocation` object (section 3.20); gives its end.
@@ -296,6 +302,8 @@ impl Reader<'_> {
             why: rule::why(descriptor, &title),
             title,
             message: mask::text(&escape::cut(&message, LONGEST_MESSAGE)).into_owned(),
+            fix: Arc::from(""),
+            subject: Arc::from(""),
             status,
             level,
             severity: severity::of(result, descriptor, level),
@@ -327,7 +335,7 @@ impl Reader<'_> {
 }
 
 /// Text cut to the longest name.
-fn short(text: &str) -> Arc<str> {
+pub(crate) fn short(text: &str) -> Arc<str> {
     escape::cut(text.trim(), LONGEST_NAME).as_ref().into()
 }
 

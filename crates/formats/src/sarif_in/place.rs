@@ -11,7 +11,7 @@ use crate::uri;
 const MOST_BASES: usize = 16;
 
 /// The bases and files of a run.
-pub(super) struct Places<'v> {
+pub(crate) struct Places<'v> {
     bases: Option<&'v Value>,
     artifacts: &'v [Value],
     options: ReadOptions<'v>,
@@ -38,7 +38,7 @@ enum Path {
 }
 
 impl<'v> Places<'v> {
-    pub(super) fn new(run: &'v Value, options: ReadOptions<'v>) -> Places<'v> {
+    pub(crate) fn new(run: &'v Value, options: ReadOptions<'v>) -> Places<'v> {
         let artifacts = run.get("artifacts").and_then(Value::as_list).unwrap_or_default();
         Places { bases: run.get("originalUriBaseIds"), artifacts, options }
     }
@@ -81,6 +81,15 @@ impl<'v> Places<'v> {
         }
         let index = location.get("index").and_then(Value::as_int).and_then(|index| usize::try_from(index).ok());
         index.and_then(|index| self.artifacts.get(index)?.get("location")).unwrap_or(location)
+    }
+
+    /// A bare path, which is no URI, as one relative to the target, if the file lies in it.
+    pub(crate) fn bare(&self, given: &str) -> Option<String> {
+        match absolute_or_relative(given.trim()) {
+            Path::Absolute(path) => self.absolute(&path),
+            Path::Relative(path) => self.in_target(&normal(&path)?),
+            Path::Elsewhere => None,
+        }
     }
 
     /// The path relative to the target, if the file lies in it.

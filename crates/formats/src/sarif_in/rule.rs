@@ -169,7 +169,7 @@ fn taxon(reference: &Value) -> Option<String> {
 }
 
 /// An id other tools know too, taken from a tag: `CWE-89: ...`, `external/cwe/cwe-089`, `CVE-2024-1234`, `CKV_AWS_16`, `AVD-AWS-0080`.
-fn known_id(tag: &str) -> Option<String> {
+pub(crate) fn known_id(tag: &str) -> Option<String> {
     let tag = tag.trim();
     let lower = tag.to_ascii_lowercase();
     let rest = lower.strip_prefix("external/cwe/").unwrap_or(&lower);

@@ -49,10 +49,14 @@ pub(super) fn of(result: &Value, descriptor: Option<&Value>, level: &str) -> Sev
 
 /// A CVSS-like score as number or text.
 fn score(value: &Value) -> Option<Severity> {
-    let score = match value.as_number() {
+    of_score(match value.as_number() {
         Some(number) => number.as_f64(),
         None => value.as_str()?.trim().parse().ok()?,
-    };
+    })
+}
+
+/// A score from above 0 to 10, as CVSS ranks it; `None` for any other number.
+pub(crate) fn of_score(score: f64) -> Option<Severity> {
     match score {
         score if !(score > 0.0 && score <= 10.0) => None,
         score if score >= 9.0 => Some(Severity::Critical),

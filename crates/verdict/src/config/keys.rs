@@ -76,6 +76,7 @@ pub const KEYS: &[Key] = &[
     key("scans", "list of maps", "none"),
     key("scans[].name", "text", ""),
     key("scans[].file", "file", ""),
+    key("scans[].format", "name of a format", "what its content says"),
     key("secrets", "map", "all defaults"),
     key("secrets.enabled", "true or false", "true"),
     key("secrets.own_rules", "true or false", "true"),
@@ -115,7 +116,7 @@ mod tests {
     #[test]
     fn children() {
         assert_eq!(below("evidence").collect::<Vec<_>>(), ["directory", "key"]);
-        assert_eq!(below("scans[]").collect::<Vec<_>>(), ["name", "file"]);
+        assert_eq!(below("scans[]").collect::<Vec<_>>(), ["name", "file", "format"]);
         assert_eq!(below("gate.suppressions").collect::<Vec<_>>(), ["forbid_at"]);
         assert_eq!(below("").count(), 13);
         assert_eq!(below("required").count(), 0);

@@ -298,8 +298,10 @@ pub struct EvidenceSettings {
 pub struct ScanFile {
     /// Its name, as `required` uses it.
     pub name: Arc<str>,
-    /// The SARIF file, relative to the repository.
+    /// The report, relative to the repository.
     pub file: Arc<str>,
+    /// The name of its format; `None`: its content says it.
+    pub format: Option<Arc<str>>,
     /// Where that is written.
     pub at: Place,
 }

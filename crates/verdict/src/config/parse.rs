@@ -372,7 +372,8 @@ fn scan(reader: &mut Reader, value: &Value, position: usize) -> Option<ScanFile>
     }
     let name = reader.text(map, &at, "name");
     let file = reader.path(map, &at, "file");
-    Some(ScanFile { name: name?, file: file?, at: Place(value.span) })
+    let format = reader.text(map, &at, "format");
+    Some(ScanFile { name: name?, file: file?, format, at: Place(value.span) })
 }
 
 /// `30m`, `24h`, `7d`, `2w` in seconds.
