@@ -134,6 +134,7 @@ fn base(sheet: &mut Sheet, written: &str, values: &BTreeMap<String, String>, sta
 
 pub(crate) fn compose(sheet: &mut Sheet, _tree: &dyn Tree) {
     for document in sheet.yaml() {
+        sheet.shape(&document, &["services"], &[]);
         for (_, service) in entries(&document, "services") {
             let Some(value) = service.value.get("image") else { continue };
             // With `build` the image is made here under that name.
@@ -151,6 +152,7 @@ pub(crate) fn compose(sheet: &mut Sheet, _tree: &dyn Tree) {
 }
 
 fn charts(sheet: &mut Sheet, value: &Value, locked: bool) {
+    sheet.shape(value, &[], &["dependencies"]);
     for one in items(value, "dependencies") {
         let span = one.as_map().and_then(|map| map.entry("name")).map_or(one.span, |entry| entry.key);
         let line = sheet.at(span);

@@ -41,6 +41,7 @@ pub(crate) fn stack_lock(sheet: &mut Sheet, _tree: &dyn Tree) {
     if value.get("packages").is_none() {
         sheet.problem(0, "the file has no `packages`", true);
     }
+    sheet.shape(&value, &[], &["packages"]);
     for one in items(&value, "packages") {
         let Some(completed) = one.get("completed") else {
             let line = sheet.at(one.span);

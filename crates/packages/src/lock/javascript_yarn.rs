@@ -141,7 +141,11 @@ fn classic(sheet: &mut Sheet, by_wish: &mut HashMap<String, usize>) -> Vec<(usiz
         package.hashes = match &entry.integrity {
             Some(text) => text.split_whitespace().map(Arc::from).collect(),
             // Before it wrote `integrity`, the SHA-1 stood behind the address.
-            None => mark.filter(|digest| digest.len() == 40).map(|digest| Arc::from(format!("sha1:{digest}"))).into_iter().collect(),
+            None => {
+                let git = entry.resolved.as_deref().is_some_and(|url| url.starts_with("git") || url.contains(".git#"));
+                let kind = if git { "git" } else { "sha1" };
+                mark.filter(|digest| digest.len() == 40).map(|digest| Arc::from(format!("{kind}:{digest}"))).into_iter().collect()
+            }
         };
         if let Some(index) = sheet.add(package) {
             for wish in entry.wishes {
@@ -192,7 +196,8 @@ fn berry(sheet: &mut Sheet, by_wish: &mut HashMap<String, usize>) -> Vec<(usize,
         if !resolution.starts_with("npm:") && !resolution.starts_with("patch:") {
             package.resolved = Some(resolution.into());
         } else if let Some((_, address)) = resolution.split_once("__archiveUrl=") {
-            package.resolved = Some(address.split('&').next().unwrap_or(address).into());
+            let address = address.split('&').next().unwrap_or(address);
+            package.resolved = Some(crate::purl::decoded(address).map_or_else(|_| address.into(), Arc::from));
         }
         package.hashes = text(one, "checksum").map(Arc::from).into_iter().collect();
         if let Some(index) = sheet.add(package) {
@@ -256,6 +261,7 @@ pub(crate) fn pnpm_lock(sheet: &mut Sheet, _tree: &dyn Tree) {
         sheet.problem(line, format!("`{version}` is no known version of the lock file"), true);
     }
     let old = number < 6.0;
+    sheet.shape(value, &["packages", "snapshots", "importers", "dependencies", "devDependencies", "optionalDependencies"], &[]);
     let packages = entries(value, "packages");
     let snapshots = entries(value, "snapshots");
     let mut by_key: HashMap<String, usize> = HashMap::new();

@@ -47,6 +47,7 @@ pub(crate) fn conan_lock(sheet: &mut Sheet, _tree: &dyn Tree) {
     if !matches!(version, "0.4" | "0.5") {
         sheet.problem(1, format!("`{version}` is no known version of the lock file"), true);
     }
+    sheet.shape(&value, &["graph_lock"], &CONAN_LISTS.map(|(list, _)| list));
     for (list, usage) in CONAN_LISTS {
         for one in items(&value, list) {
             let line = sheet.at(one.span);
@@ -117,6 +118,7 @@ pub(crate) fn vcpkg_json(sheet: &mut Sheet, _tree: &dyn Tree) {
             pinned.insert(name, version);
         }
     }
+    sheet.shape(&value, &["features"], &["dependencies", "overrides"]);
     let features = entries(&value, "features");
     let lists = std::iter::once((&value, Usage::Runtime)).chain(features.iter().map(|(_, entry)| (&entry.value, Usage::Optional)));
     for (holder, usage) in lists {
@@ -145,6 +147,7 @@ pub(crate) fn bazel_lock(sheet: &mut Sheet, _tree: &dyn Tree) {
     if value.is_null() {
         return;
     }
+    sheet.shape(&value, &["moduleDepGraph", "registryFileHashes"], &[]);
     let graph = entries(&value, "moduleDepGraph");
     let mut by_key: HashMap<&str, usize> = HashMap::new();
     for (key, entry) in &graph {
@@ -202,6 +205,10 @@ pub(crate) fn flake_lock(sheet: &mut Sheet, _tree: &dyn Tree) {
         sheet.problem(line, "the version of the lock file is not known", true);
     }
     let root = text(&value, "root").unwrap_or("root");
+    sheet.shape(&value, &["nodes"], &[]);
+    if value.get("nodes").is_none() {
+        sheet.problem(0, "the file has no `nodes`", true);
+    }
     let nodes = entries(&value, "nodes");
     let mut by_key: HashMap<&str, usize> = HashMap::new();
     for (key, entry) in &nodes {
@@ -269,6 +276,7 @@ pub(crate) fn renv_lock(sheet: &mut Sheet, _tree: &dyn Tree) {
         sheet.problem(0, "the file has no `Packages`", true);
     }
     let mut by_name: HashMap<&str, usize> = HashMap::new();
+    sheet.shape(&value, &["Packages"], &[]);
     let all = entries(&value, "Packages");
     for (key, entry) in &all {
         let one = &entry.value;

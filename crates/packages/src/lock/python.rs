@@ -71,6 +71,10 @@ pub(crate) fn pyproject(sheet: &mut Sheet, value: &Value) -> Vec<Wish> {
     for (_, entry) in entries(value, "dependency-groups") {
         list(sheet, entry.value.as_list().unwrap_or_default(), Usage::Development);
     }
+    sheet.shape(value, &["build-system", "project", "dependency-groups", "tool"], &[]);
+    if let Some(project) = value.get("project") {
+        sheet.shape(project, &["optional-dependencies"], &["dependencies"]);
+    }
     let Some(tool) = value.get("tool") else { return all };
     if let Some(uv) = tool.get("uv") {
         list(sheet, items(uv, "dev-dependencies"), Usage::Development);
@@ -175,6 +179,7 @@ pub(crate) fn manifest(sheet: &mut Sheet, tree: &dyn Tree) {
 
 fn pipfile(sheet: &mut Sheet, value: &Value) -> Vec<Wish> {
     let mut all = Vec::new();
+    sheet.shape(value, &["packages", "dev-packages"], &[]);
     for (list, usage) in [("packages", Usage::Runtime), ("dev-packages", Usage::Development)] {
         for (name, entry) in entries(value, list) {
             let line = sheet.at(entry.key);
@@ -243,6 +248,7 @@ pub(crate) fn pipfile_lock(sheet: &mut Sheet, tree: &dyn Tree) {
         if list == "_meta" {
             continue;
         }
+        sheet.shape(&value, &[list], &[]);
         let usage = if list == "default" { Usage::Runtime } else { Usage::Development };
         for (name, entry) in super::sheet::pairs(&entry.value) {
             let one = &entry.value;

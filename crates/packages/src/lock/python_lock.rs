@@ -65,6 +65,7 @@ pub(crate) fn poetry_lock(sheet: &mut Sheet, tree: &dyn Tree) {
     check_version(sheet, metadata.and_then(|metadata| metadata.get("lock-version")), 1..=2);
     let mut index = Index::new();
     let mut found = Vec::new();
+    sheet.shape(&value, &[], &["package"]);
     for one in items(&value, "package") {
         let Some((name, version, line)) = named(sheet, one, true) else { continue };
         let source = one.get("source");
@@ -123,6 +124,7 @@ pub(crate) fn uv_lock(sheet: &mut Sheet, _tree: &dyn Tree) {
     check_version(sheet, value.get("version"), 1..=1);
     let mut index = Index::new();
     let mut found: Vec<(Option<usize>, &Value)> = Vec::new();
+    sheet.shape(&value, &[], &["package"]);
     for one in items(&value, "package") {
         let source = one.get("source");
         let of = |key: &str| source.and_then(|source| text(source, key));
@@ -185,6 +187,7 @@ pub(crate) fn pdm_lock(sheet: &mut Sheet, tree: &dyn Tree) {
     check_version(sheet, metadata.and_then(|metadata| metadata.get("lock_version")), 2..=4);
     let mut index = Index::new();
     let mut found = Vec::new();
+    sheet.shape(&value, &[], &["package"]);
     for one in items(&value, "package") {
         let local = text(one, "path").is_some();
         let Some((name, version, line)) = named(sheet, one, !local) else { continue };
@@ -231,6 +234,7 @@ pub(crate) fn pylock(sheet: &mut Sheet, tree: &dyn Tree) {
     check_version(sheet, value.get("lock-version"), 1..=1);
     let mut index = Index::new();
     let mut found = Vec::new();
+    sheet.shape(&value, &[], &["packages"]);
     for one in items(&value, "packages") {
         let Some((name, version, line)) = named(sheet, one, false) else { continue };
         if one.get("directory").is_some() {

@@ -306,7 +306,12 @@ impl Sheet {
         }
         let (value, problems) = parse(&self.text);
         self.note(&problems);
-        let Some(broken) = problems.iter().find(|problem| problem.fatal) else { return value };
+        let Some(broken) = problems.iter().find(|problem| problem.fatal) else {
+            if value.as_map().is_none() {
+                self.problem(1, "the file is no map", true);
+            }
+            return value;
+        };
         let mut end = broken.span.start as usize;
         for _ in 0..MENDINGS {
             let Some(mended) = closed(&self.text, end) else { break };
@@ -327,7 +332,12 @@ impl Sheet {
         let (documents, problems) = yaml::parse(&self.text, FileId(0));
         self.note(&problems);
         let Some(broken) = problems.iter().find(|problem| problem.fatal) else {
-            return documents.into_iter().map(|document| document.value).collect();
+            let values: Vec<Value> = documents.into_iter().map(|document| document.value).collect();
+            for value in values.iter().filter(|value| value.as_map().is_none() && !value.is_null()) {
+                let line = self.at(value.span);
+                self.problem(line, "the document is no map", true);
+            }
+            return values;
         };
         let mut end = broken.span.start as usize;
         for _ in 0..MENDINGS {
@@ -367,6 +377,19 @@ impl Sheet {
             text = format!("{head}{blank}{tail}");
         }
         Value::null(Span::NONE)
+    }
+
+    /// Tells of what is there under these keys and is no map, or no list: nothing in it is read.
+    pub(crate) fn shape(&mut self, value: &Value, maps: &[&str], lists: &[&str]) {
+        let kinds = maps.iter().map(|key| (key, true)).chain(lists.iter().map(|key| (key, false)));
+        for (key, map) in kinds {
+            let Some(found) = value.get(key).filter(|found| !found.is_null()) else { continue };
+            let good = if map { found.as_map().is_some() } else { found.as_list().is_some() };
+            if !good {
+                let line = self.at(found.span);
+                self.problem(line, format!("`{key}` is no {}", if map { "map" } else { "list" }), true);
+            }
+        }
     }
 
     /// The file in another format of `probity-inputs`.
