@@ -6,7 +6,7 @@ use probity_core::Tree;
 use probity_value::Value;
 
 use super::requirements::{exact, normal, pypi, requirement};
-use super::sheet::{Sheet, entries, folder, folders_above, items, name, neighbour, text, within};
+use super::sheet::{Sheet, entries, folder, folders_above, is_exact, items, name, neighbour, text, within};
 use crate::Usage;
 
 /// One wish of a manifest.
@@ -41,7 +41,9 @@ fn of_table(name: &str, value: &Value, usage: Usage, line: u32) -> Option<Wish> 
     }
     let optional = first.get("optional").and_then(Value::as_bool) == Some(true);
     let usage = if optional && usage == Usage::Runtime { Usage::Optional } else { usage };
-    let version = exact(&range).map(str::to_owned);
+    // A bare version is that version alone.
+    let bare = Some(range.as_str()).filter(|range| is_exact(range));
+    let version = exact(&range).or(bare).map(str::to_owned);
     Some(Wish { name: name.to_owned(), range, version, address, usage, line })
 }
 

@@ -144,8 +144,9 @@ pub(crate) fn uv_lock(sheet: &mut Sheet, _tree: &dyn Tree) {
             found.push((Some(package), one));
         }
     }
-    let mut asked = Vec::new();
+    let mut asked: Vec<(usize, Usage)> = Vec::new();
     for (from, one) in found {
+        let first = asked.len();
         let mut lists = vec![(items(one, "dependencies"), Usage::Runtime)];
         lists.extend(
             entries(one, "optional-dependencies").into_iter().map(|(_, list)| (list.value.as_list().unwrap_or_default(), Usage::Optional)),
@@ -168,7 +169,8 @@ pub(crate) fn uv_lock(sheet: &mut Sheet, _tree: &dyn Tree) {
         let groups = entries(metadata, "requires-dev").into_iter().flat_map(|(_, list)| list.value.as_list().unwrap_or_default());
         for wish in items(metadata, "requires-dist").iter().chain(groups) {
             let (Some(name), Some(range)) = (text(wish, "name"), text(wish, "specifier")) else { continue };
-            for to in resolve(&index, name, None) {
+            let own: Vec<usize> = asked.iter().skip(first).map(|(to, _)| *to).collect();
+            for to in resolve(&index, name, None).into_iter().filter(|to| own.contains(to)) {
                 if let Some(package) = sheet.package_mut(to) {
                     package.requested = Some(range.into());
                 }

@@ -190,8 +190,9 @@ fn one(sheet: &mut Sheet, text: &str, path: &str, line: u32, usage: Usage) {
         .map(Arc::from)
         .collect();
     let Some(wish_read) = requirement(wish) else {
-        let local = wish.starts_with('.') || wish.starts_with('/');
-        if wish.contains("://") {
+        // What has a slash or the end of an archive is a path.
+        let local = wish.starts_with('.') || wish.split(';').next().is_some_and(|path| path.contains('/') && !path.contains('<'));
+        if wish.contains("://") && !wish.starts_with("file:") {
             address(sheet, wish, path, line, usage);
         } else if !local && !wish.ends_with(".whl") && !wish.ends_with(".tar.gz") {
             let shown: String = wish.chars().take(80).collect();

@@ -313,42 +313,14 @@ stale@^1.0.0:
     check(&[("yarn.lock", "# yarn lockfile v1\n\n\n")], "");
     check(
         &[("yarn.lock", "  version \"1\"\na b c\na@1:\n  resolved \"x\"\nb:\n  version \"1.0.0\"\nc@1:\n  version \"1.0.0\"\n  ???\n")],
-        r#"
-        5 pkg:npm/%40types/node@20.1.7 dev direct ?~20.1.0 <https://registry.yarnpkg.com/@types/node/-/node-20.1.7.tgz#ce10c802f7731909d0a44ac9888e8b3a9125eb62> #sha512-WCuw/o4GSwDGMoonES8rcvwsig77dGCMbZDrZr2x4ZZiNW4P/gcoZXe/0twgtobcTkmg9TuKflxYL/DuwDyJzg==
-        10 pkg:npm/debug@2.6.9 indirect <https://registry.yarnpkg.com/debug/-/debug-2.6.9.tgz#5d128515df134ff327e90a4c93f4e077a536341f> #sha1:5d128515df134ff327e90a4c93f4e077a536341f
-        16 pkg:npm/express@4.18.2 direct ?^4.18.2 <https://registry.yarnpkg.com/express/-/express-4.18.2.tgz#3fabe08296e930c796c19e3c516979386ba9fd59> #sha512-abc== #sha1-def=
-        25 pkg:npm/lodash@4.17.21 direct ?4.17.21
-        28 pkg:npm/ms@2.0.0 indirect
-        34 pkg:npm/from-git@1.2.3 indirect <git+https://git.example/a/b.git#0123456789012345678901234567890123456789> #git:0123456789012345678901234567890123456789
-        38 pkg:npm/stale@1.1.0 indirect
-        express > debug
-        express > debug > ms"
-         right: "5 pkg:npm/%40types/node@20.1.7 dev direct ?~20.1.0 <https://registry.yarnpkg.com/@types/node/-/node-20.1.7.tgz#ce10c802f7731909d0a44ac9888e8b3a9125eb62> #sha512-WCuw/o4GSwDGMoonES8rcvwsig77dGCMbZDrZr2x4ZZiNW4P/gcoZXe/0twgtobcTkmg9TuKflxYL/DuwDyJzg==
-        10 pkg:npm/debug@2.6.9 indirect <https://registry.yarnpkg.com/debug/-/debug-2.6.9.tgz#5d128515df134ff327e90a4c93f4e077a536341f> #sha1:5d128515df134ff327e90a4c93f4e077a536341f
-        16 pkg:npm/express@4.18.2 direct ?^4.18.2 <https://registry.yarnpkg.com/express/-/express-4.18.2.tgz#3fabe08296e930c796c19e3c516979386ba9fd59> #sha512-abc==
-        25 pkg:npm/lodash@4.17.21 direct ?4.17.21
-        28 pkg:npm/ms@2.0.0 indirect
-        34 pkg:npm/from-git@1.2.3 indirect <git+https://git.example/a/b.git#0123456789012345678901234567890123456789> #sha1:0123456789012345678901234567890123456789
-        38 pkg:npm/stale@1.1.0 indirect
-        express > debug
-        express > debug > ms"
-        
-        ---- javascript::yarn_berry stdout ----
-        
-        thread 'javascript::yarn_berry' (31684) panicked at crates/packages/tests/lock/javascript.rs:431:5:
-        assertion `left == right` failed: 
-        yarn.lock
-          left: "8 pkg:npm/%40types/node@20.1.7 dev direct ?~20.1.0 #10c0/abc
-        15 pkg:npm/debug@2.6.9 indirect
-        26 pkg:npm/express@4.18.2 direct ?^4.18.2
-        35 pkg:npm/fsevents@2.3.3 optional direct ?^2.3.3 #10c0/def @yarn.lock:43
-        50 pkg:npm/mirror@1.0.0 indirect <https://registry.example/mirror-1.0.0.tgz>
-        56 pkg:npm/from-git@0.0.0 indirect <https://git.example/a/b.git#commit=0123456>
-        62 pkg:npm/ms@2.0.0 indirect
-        79 pkg:npm/typescript@5.0.4 direct ?^5.0.0
-        express > debug
-        express > debug > ms
-        "#,
+        "
+        7 pkg:npm/c@1.0.0
+        !! 1 the line belongs to no entry
+        !! 2 the line is no beginning of an entry
+        !! 9 the line is not understood
+        !! 3 `a` has no version
+        !! 5 `b` names no package
+        ",
     );
 }
 
