@@ -64,11 +64,13 @@ pub(crate) fn parse(sheet: &mut Sheet) -> Option<Element> {
     match roxmltree::Document::parse_with_options(&text, options()) {
         Ok(document) => Some(convert(sheet, document.root_element(), 0)),
         Err(error) => {
-            let place = error.pos();
+            let lines = u32::try_from(text.lines().count()).unwrap_or(u32::MAX);
+            // Where the text ends too soon the error has no place.
+            let row = if matches!(error, roxmltree::Error::UnexpectedEndOfStream) { lines } else { error.pos().row };
             let message = error.to_string();
             let message = message.rsplit_once(" at ").map_or(message.as_str(), |(message, _)| message).to_owned();
-            sheet.problem(place.row, format!("the XML is broken: {message}"), true);
-            let row = usize::try_from(place.row).unwrap_or(1).max(1);
+            sheet.problem(row, format!("the XML is broken: {message}"), true);
+            let row = usize::try_from(row).unwrap_or(1).max(1);
             let end = text.split_inclusive('\n').take(row).map(str::len).sum::<usize>();
             let line_start = text.split_inclusive('\n').take(row - 1).map(str::len).sum::<usize>();
             for cut in [end, line_start] {
@@ -96,7 +98,7 @@ fn tags(text: &str) -> Vec<(&str, bool, usize, usize)> {
         } else if rest.starts_with("<![CDATA[") {
             (true, rest.find("]]>").map(|end| end + 3))
         } else {
-            (rest.starts_with("<?") || rest.starts_with("<!"), rest.find('>').map(|end| end + 1))
+            (rest.starts_with("<?") || rest.starts_with("<!"), tag_end(rest))
         };
         let Some(end) = end else { break };
         let tag = rest.get(1..end - 1).unwrap_or_default();
@@ -109,6 +111,20 @@ fn tags(text: &str) -> Vec<(&str, bool, usize, usize)> {
         out.push((name, !closes, start, at));
     }
     out
+}
+
+/// Where a tag ends; a `>` in the text of an attribute does not end it.
+fn tag_end(tag: &str) -> Option<usize> {
+    let mut quote = None;
+    for (at, byte) in tag.bytes().enumerate() {
+        match (quote, byte) {
+            (None, b'"' | b'\'') => quote = Some(byte),
+            (None, b'>') => return Some(at + 1),
+            (Some(open), byte) if byte == open => quote = None,
+            _ => {}
+        }
+    }
+    None
 }
 
 /// Where the nesting passes the bound.

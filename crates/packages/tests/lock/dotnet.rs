@@ -1,1 +1,135 @@
-//! Tests.
+//! .NET.
+
+use crate::check;
+
+#[test]
+fn packages_lock() {
+    check(
+        &[(
+            "packages.lock.json",
+            r#"{
+  "version": 2,
+  "dependencies": {
+    "net6.0": {
+      "Newtonsoft.Json": {
+        "type": "Direct",
+        "requested": "[13.0.3, )",
+        "resolved": "13.0.3",
+        "contentHash": "HrC5BXdl00IP9zeV+0Z848QWPAoCr9P3bDEZguI+gkLcBKAOxix/tLEAAHC+UvDNPv4a2d18lOReHMOagPa+zQ=="
+      },
+      "Serilog": { "type": "Direct", "requested": "[3.0.1, )", "resolved": "3.0.1", "dependencies": { "System.Memory": "4.5.4" } },
+      "System.Memory": { "type": "Transitive", "resolved": "4.5.4", "contentHash": "abc==" },
+      "Pinned": { "type": "CentralTransitive", "requested": "[1.0.0, )", "resolved": "1.0.0" },
+      "shop.core": { "type": "Project", "dependencies": { "Pinned": "[1.0.0, )" } },
+      "Broken": { "type": "Direct" }
+    },
+    "net6.0/linux-x64": { "System.Memory": { "type": "Transitive", "resolved": "4.5.5" } }
+  }
+}
+"#,
+        )],
+        "@@",
+    );
+    check(&[("packages.lock.json", "{\"version\": 1, \"dependencies\": []}")], "@@");
+    check(&[("packages.lock.json", "{\"version\": 8}")], "@@");
+}
+
+#[test]
+fn assets() {
+    check(
+        &[(
+            "obj/project.assets.json",
+            r#"{
+  "version": 3,
+  "targets": {
+    "net8.0": {
+      "Serilog/3.0.1": { "type": "package", "dependencies": { "System.Memory": "4.5.4" }, "compile": {} },
+      "System.Memory/4.5.4": { "type": "package" },
+      "Shop.Core/1.0.0": { "type": "project", "dependencies": { "Serilog": "3.0.1" } }
+    }
+  },
+  "libraries": {
+    "Serilog/3.0.1": { "sha512": "abc==", "type": "package", "path": "serilog/3.0.1", "files": [] },
+    "System.Memory/4.5.4": { "sha512": "def==", "type": "package" },
+    "Shop.Core/1.0.0": { "type": "project", "path": "../Core/Core.csproj" },
+    "NoVersion": { "type": "package" }
+  },
+  "project": { "version": "1.0.0", "frameworks": { "net8.0": { "dependencies": { "Serilog": { "target": "Package", "version": "[3.0.1, )" } } } } }
+}
+"#,
+        )],
+        "@@",
+    );
+    check(
+        &[(
+            "bin/Shop.deps.json",
+            r#"{
+  "runtimeTarget": { "name": ".NETCoreApp,Version=v8.0", "signature": "" },
+  "targets": {
+    ".NETCoreApp,Version=v8.0": {
+      "Shop/1.0.0": { "dependencies": { "Serilog": "3.0.1" }, "runtime": { "Shop.dll": {} } },
+      "Serilog/3.0.1": { "runtime": { "lib/net6.0/Serilog.dll": {} } }
+    }
+  },
+  "libraries": {
+    "Shop/1.0.0": { "type": "project", "serviceable": false, "sha512": "" },
+    "Serilog/3.0.1": { "type": "package", "serviceable": true, "sha512": "sha512-abc==", "path": "serilog/3.0.1" },
+    "runtimepack.Microsoft.NETCore.App.Runtime.linux-x64/8.0.0": { "type": "runtimepack", "sha512": "" }
+  }
+}
+"#,
+        )],
+        "@@",
+    );
+    check(&[("obj/project.assets.json", "{\"libraries\": 1}")], "@@");
+}
+
+#[test]
+fn packages_config() {
+    check(
+        &[(
+            "packages.config",
+            "\u{feff}<?xml version=\"1.0\" encoding=\"utf-8\"?>\r\n<packages>\r\n  <package id=\"jQuery\" version=\"3.6.0\" targetFramework=\"net48\" />\r\n  <package id=\"xunit\" version=\"2.4.1\" developmentDependency=\"true\" allowedVersions=\"[2,3)\" />\r\n  <package id=\"x\" />\r\n</packages>\r\n",
+        )],
+        "@@",
+    );
+}
+
+#[test]
+fn projects() {
+    let project = r#"<Project Sdk="Microsoft.NET.Sdk">
+  <PropertyGroup>
+    <TargetFramework>net8.0</TargetFramework>
+    <SerilogVersion>3.0.1</SerilogVersion>
+  </PropertyGroup>
+  <ItemGroup>
+    <PackageReference Include="Serilog" Version="$(SerilogVersion)" />
+    <PackageReference Include="Newtonsoft.Json" />
+    <PackageReference Include="Polly"><Version>[7.2.4]</Version></PackageReference>
+    <PackageReference Include="Range" Version="[1.0,2.0)" />
+    <PackageReference Include="Floating" Version="1.*" />
+    <PackageReference Include="Analyzer" Version="1.0.0" PrivateAssets="all" />
+    <PackageReference Update="Changed" Version="1.0.0" />
+    <PackageReference Include="Over" VersionOverride="9.0.0" />
+    <ProjectReference Include="../Core/Core.csproj" />
+  </ItemGroup>
+  <ItemGroup Condition="'$(TargetFramework)' != 'net48'">
+    <PackageReference Include="Unknown" Version="$(Nowhere)" />
+  </ItemGroup>
+</Project>
+"#;
+    check(&[("src/Shop/Shop.csproj", project)], "@@");
+    check(
+        &[
+            ("src/Shop/Shop.csproj", project),
+            (
+                "Directory.Packages.props",
+                "<Project><PropertyGroup><Json>13.0.3</Json></PropertyGroup><ItemGroup><PackageVersion Include=\"newtonsoft.json\" Version=\"$(Json)\" /><PackageVersion Include=\"Over\" Version=\"1.0.0\" />\n<GlobalPackageReference Include=\"GitVersion\" Version=\"5.12.0\" /></ItemGroup></Project>",
+            ),
+            ("Directory.Build.props", "<Project><PropertyGroup><Nowhere>4.5.6</Nowhere></PropertyGroup></Project>"),
+        ],
+        "@@",
+    );
+    check(&[("Shop.csproj", project), ("packages.lock.json", "{}")], "");
+    check(&[("Shop.fsproj", "<Project><ItemGroup><PackageReference Include=\"A\" Version=\"1.0\"")], "@@");
+}
