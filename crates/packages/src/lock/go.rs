@@ -178,12 +178,12 @@ pub(crate) fn go_mod(sheet: &mut Sheet, tree: &dyn Tree) {
             continue;
         }
         // The name of a branch may stand there until `go mod tidy` puts a version in its place.
-        let version = Some(&*used)
+        let exact = Some(&*used)
             .filter(|version| version.strip_prefix('v').is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit())));
-        if version.is_none() {
+        if exact.is_none() {
             sheet.problem(line, format!("`{used}` is no version of `{name}`"), true);
         }
-        let Some(purl) = golang(sheet, &name, version, line) else { continue };
+        let Some(purl) = golang(sheet, &name, exact, line) else { continue };
         let mut package = sheet.package(purl, line);
         package.direct = Some(!indirect);
         package.requested = by.map(|_| format!("{module} {version}").into());

@@ -28,10 +28,24 @@ fn packages_lock() {
 }
 "#,
         )],
-        "@@",
+        "
+        5 pkg:nuget/Newtonsoft.Json@13.0.3 direct ?[13.0.3, ) #sha512-HrC5BXdl00IP9zeV+0Z848QWPAoCr9P3bDEZguI+gkLcBKAOxix/tLEAAHC+UvDNPv4a2d18lOReHMOagPa+zQ==
+        11 pkg:nuget/Serilog@3.0.1 direct ?[3.0.1, )
+        12 pkg:nuget/System.Memory@4.5.4 indirect #sha512-abc==
+        13 pkg:nuget/Pinned@1.0.0 direct ?[1.0.0, )
+        17 pkg:nuget/System.Memory@4.5.5 indirect
+        Serilog > System.Memory
+        !! 15 `Broken` has no version
+        ",
     );
-    check(&[("packages.lock.json", "{\"version\": 1, \"dependencies\": []}")], "@@");
-    check(&[("packages.lock.json", "{\"version\": 8}")], "@@");
+    check(&[("packages.lock.json", "{\"version\": 1, \"dependencies\": []}")], "!! 1 `dependencies` is no map");
+    check(
+        &[("packages.lock.json", "{\"version\": 8}")],
+        "
+        !! 1 the version of the lock file is not known
+        !! 0 the file has no `dependencies`
+        ",
+    );
 }
 
 #[test]
@@ -58,7 +72,12 @@ fn assets() {
 }
 "#,
         )],
-        "@@",
+        "
+        11 pkg:nuget/Serilog@3.0.1 direct ?[3.0.1, ) #sha512-abc==
+        12 pkg:nuget/System.Memory@4.5.4 indirect #sha512-def==
+        Serilog > System.Memory
+        !! 14 `NoVersion` names no package and version
+        ",
     );
     check(
         &[(
@@ -79,9 +98,12 @@ fn assets() {
 }
 "#,
         )],
-        "@@",
+        "
+        11 pkg:nuget/Serilog@3.0.1 direct #sha512-abc==
+        12 pkg:nuget/Microsoft.NETCore.App.Runtime.linux-x64@8.0.0
+        ",
     );
-    check(&[("obj/project.assets.json", "{\"libraries\": 1}")], "@@");
+    check(&[("obj/project.assets.json", "{\"libraries\": 1}")], "!! 1 `libraries` is no map");
 }
 
 #[test]
@@ -91,7 +113,11 @@ fn packages_config() {
             "packages.config",
             "\u{feff}<?xml version=\"1.0\" encoding=\"utf-8\"?>\r\n<packages>\r\n  <package id=\"jQuery\" version=\"3.6.0\" targetFramework=\"net48\" />\r\n  <package id=\"xunit\" version=\"2.4.1\" developmentDependency=\"true\" allowedVersions=\"[2,3)\" />\r\n  <package id=\"x\" />\r\n</packages>\r\n",
         )],
-        "@@",
+        "
+        3 pkg:nuget/jQuery@3.6.0
+        4 pkg:nuget/xunit@2.4.1 dev ?[2,3)
+        !! 5 a package has no id or no version
+        ",
     );
 }
 
@@ -118,7 +144,19 @@ fn projects() {
   </ItemGroup>
 </Project>
 "#;
-    check(&[("src/Shop/Shop.csproj", project)], "@@");
+    check(
+        &[("src/Shop/Shop.csproj", project)],
+        "
+        7 pkg:nuget/Serilog@3.0.1 direct ?3.0.1
+        8 pkg:nuget/Newtonsoft.Json direct
+        9 pkg:nuget/Polly@7.2.4 direct ?[7.2.4]
+        10 pkg:nuget/Range direct ?[1.0,2.0)
+        11 pkg:nuget/Floating direct ?1.*
+        12 pkg:nuget/Analyzer@1.0.0 dev direct ?1.0.0
+        14 pkg:nuget/Over@9.0.0 direct ?9.0.0
+        18 pkg:nuget/Unknown direct ?$(Nowhere)
+        ",
+    );
     check(
         &[
             ("src/Shop/Shop.csproj", project),
@@ -128,8 +166,21 @@ fn projects() {
             ),
             ("Directory.Build.props", "<Project><PropertyGroup><Nowhere>4.5.6</Nowhere></PropertyGroup></Project>"),
         ],
-        "@@",
+        "
+        7 pkg:nuget/Serilog@3.0.1 direct ?3.0.1
+        8 pkg:nuget/Newtonsoft.Json@13.0.3 direct ?13.0.3
+        9 pkg:nuget/Polly@7.2.4 direct ?[7.2.4]
+        10 pkg:nuget/Range direct ?[1.0,2.0)
+        11 pkg:nuget/Floating direct ?1.*
+        12 pkg:nuget/Analyzer@1.0.0 dev direct ?1.0.0
+        14 pkg:nuget/Over@9.0.0 direct ?9.0.0
+        18 pkg:nuget/Unknown@4.5.6 direct ?4.5.6
+        2 pkg:nuget/GitVersion@5.12.0 dev direct ?5.12.0 @Directory.Packages.props:2
+        ",
     );
     check(&[("Shop.csproj", project), ("packages.lock.json", "{}")], "");
-    check(&[("Shop.fsproj", "<Project><ItemGroup><PackageReference Include=\"A\" Version=\"1.0\"")], "@@");
+    check(
+        &[("Shop.fsproj", "<Project><ItemGroup><PackageReference Include=\"A\" Version=\"1.0\"")],
+        "!! 1 the XML is broken: the root node was opened but never closed",
+    );
 }

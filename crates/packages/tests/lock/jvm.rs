@@ -175,7 +175,11 @@ fn poms_that_are_wrong() {
             "pom.xml",
             "<project><dependencies>\n<dependency><groupId>a</groupId><artifactId>b</artifactId><version>1</version></dependency>\n<dependency><groupId>c</gr",
         )],
-        "@@",
+        "
+        2 pkg:maven/a/b@1 direct ?1
+        !! 3 the XML is broken: unexpected end of stream
+        !! 3 a dependency has no group or no name
+        ",
     );
     check(&[("pom.xml", "<!DOCTYPE project [<!ENTITY a \"b\">]>\n<project/>")], "!! 1 the XML is broken: XML with DTD detected");
     // Properties, parents and imports that lead to themselves.

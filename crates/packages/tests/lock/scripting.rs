@@ -56,16 +56,41 @@ BUNDLED WITH
    2.5.3
 ",
         )],
-        "@@",
+        "
+        6 pkg:gem/lib@1.0.0 direct <https://git.example/a/lib.git@0123456789012345678901234567890123456789>
+        19 pkg:gem/mini_portile2@2.8.4 indirect <https://gems.example/>
+        20 pkg:gem/nokogiri@1.15.4 direct <https://gems.example/> #sha256:aaaa
+        22 pkg:gem/nokogiri@1.15.4?platform=x86_64-linux direct <https://gems.example/> #sha256:bbbb #sha512:cccc
+        24 pkg:gem/racc@1.7.1?platform=java indirect <https://gems.example/>
+        25 pkg:gem/racc@1.7.1 indirect <https://gems.example/>
+        26 pkg:gem/rack@3.0.8 indirect <https://gems.example/>
+        27 pkg:gem/rspec@3.12.0 direct ?~> 3.12 <https://gems.example/>
+        nokogiri > mini_portile2
+        nokogiri > racc
+        nokogiri > racc
+        lib > rack
+        ",
     );
-    check(&[("gems.locked", "GEM\n  specs:\n    a\n    b (1.0)\n        c (1)\n\nwhat is this\n  x\n")], "@@");
-    check(&[("Gemfile.lock", "  a\n")], "@@");
+    check(
+        &[("gems.locked", "GEM\n  specs:\n    a\n    b (1.0)\n        c (1)\n\nwhat is this\n  x\n")],
+        "
+        4 pkg:gem/b@1.0 indirect
+        !! 3 `a` names no package and version
+        !! 5 the line is not understood
+        !! 7 the line is not understood
+        ",
+    );
+    check(&[("Gemfile.lock", "  a\n")], "!! 1 the line belongs to no section");
     check(
         &[(
             "Gemfile.lock",
             "GEM\n  remote: https://rubygems.org/\n  specs:\n<<<<<<< HEAD\n    a (1.0)\n=======\n    a (2.0)\n>>>>>>> other\n\nDEPENDENCIES\n  a\n",
         )],
-        "@@",
+        "
+        5 pkg:gem/a@1.0 direct <https://rubygems.org/>
+        7 pkg:gem/a@2.0 direct <https://rubygems.org/>
+        !! 4 the file has a merge conflict that is not resolved
+        ",
     );
 }
 
@@ -96,7 +121,17 @@ fn composer() {
     "platform": { "php": "^8.1" }
 }
 "#;
-    check(&[("composer.lock", lock)], "@@");
+    check(
+        &[("composer.lock", lock)],
+        "
+        6 pkg:composer/monolog/monolog@3.4.0 <https://api.example/monolog.zip> #sha1:da39a3ee5e6b4b0d3255bfef95601890afd80709 =MIT
+        14 pkg:composer/vendor/log@v1.0.0 =MIT =BSD-3-Clause
+        16 pkg:composer/own/branch@dev-main <git@git.example:own/branch.git>
+        21 pkg:composer/phpunit/phpunit@10.3.2 dev
+        !! 17 `noslash` names no package
+        !! 18 a package has no name or no version
+        ",
+    );
     check(
         &[
             ("composer.lock", lock),
@@ -105,17 +140,29 @@ fn composer() {
                 "{\"require\": {\"php\": \"^8\", \"monolog/monolog\": \"^3.0\"}, \"require-dev\": {\"phpunit/phpunit\": \"^10\"}}",
             ),
         ],
-        "@@",
+        "
+        6 pkg:composer/monolog/monolog@3.4.0 direct ?^3.0 <https://api.example/monolog.zip> #sha1:da39a3ee5e6b4b0d3255bfef95601890afd80709 =MIT
+        14 pkg:composer/vendor/log@v1.0.0 indirect =MIT =BSD-3-Clause
+        16 pkg:composer/own/branch@dev-main indirect <git@git.example:own/branch.git>
+        21 pkg:composer/phpunit/phpunit@10.3.2 dev direct ?^10
+        monolog/monolog > vendor/log
+        !! 17 `noslash` names no package
+        !! 18 a package has no name or no version
+        ",
     );
     check(
         &[(
             "composer.json",
             "{\"require\": {\"php\": \"^8\", \"ext-json\": \"*\", \"a/b\": \"1.2.3\", \"c/d\": \"^3.0\"},\n\"require-dev\": {\"e/f\": \"dev-main\"}}",
         )],
-        "@@",
+        "
+        1 pkg:composer/a/b@1.2.3 direct ?1.2.3
+        1 pkg:composer/c/d direct ?^3.0
+        2 pkg:composer/e/f dev direct ?dev-main
+        ",
     );
-    check(&[("composer.json", "{\"require\": [], \"require-dev\": [1]}")], "@@");
-    check(&[("composer.lock", "{\"packages\": {}}")], "@@");
+    check(&[("composer.json", "{\"require\": [], \"require-dev\": [1]}")], "!! 1 `require-dev` is no map");
+    check(&[("composer.lock", "{\"packages\": {}}")], "!! 1 `packages` is no list");
 }
 
 #[test]
@@ -164,9 +211,27 @@ packages:
 sdks:
   dart: \">=3.0.0 <4.0.0\"
 ";
-    check(&[("pubspec.lock", lock)], "@@");
-    check(&[("pubspec.lock", lock), ("pubspec.yaml", "dependencies:\n  http: ^1.0.0\ndev_dependencies:\n  lints: 2.1.1\n")], "@@");
-    check(&[("pubspec.lock", "packages: 3\n")], "@@");
+    check(
+        &[("pubspec.lock", lock)],
+        "
+        3 pkg:pub/http@1.1.0 direct <https://pub.dev> #sha256:759d1a329847dd0f39226c688d3e06a6b8679668e350e2891a6474f8b4bb8525
+        11 pkg:pub/lints@2.1.1 dev direct <https://pub.example>
+        18 pkg:pub/lib@0.1.0 direct <https://git.example/a/lib.git@0123456>
+        37 pkg:pub/meta indirect
+        !! 37 `meta` has no version
+        ",
+    );
+    check(
+        &[("pubspec.lock", lock), ("pubspec.yaml", "dependencies:\n  http: ^1.0.0\ndev_dependencies:\n  lints: 2.1.1\n")],
+        "
+        3 pkg:pub/http@1.1.0 direct ?^1.0.0 <https://pub.dev> #sha256:759d1a329847dd0f39226c688d3e06a6b8679668e350e2891a6474f8b4bb8525
+        11 pkg:pub/lints@2.1.1 dev direct ?2.1.1 <https://pub.example>
+        18 pkg:pub/lib@0.1.0 direct <https://git.example/a/lib.git@0123456>
+        37 pkg:pub/meta indirect
+        !! 37 `meta` has no version
+        ",
+    );
+    check(&[("pubspec.lock", "packages: 3\n")], "!! 1 `packages` is no map");
 }
 
 #[test]
@@ -186,12 +251,36 @@ fn mix_lock() {
 }
 "#,
         )],
-        "@@",
+        "
+        2 pkg:hex/decimal@2.1.1 #sha256:5611dca5d4b2c3dd497dec8f68751f1f1a54755e8ed2a966c2633cf885973ad6 #sha256:53cfe5f497ed0e7771ae1a475575603d77425099ba5faef9394932b35020ffcc
+        3 pkg:hex/jason@1.4.1 #sha256:af1504 #sha256:fbb01e
+        4 pkg:hex/old_name@0.1.0
+        5 pkg:hex/acme/own@1.0.0 <hexpm:acme> #sha256:aa #sha256:bb
+        6 pkg:github/a/lib@0123456789012345678901234567890123456789 <https://github.com/a/lib.git>
+        7 pkg:hex/other@abcdef <https://git.example/a/other.git>
+        !! 9 `path` comes from a place that is not known
+        ",
     );
-    check(&[("mix.lock", "")], "@@");
-    check(&[("mix.lock", "nothing")], "@@");
-    check(&[("mix.lock", "%{\"a\": {:hex, :a, \"1.0.0\", \"x\"},\n \"b\": {:hex, :b, \"1.0")], "@@");
-    check(&[("mix.lock", "}}]\n%{\"a\": {:hex, :a}}\n")], "@@");
+    check(&[("mix.lock", "")], "!! 0 the file is empty");
+    check(&[("mix.lock", "nothing")], "!! 0 the file is no map of packages");
+    check(
+        &[("mix.lock", "%{\"a\": {:hex, :a, \"1.0.0\", \"x\"},\n \"b\": {:hex, :b, \"1.0")],
+        "
+        1 pkg:hex/a@1.0.0 #sha256:x
+        !! 2 the text is not closed
+        !! 2 the file breaks off
+        !! 2 `b` has no version
+        ",
+    );
+    check(
+        &[("mix.lock", "}}]\n%{\"a\": {:hex, :a}}\n")],
+        "
+        !! 1 there is a bracket too many
+        !! 1 there is a bracket too many
+        !! 1 there is a bracket too many
+        !! 2 `a` has no version
+        ",
+    );
 }
 
 #[test]
@@ -216,9 +305,14 @@ fn rebar_lock() {
 ].
 "#,
         )],
-        "@@",
+        "
+        2 pkg:hex/cowboy@2.10.0 direct #sha256:ff9ffeff91dae4ae270dd975642997afe2a1179d94b1887863e43f681a203e26 #sha256:3afdccb7183cc6f143cb14d3cf51fa00e53db9ec80cdcd525482f5e99bc41d6b
+        3 pkg:hex/cowlib@2.12.1 indirect #sha256:a9fa9a625f1d2025fe6b462cb865881329b5caff8f1854d1cbc9f9533f00e1e1
+        4 pkg:github/a/lib@0123456789012345678901234567890123456789 direct <https://github.com/a/lib.git>
+        !! 8 `weird` comes from a place that is not known
+        ",
     );
-    check(&[("rebar.lock", "[{<<\"a\">>,{pkg,<<\"a\">>,<<\"1.0.0\">>},0}].\n")], "@@");
+    check(&[("rebar.lock", "[{<<\"a\">>,{pkg,<<\"a\">>,<<\"1.0.0\">>},0}].\n")], "1 pkg:hex/a@1.0.0 direct");
 }
 
 #[test]
@@ -251,7 +345,12 @@ snapshots:
     sha256: x
 ",
         )],
-        "@@",
+        "
+        3 pkg:hackage/aeson@2.1.2.1 #sha256:5d7f7ec5d0d5d4d7a0a3b2b0c0fb8f9b2f77b6
+        10 pkg:hackage/lib@0.1.0 <https://git.example/a/lib.git>
+        16 pkg:hackage/archive@1.0 <https://github.com/a/b/archive/x.tar.gz> #sha256:ccc
+        !! 20 a package is not completed
+        ",
     );
     check(&[("stack.yaml.lock", "packages: []\n")], "");
 }
@@ -284,16 +383,27 @@ fn swift() {
 }
 "#,
         )],
-        "@@",
+        "
+        5 pkg:swift/github.com/apple/swift-nio@2.59.0 <https://github.com/apple/swift-nio.git> #git:3db5c4aeee8100d2db6f1eaf3864afdad5dc68fd
+        11 pkg:swift/git.example/a/branch@0123456 ?main <git@git.example:a/branch.git> #git:0123456
+        16 pkg:swift/mona/LinkedList@1.0.0
+        !! 18 `nothing` has no place it comes from
+        ",
     );
     check(
         &[(
             "Package.resolved",
             "{\"object\": {\"pins\": [\n{\"package\": \"Alamofire\", \"repositoryURL\": \"https://github.com/Alamofire/Alamofire\", \"state\": {\"branch\": null, \"revision\": \"abc\", \"version\": \"5.7.1\"}}]}, \"version\": 1}",
         )],
-        "@@",
+        "2 pkg:swift/github.com/Alamofire/Alamofire@5.7.1 <https://github.com/Alamofire/Alamofire> #git:abc",
     );
-    check(&[("Package.resolved", "{\"pins\": {}, \"version\": 9}")], "@@");
+    check(
+        &[("Package.resolved", "{\"pins\": {}, \"version\": 9}")],
+        "
+        !! 1 the version of the lock file is not known
+        !! 1 `pins` is no list
+        ",
+    );
 }
 
 #[test]
@@ -341,8 +451,18 @@ PODFILE CHECKSUM: abc
 COCOAPODS: 1.12.1
 ",
         )],
-        "@@",
+        "
+        2 pkg:cocoapods/Alamofire@5.7.1 direct ?~> 5.7 <trunk> #sha1:f3b09a368f1582ab751b3fff5460276e0d2cf5c9
+        3 pkg:cocoapods/Firebase@10.14.0#Core direct <trunk> #sha1:10c8cb12fb7ad2ae0c09ffc86cd9c1ab392a0031
+        6 pkg:cocoapods/Firebase@10.14.0#CoreOnly indirect <trunk> #sha1:10c8cb12fb7ad2ae0c09ffc86cd9c1ab392a0031
+        7 pkg:cocoapods/GoogleUtilities@7.11.5 indirect <trunk>
+        8 pkg:cocoapods/Own@0.1.0 direct ?from `https://git.example/a/own.git`, tag `v1` <https://git.example/a/own.git>
+        9 pkg:cocoapods/Broken indirect
+        Firebase > Firebase
+        Firebase > GoogleUtilities
+        !! 9 `Broken` has no version
+        ",
     );
-    check(&[("Podfile.lock", "PODS: x\nCOCOAPODS: 1.12.1\n")], "@@");
-    check(&[("Podfile.lock", "PODS:\n  - 3\n")], "@@");
+    check(&[("Podfile.lock", "PODS: x\nCOCOAPODS: 1.12.1\n")], "!! 1 `PODS` is no list");
+    check(&[("Podfile.lock", "PODS:\n  - 3\n")], "!! 2 the entry names no pod");
 }
