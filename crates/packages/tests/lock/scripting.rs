@@ -329,7 +329,7 @@ fn haskell() {
   original:
     hackage: aeson-2.1.2.1
 - completed:
-    commit: 0123456789012345678901234567890123456789
+    commit: 0123456789abcdef0123456789abcdef01234567
     git: https://git.example/a/lib.git
     name: lib
     version: 0.1.0
@@ -347,12 +347,31 @@ snapshots:
         )],
         "
         3 pkg:hackage/aeson@2.1.2.1 #sha256:5d7f7ec5d0d5d4d7a0a3b2b0c0fb8f9b2f77b6
-        10 pkg:hackage/lib@0.1.0 <https://git.example/a/lib.git>
+        10 pkg:hackage/lib@0.1.0 <https://git.example/a/lib.git@0123456789abcdef0123456789abcdef01234567>
         16 pkg:hackage/archive@1.0 <https://github.com/a/b/archive/x.tar.gz> #sha256:ccc
         !! 20 a package is not completed
         ",
     );
     check(&[("stack.yaml.lock", "packages: []\n")], "");
+    check(
+        &[(
+            "cabal.project.freeze",
+            "active-repositories: hackage.haskell.org:merge
+constraints: any.aeson ==2.1.2.1,
+             aeson -cffi +ordered-keymap,
+             any.base installed,
+             text ==2.0.2, -- a comment
+             any.containers:setup.process ==1.6.17.0
+index-state: hackage.haskell.org 2023-09-01T00:00:00Z
+",
+        )],
+        "
+        2 pkg:hackage/aeson@2.1.2.1
+        5 pkg:hackage/text@2.0.2
+        6 pkg:hackage/setup.process@1.6.17.0
+        ",
+    );
+    check(&[("cabal.project.freeze", "")], "!! 0 the file is empty");
 }
 
 #[test]
