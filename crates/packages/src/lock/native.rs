@@ -177,7 +177,8 @@ pub(crate) fn bazel_lock(sheet: &mut Sheet, _tree: &dyn Tree) {
         sheet.spread(&asked, true);
     }
     for (url, entry) in entries(&value, "registryFileHashes") {
-        let Some(path) = url.strip_suffix("/source.json") else { continue };
+        // Null is a file the registry does not have.
+        let Some(path) = url.strip_suffix("/source.json").filter(|_| !entry.value.is_null()) else { continue };
         let mut parts = path.rsplit('/');
         let (Some(version), Some(name), Some("modules")) = (parts.next(), parts.next(), parts.next()) else { continue };
         let line = sheet.at(entry.key);
@@ -224,6 +225,8 @@ pub(crate) fn flake_lock(sheet: &mut Sheet, _tree: &dyn Tree) {
                 (revision(sheet, &address, rev, line), address)
             }
             (kind @ ("gitlab" | "sourcehut"), Some(owner), Some(repository)) => {
+                // A group within a group is `group%2Fsub`.
+                let owner = owner.replace("%2F", "/").replace("%2f", "/");
                 let host = of("host").unwrap_or(if kind == "gitlab" { "gitlab.com" } else { "git.sr.ht" });
                 let address = format!("https://{host}/{owner}/{repository}");
                 (revision(sheet, &address, rev, line), address)

@@ -196,7 +196,7 @@ fn one(sheet: &mut Sheet, text: &str, path: &str, line: u32, usage: Usage) {
             address(sheet, wish, path, line, usage);
         } else if !local && !wish.ends_with(".whl") && !wish.ends_with(".tar.gz") {
             let shown: String = wish.chars().take(80).collect();
-            sheet.out.problems.push(crate::Problem { file: path.into(), line, what: format!("`{shown}` is no requirement"), fails: true });
+            sheet.problem_in(path.into(), line, format!("`{shown}` is no requirement"), true);
         }
         return;
     };

@@ -6,7 +6,7 @@ use probity_core::Tree;
 use probity_value::Value;
 
 use super::places::{image, revision};
-use super::sheet::{Sheet, entries, items, scalar, text};
+use super::sheet::{Sheet, entries, items, text};
 use crate::{Package, Usage};
 
 pub(crate) fn is_workflow(above: &str, file: &str) -> bool {
@@ -111,7 +111,7 @@ pub(crate) fn pre_commit(sheet: &mut Sheet, _tree: &dyn Tree) {
         if matches!(address, "local" | "meta" | "builtin") {
             continue;
         }
-        let version = one.get("rev").and_then(scalar);
+        let version = one.get("rev").and_then(|version| sheet.scalar(version));
         if version.is_none() {
             sheet.problem(line, format!("`{address}` has no version"), true);
         }

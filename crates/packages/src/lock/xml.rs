@@ -86,8 +86,16 @@ pub(crate) fn parse(sheet: &mut Sheet) -> Option<Element> {
     }
 }
 
-/// The tags of a text: their names, whether they open (or close), and where they begin. Comments and declarations are passed over.
-fn tags(text: &str) -> Vec<(&str, bool, usize, usize)> {
+/// What a tag does to the nesting.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tag {
+    Opens,
+    Closes,
+    Empty,
+}
+
+/// The tags of a text: their names, what they do, where they begin and end. Comments and declarations are passed over.
+fn tags(text: &str) -> Vec<(&str, Tag, usize, usize)> {
     let mut out = Vec::new();
     let mut at = 0;
     while let Some(found) = text.get(at..).and_then(|rest| rest.find('<')) {
@@ -103,12 +111,16 @@ fn tags(text: &str) -> Vec<(&str, bool, usize, usize)> {
         let Some(end) = end else { break };
         let tag = rest.get(1..end - 1).unwrap_or_default();
         at = start + end;
-        if skip || tag.ends_with('/') {
+        if skip {
             continue;
         }
-        let closes = tag.starts_with('/');
+        let kind = match () {
+            () if tag.starts_with('/') => Tag::Closes,
+            () if tag.ends_with('/') => Tag::Empty,
+            () => Tag::Opens,
+        };
         let name = tag.trim_start_matches('/').split(|letter: char| letter.is_whitespace()).next().unwrap_or_default();
-        out.push((name, !closes, start, at));
+        out.push((name, kind, start, at));
     }
     out
 }
@@ -130,8 +142,12 @@ fn tag_end(tag: &str) -> Option<usize> {
 /// Where the nesting passes the bound.
 fn too_deep(text: &str) -> Option<usize> {
     let mut depth = 0_usize;
-    for (_, opens, start, _) in tags(text) {
-        depth = if opens { depth + 1 } else { depth.saturating_sub(1) };
+    for (_, kind, start, _) in tags(text) {
+        match kind {
+            Tag::Opens => depth += 1,
+            Tag::Closes => depth = depth.saturating_sub(1),
+            Tag::Empty => {}
+        }
         if depth > DEEPEST {
             return Some(start);
         }
@@ -143,11 +159,11 @@ fn too_deep(text: &str) -> Option<usize> {
 fn closed(text: &str) -> Option<String> {
     let mut open: Vec<&str> = Vec::new();
     let mut end = 0;
-    for (name, opens, _, after) in tags(text) {
-        if opens {
-            open.push(name);
-        } else if open.pop() != Some(name) {
-            break;
+    for (name, kind, _, after) in tags(text) {
+        match kind {
+            Tag::Opens => open.push(name),
+            Tag::Closes if open.pop() != Some(name) => break,
+            Tag::Closes | Tag::Empty => {}
         }
         end = after;
     }

@@ -27,7 +27,8 @@ jobs:
       - uses: docker://alpine:3.18
       - uses: nothing
       - uses: a/b
-      - run: echo 'uses: x/y@v1'
+      - run: |
+          uses: x/y@v1
       - uses: [1]
   call:
     uses: acme/workflows/.github/workflows/deploy.yml@main
@@ -41,12 +42,13 @@ jobs:
         16 pkg:github/github/codeql-action@v2#analyze build direct
         18 pkg:docker/alpine@3.18 build direct ?alpine:3.18
         20 pkg:github/a/b build direct
+        25 pkg:github/acme/workflows@main#.github/workflows/deploy.yml build direct
         7 pkg:docker/acme/build@sha256:aaaa?repository_url=ghcr.io&tag=1.2 build direct ?ghcr.io/acme/build:1.2@sha256:aaaa
         10 pkg:docker/postgres@16 build direct ?postgres:16
         11 pkg:docker/redis@7 build direct ?redis:7
-        !! 21 mapping values are not allowed in this context
         !! 19 `nothing` names no action
         !! 20 `a/b` has no version
+        !! 23 `uses` is no text
         ",
     );
     check(
@@ -88,7 +90,7 @@ fn pre_commit() {
         )],
         "
         2 pkg:github/pre-commit/pre-commit-hooks@v4.4.0 dev direct <https://github.com/pre-commit/pre-commit-hooks>
-        6 pkg:generic/git.example/a/b@1?vcs_url=https:%2F%2Fgit.example%2Fa%2Fb dev direct <https://git.example/a/b>
+        6 pkg:generic/git.example/a/b@1.0?vcs_url=https:%2F%2Fgit.example%2Fa%2Fb dev direct <https://git.example/a/b>
         13 pkg:github/a/none dev direct <https://github.com/a/none>
         !! 13 `https://github.com/a/none` has no version
         !! 15 a repository has no address
@@ -205,7 +207,10 @@ provider "registry.terraform.io/acme/broken" {
     check(&[("main.tf", "module \"x\" {\n source = \"a/b/c\"\n version = \"1.0.0\"\n")], "!! 1 the block that opens here is not closed");
     check(
         &[(".terraform.lock.hcl", "provider \"a/b/c\" {\n  version = \"1.0.0\"\n}\nprovider \"d/e/f\" {\n  vers")],
-        "!! 5 expected `=`, `{` or a label, found the end",
+        "
+        1 pkg:terraform/a/b/c@1.0.0 build
+        !! 5 expected `=`, `{` or a label, found the end
+        ",
     );
 }
 
@@ -246,8 +251,7 @@ RUN --mount=type=bind,from=busybox:1.36,target=/x --mount=type=cache,target=/y c
         10 pkg:docker/distroless/static-debian12@sha256:aaaa?repository_url=gcr.io direct ?gcr.io/distroless/static-debian12@sha256:aaaa
         15 pkg:docker/debian@12-slim direct ?debian:12-slim
         16 pkg:docker/own?repository_url=localhost:5000 direct ?localhost:5000/own
-        21 pkg:docker/inside@1 direct ?inside:1
-        22 pkg:docker/inside@2 direct ?inside:2
+        24 pkg:docker/busybox@1.36 direct ?busybox:1.36
         ! 14 the image `${UNKNOWN}` is known only when it is built
         !! 18 `FROM` names no image
         ! 19 the image `a$$b` is known only when it is built
@@ -310,7 +314,7 @@ dependencies:
     check(&[("chart/Chart.yaml", chart)], "
         5 pkg:helm/postgresql?repository_url=https:%2F%2Fcharts.bitnami.com%2Fbitnami optional direct ?12.x.x <https://charts.bitnami.com/bitnami>
         9 pkg:helm/redis@18.0.4?repository_url=oci:%2F%2Fregistry.example%2Fcharts direct ?18.0.4 <oci://registry.example/charts>
-        17 pkg:helm/alias@1 direct ?1 <@stable>
+        17 pkg:helm/alias direct ?1 <@stable>
         !! 20 a dependency has no name
         ");
     check(&[("chart/Chart.yaml", chart), ("chart/Chart.lock", "")], "");

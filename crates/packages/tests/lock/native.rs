@@ -148,7 +148,6 @@ fn bazel() {
         "
         7 pkg:bazel/abseil-cpp@20230125.1 build <https://bcr.bazel.build/modules/abseil-cpp/20230125.1/source.json> #sha256:06cc0842
         8 pkg:bazel/platforms@0.0.9 build <https://bcr.bazel.build/modules/platforms/0.0.9/source.json> #sha256:cd74d854
-        9 pkg:bazel/none@1.0 build <https://bcr.bazel.build/modules/none/1.0/source.json>
         ",
     );
     check(
@@ -208,7 +207,7 @@ fn nix_flake() {
         8 pkg:generic/nixpkgs?download_url=https:%2F%2Ffiles.example%2Fnixpkgs.tar.gz build direct <https://files.example/nixpkgs.tar.gz> #sha256-x
         13 pkg:github/nix-systems/default@da67096a3b9bf56a91d16901293e51ba5b49a27e build indirect <https://github.com/nix-systems/default>
         14 pkg:generic/git.example/a/lib@0123456?vcs_url=https:%2F%2Fgit.example%2Fa%2Flib build direct <https://git.example/a/lib>
-        15 pkg:generic/gitlab.com/group%252Fsub/lab@aaaaaaa?vcs_url=https:%2F%2Fgitlab.com%2Fgroup%252Fsub%2Flab build indirect <https://gitlab.com/group%2Fsub/lab>
+        15 pkg:generic/gitlab.com/group/sub/lab@aaaaaaa?vcs_url=https:%2F%2Fgitlab.com%2Fgroup%2Fsub%2Flab build indirect <https://gitlab.com/group/sub/lab>
         numtide/flake-utils > nix-systems/default
         !! 16 `broken` has no place it comes from
         ",

@@ -368,7 +368,7 @@ index-state: hackage.haskell.org 2023-09-01T00:00:00Z
         "
         2 pkg:hackage/aeson@2.1.2.1
         5 pkg:hackage/text@2.0.2
-        6 pkg:hackage/setup.process@1.6.17.0
+        6 pkg:hackage/process@1.6.17.0
         ",
     );
     check(&[("cabal.project.freeze", "")], "!! 0 the file is empty");
