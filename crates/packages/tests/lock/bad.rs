@@ -130,12 +130,12 @@ fn very_long_lines() {
     ];
     for path in PATHS {
         for piece in pieces {
-            let text = piece.repeat(100_000 / piece.len());
+            let text = piece.repeat(1_000_000 / piece.len());
             let started = Instant::now();
             let _ = read(&[(path, text.as_bytes())]);
             let took = started.elapsed();
             // In a build without optimisation on a busy machine; a reader of more than linear time takes minutes.
-            if took > Duration::from_millis(300) { eprintln!("SLOW {path} {piece:?} {took:?}"); }
+            if took > Duration::from_millis(1500) { eprintln!("SLOW {path} {piece:?} {took:?}"); }
             assert!(took < Duration::from_secs(20), "{path}: {piece:?} takes {took:?}");
         }
     }
@@ -260,7 +260,10 @@ fn what_breaks_off_is_kept_so_far() {
     );
     check(
         &[("packages.config", "<packages>\n<package id=\"a\" version=\"1.0\" />\n<package id=\"b\" ver")],
-        "@@",
+        "
+        2 pkg:nuget/a@1.0
+        !! 3 the XML is broken: unexpected end of stream
+        ",
     );
 }
 
