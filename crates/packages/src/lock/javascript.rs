@@ -258,9 +258,9 @@ pub(crate) fn bun_lock(sheet: &mut Sheet, _tree: &dyn Tree) {
     if value.is_null() {
         return;
     }
-    if let Some(version) = value.get("lockfileVersion").filter(|version| !matches!(version.as_int(), Some(0 | 1))) {
+    if let Some(version) = value.get("lockfileVersion").filter(|version| !matches!(version.as_int(), Some(0..=2))) {
         let line = sheet.at(version.span);
-        sheet.problem(line, "the version of the lock file is not known; it is read as version 1", true);
+        sheet.problem(line, "the version of the lock file is not known; it is read as version 2", true);
     }
     sheet.shape(&value, &["packages", "workspaces"], &[]);
     let mut by_key: HashMap<&str, usize> = HashMap::new();

@@ -78,6 +78,21 @@ fn words(text: &str) -> Vec<String> {
     out
 }
 
+/// The name of a package in the address of its archive in a registry: `https://host/@scope/name/-/name-1.0.0.tgz`.
+fn in_registry(address: &str) -> Option<&str> {
+    let (path, file) = address.split_once("://")?.1.split_once("/-/")?;
+    let start = path.rfind('/')? + 1;
+    let name = path.get(start..)?;
+    if name.is_empty() || !file.strip_prefix(name)?.starts_with('-') {
+        return None;
+    }
+    let above = path.get(..start - 1)?;
+    match above.rfind('/').map(|at| at + 1) {
+        Some(scope) if above.get(scope..)?.starts_with('@') => path.get(scope..),
+        _ => Some(name),
+    }
+}
+
 fn classic(sheet: &mut Sheet, by_wish: &mut HashMap<String, usize>) -> Vec<(usize, Usage)> {
     let lines = sheet.lines();
     if lines.is_empty() && sheet.out.problems.is_empty() {
@@ -127,6 +142,8 @@ fn classic(sheet: &mut Sheet, by_wish: &mut HashMap<String, usize>) -> Vec<(usiz
         };
         // An alias is known by the package it stands for.
         let name = wish.strip_prefix("npm:").and_then(at_name).map_or(name, |(real, _)| real);
+        // `resolutions` of the manifest put another package in its place; only the address tells.
+        let name = entry.resolved.as_deref().and_then(in_registry).unwrap_or(name);
         let Some(version) = &entry.version else {
             sheet.problem(entry.line, format!("`{name}` has no version"), true);
             continue;
@@ -173,7 +190,7 @@ fn berry(sheet: &mut Sheet, by_wish: &mut HashMap<String, usize>) -> Vec<(usize,
         let line = sheet.at(entry.key);
         if *key == "__metadata" {
             let version = one.get("version").and_then(|version| version.as_int().or_else(|| version.as_str()?.parse().ok()));
-            if version.is_none_or(|version| !(3..=9).contains(&version)) {
+            if version.is_none_or(|version| !(3..=10).contains(&version)) {
                 sheet.problem(line, "the version of the lock file is not known", true);
             }
             continue;

@@ -36,11 +36,13 @@ pub(crate) fn requirement(text: &str) -> Option<Requirement<'_>> {
         return (!address.is_empty()).then_some(Requirement { name, version: None, range: "", address: Some(address) });
     }
     let range = rest.split_once(';').map_or(rest, |(range, _)| range).trim();
+    // Some write the address behind the version; pip refuses that, and the version is what is meant.
+    let (range, address) = range.split_once(" @ ").map_or((range, None), |(range, address)| (range.trim(), Some(address.trim())));
     let range = range.strip_prefix('(').and_then(|inner| inner.strip_suffix(')')).unwrap_or(range).trim();
     if !(range.is_empty() || range.starts_with(['=', '<', '>', '~', '!'])) {
         return None;
     }
-    Some(Requirement { name, version: exact(range), range, address: None })
+    Some(Requirement { name, version: exact(range), range, address })
 }
 
 /// The version of `==1.0` or `===1.0`; other clauses beside it do not make it less exact.

@@ -295,6 +295,10 @@ ms@2.0.0:
   version "1.2.3"
   resolved "git+https://git.example/a/b.git#0123456789012345678901234567890123456789"
 
+"replaced@^1.5.1":
+  version "1.5.2"
+  resolved "https://registry.example/npm/@other/replaced/-/replaced-1.5.2.tgz#58868fc7224506236b5550d0c68357f0a874b84b"
+
 stale@^1.0.0:
   version "1.1.0"
 "##;
@@ -305,7 +309,8 @@ stale@^1.0.0:
         25 pkg:npm/lodash@4.17.21 direct ?4.17.21
         28 pkg:npm/ms@2.0.0 indirect
         34 pkg:npm/from-git@1.2.3 indirect <git+https://git.example/a/b.git#0123456789012345678901234567890123456789> #git:0123456789012345678901234567890123456789
-        38 pkg:npm/stale@1.1.0 indirect
+        38 pkg:npm/%40other/replaced@1.5.2 indirect <https://registry.example/npm/@other/replaced/-/replaced-1.5.2.tgz#58868fc7224506236b5550d0c68357f0a874b84b> #sha1:58868fc7224506236b5550d0c68357f0a874b84b
+        42 pkg:npm/stale@1.1.0 indirect
         express > debug
         express > debug > ms
         "

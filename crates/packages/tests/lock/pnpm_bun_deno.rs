@@ -305,7 +305,7 @@ fn bun() {
     check(
         &[("bun.lock", "{\"lockfileVersion\": 7, \"packages\": []}")],
         "
-        !! 1 the version of the lock file is not known; it is read as version 1
+        !! 1 the version of the lock file is not known; it is read as version 2
         !! 1 `packages` is no map
         ",
     );

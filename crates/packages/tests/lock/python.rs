@@ -25,6 +25,7 @@ Django[argon2,bcrypt] >= 4.2, < 5  # comment
 uvicorn [standard] == 0.23.2 ; python_version >= \"3.8\" and sys_platform != 'win32'
 zope.interface===6.0
 pinned
+sample == 3.7.1 @ git+https://git.example/a/sample@v3.7.1
 urllib3~=2.0
 six ==1.*
 flask @ https://files.example/flask-2.3.2.tar.gz#sha256=abc ; python_version > '3'
@@ -51,12 +52,13 @@ folder/package
         15 pkg:pypi/uvicorn@0.23.2 ?== 0.23.2 <https://pypi.example/simple>
         16 pkg:pypi/zope.interface@6.0 ?===6.0 <https://pypi.example/simple>
         17 pkg:pypi/pinned@9.9 <https://pypi.example/simple>
-        18 pkg:pypi/urllib3 ?~=2.0 <https://pypi.example/simple>
-        19 pkg:pypi/six ?==1.* <https://pypi.example/simple>
-        20 pkg:pypi/flask <https://files.example/flask-2.3.2.tar.gz#sha256=abc>
-        21 pkg:pypi/lib <git+https://git.example/a/lib.git@v1.2#egg=lib[extra]&subdirectory=x>
-        22 pkg:pypi/tool <git+ssh://git@git.example/a/tool.git@0123456#egg=tool>
-        26 pkg:pypi/some-pkg <https://files.example/wheels/some_pkg-1.2.3-py3-none-any.whl>
+        18 pkg:pypi/sample@3.7.1 ?== 3.7.1 <git+https://git.example/a/sample@v3.7.1>
+        19 pkg:pypi/urllib3 ?~=2.0 <https://pypi.example/simple>
+        20 pkg:pypi/six ?==1.* <https://pypi.example/simple>
+        21 pkg:pypi/flask <https://files.example/flask-2.3.2.tar.gz#sha256=abc>
+        22 pkg:pypi/lib <git+https://git.example/a/lib.git@v1.2#egg=lib[extra]&subdirectory=x>
+        23 pkg:pypi/tool <git+ssh://git@git.example/a/tool.git@0123456#egg=tool>
+        27 pkg:pypi/some-pkg <https://files.example/wheels/some_pkg-1.2.3-py3-none-any.whl>
         ",
     );
 }

@@ -247,7 +247,8 @@ fn mix_lock() {
   "lib": {:git, "https://github.com/a/lib.git", "0123456789012345678901234567890123456789", [branch: "main"]},
   "other": {:git, "https://git.example/a/other.git", "abcdef", []},
   # a comment with a { bracket
-  "path": {:path, "../x"},
+  "path": {:path, "../x", []},
+  "svn": {:svn, "x"},
 }
 "#,
         )],
@@ -258,7 +259,7 @@ fn mix_lock() {
         5 pkg:hex/acme/own@1.0.0 <hexpm:acme> #sha256:aa #sha256:bb
         6 pkg:github/a/lib@0123456789012345678901234567890123456789 <https://github.com/a/lib.git>
         7 pkg:hex/other@abcdef <https://git.example/a/other.git>
-        !! 9 `path` comes from a place that is not known
+        !! 10 `svn` comes from a place that is not known
         ",
     );
     check(&[("mix.lock", "")], "!! 0 the file is empty");
