@@ -253,7 +253,7 @@ impl Purl {
     }
 }
 
-fn decoded(text: &str) -> Result<String, PurlError> {
+pub(crate) fn decoded(text: &str) -> Result<String, PurlError> {
     let wrong = || PurlError::Encoding(text.chars().take(80).collect());
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();

@@ -24,6 +24,7 @@ pub(crate) fn package_resolved(sheet: &mut Sheet, _tree: &dyn Tree) {
     if holder.get("pins").is_none() {
         sheet.problem(0, "the file has no `pins`", true);
     }
+    sheet.shape(holder, &[], &["pins"]);
     for pin in items(holder, "pins") {
         let name = pin.as_map().and_then(|map| map.entry("identity").or_else(|| map.entry("package")));
         let line = sheet.at(name.map_or(pin.span, |entry| entry.key));
@@ -77,13 +78,18 @@ pub(crate) fn podfile_lock(sheet: &mut Sheet, _tree: &dyn Tree) {
     if value.get("PODS").is_none() && value.get("COCOAPODS").is_none() {
         sheet.problem(0, "the file has no `PODS`", true);
     }
+    sheet.shape(&value, &["SPEC CHECKSUMS", "EXTERNAL SOURCES", "SPEC REPOS"], &["PODS", "DEPENDENCIES"]);
     let mut by_name: HashMap<&str, usize> = HashMap::new();
     let mut needs: Vec<(usize, &[Value])> = Vec::new();
     for one in items(&value, "PODS") {
         let (written, list, span) = match (one.as_str(), pairs(one).first()) {
             (Some(written), _) => (written, None, one.span),
             (None, Some((written, entry))) => (*written, entry.value.as_list(), entry.key),
-            _ => continue,
+            _ => {
+                let line = sheet.at(one.span);
+                sheet.problem(line, "the entry names no pod", true);
+                continue;
+            }
         };
         let line = sheet.at(span);
         let (name, version) = pod(written);

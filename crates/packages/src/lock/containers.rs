@@ -7,7 +7,7 @@ use probity_core::Tree;
 use probity_value::Value;
 
 use super::places::image;
-use super::sheet::{Sheet, entries, folder, is_exact, items, scalar, text, within};
+use super::sheet::{Sheet, entries, folder, is_exact, items, text, within};
 use crate::{Package, Usage};
 
 pub(crate) fn is_dockerfile(above: &str, file: &str) -> bool {
@@ -56,13 +56,36 @@ fn filled(text: &str, values: &BTreeMap<String, String>) -> Option<String> {
     Some(out)
 }
 
+/// The ends of the texts a command is given in the lines below (`<<EOF`), and whether tabs may stand before them.
+fn here_texts(command: &str) -> Vec<(String, bool)> {
+    let mut words = command.split_whitespace();
+    if !words.next().is_some_and(|verb| ["run", "copy", "add"].iter().any(|known| verb.eq_ignore_ascii_case(known))) {
+        return Vec::new();
+    }
+    let end = |word: &str| {
+        let rest = word.trim_start_matches(|letter: char| letter.is_ascii_digit()).strip_prefix("<<")?;
+        let (tabs, rest) = rest.strip_prefix('-').map_or((false, rest), |rest| (true, rest));
+        let name = rest.trim_matches(['"', '\'']);
+        (name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_') && !name.contains(['<', '(', ')', '`', '$', ';']))
+            .then(|| (name.to_owned(), tabs))
+    };
+    words.filter_map(end).take(16).collect()
+}
+
 pub(crate) fn dockerfile(sheet: &mut Sheet, _tree: &dyn Tree) {
     let mut values: BTreeMap<String, String> = BTreeMap::new();
     let mut stages: HashSet<String> = HashSet::new();
     let mut logical: Vec<(u32, String)> = Vec::new();
     let mut open = false;
-    for (number, line) in sheet.lines() {
+    let lines = sheet.lines();
+    // The end of the text a command is given in the lines below it.
+    let mut skip_to = 0;
+    for (index, (number, line)) in lines.iter().enumerate() {
+        let number = *number;
         let bare = line.trim();
+        if index < skip_to {
+            continue;
+        }
         if bare.starts_with('#') || (bare.is_empty() && open) {
             continue;
         }
@@ -75,6 +98,17 @@ pub(crate) fn dockerfile(sheet: &mut Sheet, _tree: &dyn Tree) {
             _ => logical.push((number, text.to_owned())),
         }
         open = goes_on;
+        if open {
+            continue;
+        }
+        skip_to = index + 1;
+        for (end, tabs) in logical.last().map(|(_, text)| here_texts(text)).unwrap_or_default() {
+            let is_end = |line: &str| (if tabs { line.trim_start_matches('\t') } else { line }).trim_end_matches('\r') == end;
+            match lines.iter().skip(skip_to).position(|(_, line)| is_end(line)) {
+                Some(found) => skip_to += found + 1,
+                None => sheet.problem(number, format!("the text up to `{end}` has no end"), true),
+            }
+        }
     }
     let mut in_stage = false;
     for (line, text) in logical {
@@ -110,6 +144,12 @@ pub(crate) fn dockerfile(sheet: &mut Sheet, _tree: &dyn Tree) {
                     base(sheet, written, &values, &stages, line);
                 }
             }
+            "RUN" => {
+                let mounts = words.take_while(|word| word.starts_with("--")).filter_map(|word| word.strip_prefix("--mount="));
+                for written in mounts.flat_map(|mount| mount.split(',')).filter_map(|part| part.strip_prefix("from=")) {
+                    base(sheet, written, &values, &stages, line);
+                }
+            }
             _ => {}
         }
     }
@@ -134,6 +174,7 @@ fn base(sheet: &mut Sheet, written: &str, values: &BTreeMap<String, String>, sta
 
 pub(crate) fn compose(sheet: &mut Sheet, _tree: &dyn Tree) {
     for document in sheet.yaml() {
+        sheet.shape(&document, &["services"], &[]);
         for (_, service) in entries(&document, "services") {
             let Some(value) = service.value.get("image") else { continue };
             // With `build` the image is made here under that name.
@@ -151,6 +192,7 @@ pub(crate) fn compose(sheet: &mut Sheet, _tree: &dyn Tree) {
 }
 
 fn charts(sheet: &mut Sheet, value: &Value, locked: bool) {
+    sheet.shape(value, &[], &["dependencies"]);
     for one in items(value, "dependencies") {
         let span = one.as_map().and_then(|map| map.entry("name")).map_or(one.span, |entry| entry.key);
         let line = sheet.at(span);
@@ -163,11 +205,12 @@ fn charts(sheet: &mut Sheet, value: &Value, locked: bool) {
         if repository.starts_with("file:") || repository.is_empty() {
             continue;
         }
-        let version = one.get("version").and_then(scalar);
+        let version = one.get("version").and_then(|version| sheet.scalar(version));
         if version.is_none() {
             sheet.problem(line, format!("`{name}` has no version"), locked);
         }
-        let exact = version.as_deref().filter(|version| locked || is_exact(version));
+        // `1` and `1.2` are ranges for Helm.
+        let exact = version.as_deref().filter(|version| locked || (is_exact(version) && version.matches('.').count() >= 2));
         let Some(purl) = sheet.purl("helm", None, name, exact, line) else { continue };
         let purl = if repository.contains("://") { purl.with("repository_url", repository) } else { purl };
         let package = Package {

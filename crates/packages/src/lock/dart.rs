@@ -12,6 +12,7 @@ pub(crate) fn pubspec_lock(sheet: &mut Sheet, tree: &dyn Tree) {
     if value.get("packages").is_none() {
         sheet.problem(0, "the file has no `packages`", true);
     }
+    sheet.shape(&value, &["packages"], &[]);
     let manifest = neighbour(sheet, tree, &within(folder(&sheet.path), "pubspec.yaml")).map(|(_, manifest)| manifest);
     for (name, entry) in entries(&value, "packages") {
         let one = &entry.value;

@@ -21,6 +21,8 @@ pub(crate) fn deno_lock(sheet: &mut Sheet, _tree: &dyn Tree) {
         sheet.problem(line, format!("`{version}` is no known version of the lock file"), true);
     }
     let holder = value.get("packages").unwrap_or(&value);
+    sheet.shape(holder, &["npm", "jsr", "specifiers"], &[]);
+    sheet.shape(&value, &["packages", "remote", "workspace"], &[]);
     let npm_list = holder.get("npm").map(|npm| npm.get("packages").unwrap_or(npm));
     let specifiers = holder.get("specifiers").or_else(|| holder.get("npm").and_then(|npm| npm.get("specifiers")));
     let mut by_key: HashMap<String, usize> = HashMap::new();

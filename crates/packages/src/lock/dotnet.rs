@@ -22,6 +22,7 @@ pub(crate) fn packages_lock(sheet: &mut Sheet, _tree: &dyn Tree) {
     if value.get("dependencies").is_none() {
         sheet.problem(0, "the file has no `dependencies`", true);
     }
+    sheet.shape(&value, &["dependencies"], &[]);
     for (_, framework) in entries(&value, "dependencies") {
         let mut by_name: HashMap<String, usize> = HashMap::new();
         let all = pairs(&framework.value);
@@ -67,6 +68,7 @@ pub(crate) fn packages_lock(sheet: &mut Sheet, _tree: &dyn Tree) {
 
 /// Libraries and targets, as `project.assets.json` and `*.deps.json` both have them.
 fn libraries(sheet: &mut Sheet, value: &Value) -> HashMap<String, usize> {
+    sheet.shape(value, &["libraries", "targets"], &[]);
     let mut by_key: HashMap<String, usize> = HashMap::new();
     let all = entries(value, "libraries");
     for (key, entry) in &all {

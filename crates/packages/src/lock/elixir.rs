@@ -186,6 +186,7 @@ pub(crate) fn mix_lock(sheet: &mut Sheet, _tree: &dyn Tree) {
                     by_name.insert(name, index);
                 }
             }
+            Some("path") => {}
             _ => sheet.problem(line, format!("`{name}` comes from a place that is not known"), true),
         }
     }

@@ -177,7 +177,13 @@ pub(crate) fn go_mod(sheet: &mut Sheet, tree: &dyn Tree) {
             // A folder of the project, or one beside it: no version was fetched.
             continue;
         }
-        let Some(purl) = golang(sheet, &name, Some(&used), line) else { continue };
+        // The name of a branch may stand there until `go mod tidy` puts a version in its place.
+        let exact = Some(&*used)
+            .filter(|version| version.strip_prefix('v').is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit())));
+        if exact.is_none() {
+            sheet.problem(line, format!("`{used}` is no version of `{name}`"), true);
+        }
+        let Some(purl) = golang(sheet, &name, exact, line) else { continue };
         let mut package = sheet.package(purl, line);
         package.direct = Some(!indirect);
         package.requested = by.map(|_| format!("{module} {version}").into());

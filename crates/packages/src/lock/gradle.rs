@@ -85,6 +85,7 @@ fn wanted(value: &Value, versions: Option<&Value>) -> Option<String> {
 
 pub(crate) fn version_catalog(sheet: &mut Sheet, _tree: &dyn Tree) {
     let value = sheet.toml();
+    sheet.shape(&value, &["versions", "libraries", "plugins"], &[]);
     let versions = value.get("versions");
     let mut found = Vec::new();
     for (key, entry) in entries(&value, "libraries") {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use probity_core::Tree;
 
 use super::places::revision;
-use super::sheet::{Sheet, items, scalar, text};
+use super::sheet::{Sheet, items, text};
 
 pub(crate) fn cabal_freeze(sheet: &mut Sheet, _tree: &dyn Tree) {
     let mut in_constraints = false;
@@ -25,7 +25,9 @@ pub(crate) fn cabal_freeze(sheet: &mut Sheet, _tree: &dyn Tree) {
             // Flags (`name +flag`) and what is installed with the compiler (`any.base installed`) have no version.
             let Some((name, version)) = one.split_once("==") else { continue };
             let name = name.trim();
-            let name = name.strip_prefix("any.").unwrap_or(name).rsplit(':').next().unwrap_or(name);
+            let name = name.rsplit(':').next().unwrap_or(name);
+            // `any.` stands before what every package gets, `setup.` before what its build script gets.
+            let name = name.strip_prefix("any.").or_else(|| name.strip_prefix("setup.")).unwrap_or(name);
             let Some(purl) = sheet.purl("hackage", None, name, Some(version.trim()), line) else { continue };
             let package = sheet.package(purl, line);
             sheet.add(package);
@@ -41,6 +43,7 @@ pub(crate) fn stack_lock(sheet: &mut Sheet, _tree: &dyn Tree) {
     if value.get("packages").is_none() {
         sheet.problem(0, "the file has no `packages`", true);
     }
+    sheet.shape(&value, &[], &["packages"]);
     for one in items(&value, "packages") {
         let Some(completed) = one.get("completed") else {
             let line = sheet.at(one.span);
@@ -61,7 +64,7 @@ pub(crate) fn stack_lock(sheet: &mut Sheet, _tree: &dyn Tree) {
             sheet.add(package);
             continue;
         }
-        let version = completed.get("version").and_then(scalar);
+        let version = completed.get("version").and_then(|version| sheet.scalar(version));
         let address = text(completed, "git").or_else(|| text(completed, "url"));
         let purl = match (text(completed, "name"), address) {
             (Some(name), _) => sheet.purl("hackage", None, name, version.as_deref(), line),

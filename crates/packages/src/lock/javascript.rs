@@ -41,7 +41,7 @@ pub(crate) fn at_name(text: &str) -> Option<(&str, &str)> {
 
 /// Whether a wish names a folder of the project and no package.
 pub(crate) fn is_local(wish: &str) -> bool {
-    ["file:", "link:", "portal:", "workspace:", "./", "../", "/", "~/"].iter().any(|start| wish.starts_with(start))
+    ["file:", "link:", "portal:", "workspace:", "root:", "./", "../", "/", "~/"].iter().any(|start| wish.starts_with(start))
 }
 
 /// Name, version or range of a wish; an alias names another package.
@@ -66,6 +66,7 @@ pub(crate) fn package_lock(sheet: &mut Sheet, tree: &dyn Tree) {
         let line = sheet.at(version.span);
         sheet.problem(line, "the version of the lock file is not known; it is read as version 3", true);
     }
+    sheet.shape(&value, &["packages", "dependencies"], &[]);
     if value.get("packages").is_some_and(|packages| packages.as_map().is_some_and(|map| !map.is_empty())) {
         lock_by_path(sheet, &value);
     } else if value.get("dependencies").is_some() {
@@ -257,10 +258,11 @@ pub(crate) fn bun_lock(sheet: &mut Sheet, _tree: &dyn Tree) {
     if value.is_null() {
         return;
     }
-    if let Some(version) = value.get("lockfileVersion").filter(|version| !matches!(version.as_int(), Some(0 | 1))) {
+    if let Some(version) = value.get("lockfileVersion").filter(|version| !matches!(version.as_int(), Some(0..=2))) {
         let line = sheet.at(version.span);
-        sheet.problem(line, "the version of the lock file is not known; it is read as version 1", true);
+        sheet.problem(line, "the version of the lock file is not known; it is read as version 2", true);
     }
+    sheet.shape(&value, &["packages", "workspaces"], &[]);
     let mut by_key: HashMap<&str, usize> = HashMap::new();
     let all = entries(&value, "packages");
     for (key, entry) in &all {
@@ -408,6 +410,7 @@ pub(crate) fn package_json(sheet: &mut Sheet, tree: &dyn Tree) {
     } else if is_locked(sheet, tree) {
         return;
     }
+    sheet.shape(&value, &WISHES.map(|(list, _)| list), &[]);
     for (list, usage) in WISHES {
         for (key, entry) in entries(&value, list) {
             let line = sheet.at(entry.key);
@@ -427,7 +430,8 @@ pub(crate) fn package_json(sheet: &mut Sheet, tree: &dyn Tree) {
             package.usage = usage;
             package.direct = Some(true);
             package.requested = Some(wish.into());
-            if range.contains(':') {
+            // `catalog:` names a list of the workspace.
+            if range.contains(':') && !range.starts_with("catalog:") {
                 package.resolved = Some(range.into());
             }
             sheet.add(package);

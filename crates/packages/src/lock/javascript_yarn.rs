@@ -78,6 +78,21 @@ fn words(text: &str) -> Vec<String> {
     out
 }
 
+/// The name of a package in the address of its archive in a registry: `https://host/@scope/name/-/name-1.0.0.tgz`.
+fn in_registry(address: &str) -> Option<&str> {
+    let (path, file) = address.split_once("://")?.1.split_once("/-/")?;
+    let start = path.rfind('/')? + 1;
+    let name = path.get(start..)?;
+    if name.is_empty() || !file.strip_prefix(name)?.starts_with('-') {
+        return None;
+    }
+    let above = path.get(..start - 1)?;
+    match above.rfind('/').map(|at| at + 1) {
+        Some(scope) if above.get(scope..)?.starts_with('@') => path.get(scope..),
+        _ => Some(name),
+    }
+}
+
 fn classic(sheet: &mut Sheet, by_wish: &mut HashMap<String, usize>) -> Vec<(usize, Usage)> {
     let lines = sheet.lines();
     if lines.is_empty() && sheet.out.problems.is_empty() {
@@ -127,6 +142,8 @@ fn classic(sheet: &mut Sheet, by_wish: &mut HashMap<String, usize>) -> Vec<(usiz
         };
         // An alias is known by the package it stands for.
         let name = wish.strip_prefix("npm:").and_then(at_name).map_or(name, |(real, _)| real);
+        // `resolutions` of the manifest put another package in its place; only the address tells.
+        let name = entry.resolved.as_deref().and_then(in_registry).unwrap_or(name);
         let Some(version) = &entry.version else {
             sheet.problem(entry.line, format!("`{name}` has no version"), true);
             continue;
@@ -141,7 +158,11 @@ fn classic(sheet: &mut Sheet, by_wish: &mut HashMap<String, usize>) -> Vec<(usiz
         package.hashes = match &entry.integrity {
             Some(text) => text.split_whitespace().map(Arc::from).collect(),
             // Before it wrote `integrity`, the SHA-1 stood behind the address.
-            None => mark.filter(|digest| digest.len() == 40).map(|digest| Arc::from(format!("sha1:{digest}"))).into_iter().collect(),
+            None => {
+                let git = entry.resolved.as_deref().is_some_and(|url| url.starts_with("git") || url.contains(".git#"));
+                let kind = if git { "git" } else { "sha1" };
+                mark.filter(|digest| digest.len() == 40).map(|digest| Arc::from(format!("{kind}:{digest}"))).into_iter().collect()
+            }
         };
         if let Some(index) = sheet.add(package) {
             for wish in entry.wishes {
@@ -169,7 +190,7 @@ fn berry(sheet: &mut Sheet, by_wish: &mut HashMap<String, usize>) -> Vec<(usize,
         let line = sheet.at(entry.key);
         if *key == "__metadata" {
             let version = one.get("version").and_then(|version| version.as_int().or_else(|| version.as_str()?.parse().ok()));
-            if version.is_none_or(|version| !(3..=9).contains(&version)) {
+            if version.is_none_or(|version| !(3..=10).contains(&version)) {
                 sheet.problem(line, "the version of the lock file is not known", true);
             }
             continue;
@@ -192,7 +213,8 @@ fn berry(sheet: &mut Sheet, by_wish: &mut HashMap<String, usize>) -> Vec<(usize,
         if !resolution.starts_with("npm:") && !resolution.starts_with("patch:") {
             package.resolved = Some(resolution.into());
         } else if let Some((_, address)) = resolution.split_once("__archiveUrl=") {
-            package.resolved = Some(address.split('&').next().unwrap_or(address).into());
+            let address = address.split('&').next().unwrap_or(address);
+            package.resolved = Some(crate::purl::decoded(address).map_or_else(|_| address.into(), Arc::from));
         }
         package.hashes = text(one, "checksum").map(Arc::from).into_iter().collect();
         if let Some(index) = sheet.add(package) {
@@ -256,6 +278,7 @@ pub(crate) fn pnpm_lock(sheet: &mut Sheet, _tree: &dyn Tree) {
         sheet.problem(line, format!("`{version}` is no known version of the lock file"), true);
     }
     let old = number < 6.0;
+    sheet.shape(value, &["packages", "snapshots", "importers", "dependencies", "devDependencies", "optionalDependencies"], &[]);
     let packages = entries(value, "packages");
     let snapshots = entries(value, "snapshots");
     let mut by_key: HashMap<String, usize> = HashMap::new();

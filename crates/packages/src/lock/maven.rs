@@ -34,7 +34,7 @@ impl Model {
         element.text_of(key).or_else(|| element.child("parent").and_then(|parent| parent.text_of(key)))
     }
 
-    /// A text with its properties put in; those that are not known stay.
+    /// A text with its properties put in; those that are not known stay, and those that lead to themselves leave it as it was.
     fn filled(&self, text: &str) -> String {
         let mut out = text.trim().to_owned();
         for _ in 0..DEEPEST {
@@ -59,11 +59,14 @@ impl Model {
             }
             next.push_str(rest);
             out = next;
-            if !changed || out.len() > LONGEST {
+            if !changed {
+                return out;
+            }
+            if out.len() > LONGEST {
                 break;
             }
         }
-        out
+        text.trim().to_owned()
     }
 
     fn property(&self, key: &str) -> Option<String> {

@@ -47,6 +47,7 @@ pub(crate) fn conan_lock(sheet: &mut Sheet, _tree: &dyn Tree) {
     if !matches!(version, "0.4" | "0.5") {
         sheet.problem(1, format!("`{version}` is no known version of the lock file"), true);
     }
+    sheet.shape(&value, &["graph_lock"], &CONAN_LISTS.map(|(list, _)| list));
     for (list, usage) in CONAN_LISTS {
         for one in items(&value, list) {
             let line = sheet.at(one.span);
@@ -117,6 +118,7 @@ pub(crate) fn vcpkg_json(sheet: &mut Sheet, _tree: &dyn Tree) {
             pinned.insert(name, version);
         }
     }
+    sheet.shape(&value, &["features"], &["dependencies", "overrides"]);
     let features = entries(&value, "features");
     let lists = std::iter::once((&value, Usage::Runtime)).chain(features.iter().map(|(_, entry)| (&entry.value, Usage::Optional)));
     for (holder, usage) in lists {
@@ -145,6 +147,7 @@ pub(crate) fn bazel_lock(sheet: &mut Sheet, _tree: &dyn Tree) {
     if value.is_null() {
         return;
     }
+    sheet.shape(&value, &["moduleDepGraph", "registryFileHashes"], &[]);
     let graph = entries(&value, "moduleDepGraph");
     let mut by_key: HashMap<&str, usize> = HashMap::new();
     for (key, entry) in &graph {
@@ -174,7 +177,8 @@ pub(crate) fn bazel_lock(sheet: &mut Sheet, _tree: &dyn Tree) {
         sheet.spread(&asked, true);
     }
     for (url, entry) in entries(&value, "registryFileHashes") {
-        let Some(path) = url.strip_suffix("/source.json") else { continue };
+        // Null is a file the registry does not have.
+        let Some(path) = url.strip_suffix("/source.json").filter(|_| !entry.value.is_null()) else { continue };
         let mut parts = path.rsplit('/');
         let (Some(version), Some(name), Some("modules")) = (parts.next(), parts.next(), parts.next()) else { continue };
         let line = sheet.at(entry.key);
@@ -202,6 +206,10 @@ pub(crate) fn flake_lock(sheet: &mut Sheet, _tree: &dyn Tree) {
         sheet.problem(line, "the version of the lock file is not known", true);
     }
     let root = text(&value, "root").unwrap_or("root");
+    sheet.shape(&value, &["nodes"], &[]);
+    if value.get("nodes").is_none() {
+        sheet.problem(0, "the file has no `nodes`", true);
+    }
     let nodes = entries(&value, "nodes");
     let mut by_key: HashMap<&str, usize> = HashMap::new();
     for (key, entry) in &nodes {
@@ -217,6 +225,8 @@ pub(crate) fn flake_lock(sheet: &mut Sheet, _tree: &dyn Tree) {
                 (revision(sheet, &address, rev, line), address)
             }
             (kind @ ("gitlab" | "sourcehut"), Some(owner), Some(repository)) => {
+                // A group within a group is `group%2Fsub`.
+                let owner = owner.replace("%2F", "/").replace("%2f", "/");
                 let host = of("host").unwrap_or(if kind == "gitlab" { "gitlab.com" } else { "git.sr.ht" });
                 let address = format!("https://{host}/{owner}/{repository}");
                 (revision(sheet, &address, rev, line), address)
@@ -269,6 +279,7 @@ pub(crate) fn renv_lock(sheet: &mut Sheet, _tree: &dyn Tree) {
         sheet.problem(0, "the file has no `Packages`", true);
     }
     let mut by_name: HashMap<&str, usize> = HashMap::new();
+    sheet.shape(&value, &["Packages"], &[]);
     let all = entries(&value, "Packages");
     for (key, entry) in &all {
         let one = &entry.value;

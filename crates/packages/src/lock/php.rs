@@ -25,6 +25,7 @@ pub(crate) fn composer_lock(sheet: &mut Sheet, tree: &dyn Tree) {
     if value.get("packages").is_none() {
         sheet.problem(0, "the file has no `packages`", true);
     }
+    sheet.shape(&value, &[], &["packages", "packages-dev"]);
     let mut by_name: HashMap<String, usize> = HashMap::new();
     let mut found = Vec::new();
     for (list, usage) in [("packages", Usage::Runtime), ("packages-dev", Usage::Development)] {
@@ -88,7 +89,11 @@ pub(crate) fn composer_json(sheet: &mut Sheet, tree: &dyn Tree) {
         return;
     }
     let value = sheet.json();
+    // Composer's own serialiser writes an empty map as an empty list.
     for (list, usage) in WISHES {
+        if value.get(list).is_some_and(|found| found.as_list().is_none_or(|found| !found.is_empty())) {
+            sheet.shape(&value, &[list], &[]);
+        }
         for (name, entry) in entries(&value, list) {
             let line = sheet.at(entry.key);
             let wish = entry.value.as_str().unwrap_or_default();

@@ -6,7 +6,7 @@ use probity_core::Tree;
 use probity_value::Value;
 
 use super::requirements::{exact, normal, pypi, requirement};
-use super::sheet::{Sheet, entries, folder, folders_above, items, name, neighbour, text, within};
+use super::sheet::{Sheet, entries, folder, folders_above, is_exact, items, name, neighbour, text, within};
 use crate::Usage;
 
 /// One wish of a manifest.
@@ -41,7 +41,9 @@ fn of_table(name: &str, value: &Value, usage: Usage, line: u32) -> Option<Wish> 
     }
     let optional = first.get("optional").and_then(Value::as_bool) == Some(true);
     let usage = if optional && usage == Usage::Runtime { Usage::Optional } else { usage };
-    let version = exact(&range).map(str::to_owned);
+    // A bare version is that version alone.
+    let bare = Some(range.as_str()).filter(|range| is_exact(range));
+    let version = exact(&range).or(bare).map(str::to_owned);
     Some(Wish { name: name.to_owned(), range, version, address, usage, line })
 }
 
@@ -70,6 +72,10 @@ pub(crate) fn pyproject(sheet: &mut Sheet, value: &Value) -> Vec<Wish> {
     }
     for (_, entry) in entries(value, "dependency-groups") {
         list(sheet, entry.value.as_list().unwrap_or_default(), Usage::Development);
+    }
+    sheet.shape(value, &["build-system", "project", "dependency-groups", "tool"], &[]);
+    if let Some(project) = value.get("project") {
+        sheet.shape(project, &["optional-dependencies"], &["dependencies"]);
     }
     let Some(tool) = value.get("tool") else { return all };
     if let Some(uv) = tool.get("uv") {
@@ -175,6 +181,7 @@ pub(crate) fn manifest(sheet: &mut Sheet, tree: &dyn Tree) {
 
 fn pipfile(sheet: &mut Sheet, value: &Value) -> Vec<Wish> {
     let mut all = Vec::new();
+    sheet.shape(value, &["packages", "dev-packages"], &[]);
     for (list, usage) in [("packages", Usage::Runtime), ("dev-packages", Usage::Development)] {
         for (name, entry) in entries(value, list) {
             let line = sheet.at(entry.key);
@@ -243,6 +250,7 @@ pub(crate) fn pipfile_lock(sheet: &mut Sheet, tree: &dyn Tree) {
         if list == "_meta" {
             continue;
         }
+        sheet.shape(&value, &[list], &[]);
         let usage = if list == "default" { Usage::Runtime } else { Usage::Development };
         for (name, entry) in super::sheet::pairs(&entry.value) {
             let one = &entry.value;

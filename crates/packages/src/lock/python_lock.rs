@@ -65,6 +65,7 @@ pub(crate) fn poetry_lock(sheet: &mut Sheet, tree: &dyn Tree) {
     check_version(sheet, metadata.and_then(|metadata| metadata.get("lock-version")), 1..=2);
     let mut index = Index::new();
     let mut found = Vec::new();
+    sheet.shape(&value, &[], &["package"]);
     for one in items(&value, "package") {
         let Some((name, version, line)) = named(sheet, one, true) else { continue };
         let source = one.get("source");
@@ -123,6 +124,7 @@ pub(crate) fn uv_lock(sheet: &mut Sheet, _tree: &dyn Tree) {
     check_version(sheet, value.get("version"), 1..=1);
     let mut index = Index::new();
     let mut found: Vec<(Option<usize>, &Value)> = Vec::new();
+    sheet.shape(&value, &[], &["package"]);
     for one in items(&value, "package") {
         let source = one.get("source");
         let of = |key: &str| source.and_then(|source| text(source, key));
@@ -142,8 +144,9 @@ pub(crate) fn uv_lock(sheet: &mut Sheet, _tree: &dyn Tree) {
             found.push((Some(package), one));
         }
     }
-    let mut asked = Vec::new();
+    let mut asked: Vec<(usize, Usage)> = Vec::new();
     for (from, one) in found {
+        let first = asked.len();
         let mut lists = vec![(items(one, "dependencies"), Usage::Runtime)];
         lists.extend(
             entries(one, "optional-dependencies").into_iter().map(|(_, list)| (list.value.as_list().unwrap_or_default(), Usage::Optional)),
@@ -166,7 +169,8 @@ pub(crate) fn uv_lock(sheet: &mut Sheet, _tree: &dyn Tree) {
         let groups = entries(metadata, "requires-dev").into_iter().flat_map(|(_, list)| list.value.as_list().unwrap_or_default());
         for wish in items(metadata, "requires-dist").iter().chain(groups) {
             let (Some(name), Some(range)) = (text(wish, "name"), text(wish, "specifier")) else { continue };
-            for to in resolve(&index, name, None) {
+            let own: Vec<usize> = asked.iter().skip(first).map(|(to, _)| *to).collect();
+            for to in resolve(&index, name, None).into_iter().filter(|to| own.contains(to)) {
                 if let Some(package) = sheet.package_mut(to) {
                     package.requested = Some(range.into());
                 }
@@ -185,6 +189,7 @@ pub(crate) fn pdm_lock(sheet: &mut Sheet, tree: &dyn Tree) {
     check_version(sheet, metadata.and_then(|metadata| metadata.get("lock_version")), 2..=4);
     let mut index = Index::new();
     let mut found = Vec::new();
+    sheet.shape(&value, &[], &["package"]);
     for one in items(&value, "package") {
         let local = text(one, "path").is_some();
         let Some((name, version, line)) = named(sheet, one, !local) else { continue };
@@ -231,6 +236,7 @@ pub(crate) fn pylock(sheet: &mut Sheet, tree: &dyn Tree) {
     check_version(sheet, value.get("lock-version"), 1..=1);
     let mut index = Index::new();
     let mut found = Vec::new();
+    sheet.shape(&value, &[], &["packages"]);
     for one in items(&value, "packages") {
         let Some((name, version, line)) = named(sheet, one, false) else { continue };
         if one.get("directory").is_some() {

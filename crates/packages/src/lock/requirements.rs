@@ -36,11 +36,13 @@ pub(crate) fn requirement(text: &str) -> Option<Requirement<'_>> {
         return (!address.is_empty()).then_some(Requirement { name, version: None, range: "", address: Some(address) });
     }
     let range = rest.split_once(';').map_or(rest, |(range, _)| range).trim();
+    // Some write the address behind the version; pip refuses that, and the version is what is meant.
+    let (range, address) = range.split_once(" @ ").map_or((range, None), |(range, address)| (range.trim(), Some(address.trim())));
     let range = range.strip_prefix('(').and_then(|inner| inner.strip_suffix(')')).unwrap_or(range).trim();
     if !(range.is_empty() || range.starts_with(['=', '<', '>', '~', '!'])) {
         return None;
     }
-    Some(Requirement { name, version: exact(range), range, address: None })
+    Some(Requirement { name, version: exact(range), range, address })
 }
 
 /// The version of `==1.0` or `===1.0`; other clauses beside it do not make it less exact.
@@ -190,12 +192,13 @@ fn one(sheet: &mut Sheet, text: &str, path: &str, line: u32, usage: Usage) {
         .map(Arc::from)
         .collect();
     let Some(wish_read) = requirement(wish) else {
-        let local = wish.starts_with('.') || wish.starts_with('/');
-        if wish.contains("://") {
+        // What has a slash or the end of an archive is a path.
+        let local = wish.starts_with('.') || wish.split(';').next().is_some_and(|path| path.contains('/') && !path.contains('<'));
+        if wish.contains("://") && !wish.starts_with("file:") {
             address(sheet, wish, path, line, usage);
         } else if !local && !wish.ends_with(".whl") && !wish.ends_with(".tar.gz") {
             let shown: String = wish.chars().take(80).collect();
-            sheet.out.problems.push(crate::Problem { file: path.into(), line, what: format!("`{shown}` is no requirement"), fails: true });
+            sheet.problem_in(path.into(), line, format!("`{shown}` is no requirement"), true);
         }
         return;
     };

@@ -9,13 +9,12 @@ use probity_value::Value;
 use super::sheet::{Sheet, entries, folder, folders_above, is_exact, items, name, neighbour, text, within};
 use crate::{Package, Usage};
 
-const LISTS: [(&str, Usage); 6] = [
+const LISTS: [(&str, Usage); 5] = [
     ("dependencies", Usage::Runtime),
     ("build-dependencies", Usage::Build),
     ("build_dependencies", Usage::Build),
     ("dev-dependencies", Usage::Development),
     ("dev_dependencies", Usage::Development),
-    ("optional", Usage::Optional),
 ];
 
 /// Manifests read for one lock file.
@@ -37,7 +36,7 @@ fn wishes(sheet: &mut Sheet, value: &Value, shared: Option<&Value>) -> Vec<Wish>
     let targets = entries(value, "target");
     let places = std::iter::once(value).chain(targets.iter().map(|(_, entry)| &entry.value));
     for place in places {
-        for (list, usage) in LISTS.iter().take(5) {
+        for (list, usage) in LISTS {
             for (key, entry) in entries(place, list) {
                 let line = sheet.at(entry.key);
                 let own = &entry.value;
@@ -50,7 +49,7 @@ fn wishes(sheet: &mut Sheet, value: &Value, shared: Option<&Value>) -> Vec<Wish>
                     range: range.map(str::to_owned),
                     address: text(from, "git").map(str::to_owned),
                     local: text(from, "path").is_some(),
-                    usage: if optional { (*usage).max(Usage::Optional) } else { *usage },
+                    usage: if optional { usage.max(Usage::Optional) } else { usage },
                     line,
                 });
             }
@@ -76,6 +75,7 @@ pub(crate) fn cargo_lock(sheet: &mut Sheet, tree: &dyn Tree) {
         let line = sheet.at(version.span);
         sheet.problem(line, "the version of the lock file is not known; it is read as version 4", true);
     }
+    sheet.shape(&value, &["metadata", "root"], &["package"]);
     let metadata = value.get("metadata");
     let mut index: HashMap<&str, Vec<Known<'_>>> = HashMap::new();
     let mut found: Vec<(Option<usize>, &Value)> = Vec::new();

@@ -169,9 +169,15 @@ impl Sheet {
 
     /// Notes a problem; the first ones are told, the rest is counted in one more.
     pub(crate) fn problem(&mut self, line: u32, what: impl Into<String>, fails: bool) {
+        let file = Arc::clone(&self.path);
+        self.problem_in(file, line, what, fails);
+    }
+
+    /// As [`Sheet::problem`], for a file that is read with this one.
+    pub(crate) fn problem_in(&mut self, file: Arc<str>, line: u32, what: impl Into<String>, fails: bool) {
         match self.out.problems.len() {
             count if count < MOST_PROBLEMS => {
-                self.out.problems.push(Problem { file: Arc::clone(&self.path), line, what: what.into(), fails });
+                self.out.problems.push(Problem { file, line, what: what.into(), fails });
             }
             MOST_PROBLEMS => {
                 self.out.problems.push(Problem { file: Arc::clone(&self.path), line, what: "there are more problems".into(), fails: true });
@@ -306,7 +312,12 @@ impl Sheet {
         }
         let (value, problems) = parse(&self.text);
         self.note(&problems);
-        let Some(broken) = problems.iter().find(|problem| problem.fatal) else { return value };
+        let Some(broken) = problems.iter().find(|problem| problem.fatal) else {
+            if value.as_map().is_none() {
+                self.problem(1, "the file is no map", true);
+            }
+            return value;
+        };
         let mut end = broken.span.start as usize;
         for _ in 0..MENDINGS {
             let Some(mended) = closed(&self.text, end) else { break };
@@ -327,7 +338,12 @@ impl Sheet {
         let (documents, problems) = yaml::parse(&self.text, FileId(0));
         self.note(&problems);
         let Some(broken) = problems.iter().find(|problem| problem.fatal) else {
-            return documents.into_iter().map(|document| document.value).collect();
+            let values: Vec<Value> = documents.into_iter().map(|document| document.value).collect();
+            for value in values.iter().filter(|value| value.as_map().is_none() && !value.is_null()) {
+                let line = self.at(value.span);
+                self.problem(line, "the document is no map", true);
+            }
+            return values;
         };
         let mut end = broken.span.start as usize;
         for _ in 0..MENDINGS {
@@ -363,25 +379,73 @@ impl Sheet {
             if gone.trim().is_empty() {
                 break;
             }
-            let blank: String = gone.bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' }).collect();
-            text = format!("{head}{blank}{tail}");
+            text = format!("{head}{}{tail}", blanked(gone));
         }
         Value::null(Span::NONE)
     }
 
-    /// The file in another format of `probity-inputs`.
-    pub(crate) fn document(&mut self, kind: Kind) -> Value {
-        if self.is_empty() {
-            return Value::null(Span::NONE);
-        }
-        match probity_inputs::document(kind, &self.text, FileId(0)) {
-            Ok(value) => value,
-            Err(problems) => {
-                self.note(&problems);
-                Value::null(Span::NONE)
+    /// Tells of what is there under these keys and is no map, or no list: nothing in it is read.
+    pub(crate) fn shape(&mut self, value: &Value, maps: &[&str], lists: &[&str]) {
+        let kinds = maps.iter().map(|key| (key, true)).chain(lists.iter().map(|key| (key, false)));
+        for (key, map) in kinds {
+            let Some(found) = value.get(key).filter(|found| !found.is_null()) else { continue };
+            let good = if map { found.as_map().is_some() } else { found.as_list().is_some() };
+            if !good {
+                let line = self.at(found.span);
+                self.problem(line, format!("`{key}` is no {}", if map { "map" } else { "list" }), true);
             }
         }
     }
+
+    /// The text of a scalar of this file as it stands there: `1.10` stays that.
+    pub(crate) fn scalar(&self, value: &Value) -> Option<String> {
+        match &value.data {
+            Data::Number(_) => {
+                let written = self.text.get(value.span.start as usize..value.span.end as usize).map(str::trim);
+                written.filter(|text| text.starts_with(|first: char| first.is_ascii_digit())).map(str::to_owned).or_else(|| scalar(value))
+            }
+            _ => scalar(value),
+        }
+    }
+
+    /// The file as HCL. A block that is broken is left out.
+    pub(crate) fn hcl(&mut self) -> Value {
+        if self.is_empty() {
+            return Value::null(Span::NONE);
+        }
+        let mut text = self.text.clone();
+        for _ in 0..MENDINGS {
+            let problems = match probity_inputs::document(Kind::Hcl2, &text, FileId(0)) {
+                Ok(value) => return value,
+                Err(problems) => problems,
+            };
+            self.note(&problems);
+            let at = problems.first().map_or(0, |problem| problem.span.start as usize).min(text.len());
+            // Blocks begin at the left edge.
+            let mut starts = vec![0];
+            let mut offset = 0;
+            for line in text.split_inclusive('\n') {
+                if line.starts_with(|first: char| first.is_ascii_alphabetic()) {
+                    starts.push(offset);
+                }
+                offset += line.len();
+            }
+            let after = starts.partition_point(|start| *start <= at);
+            let start = after.checked_sub(1).and_then(|before| starts.get(before)).copied().unwrap_or(0);
+            let end = starts.get(after).copied().unwrap_or(text.len());
+            let (Some(head), Some(gone), Some(tail)) = (text.get(..start), text.get(start..end), text.get(end..)) else { break };
+            if gone.trim().is_empty() {
+                break;
+            }
+            text = format!("{head}{}{tail}", blanked(gone));
+        }
+        Value::null(Span::NONE)
+    }
+}
+
+/// Blanks in place of a text, with its lines.
+fn blanked(text: &str) -> String {
+    text.bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' }).collect()
 }
 
 /// A JSON text up to a byte, without the last item that is not whole, and with the brackets that are open closed. `None` where nothing

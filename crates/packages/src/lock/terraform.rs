@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use probity_core::Tree;
-use probity_inputs::Kind;
 use probity_value::Value;
 
 use super::places::{repository, revision};
@@ -32,7 +31,7 @@ fn blocks<'a>(value: &'a Value, kind: &str) -> Vec<(&'a str, u32, &'a Value, &'a
 }
 
 pub(crate) fn lock(sheet: &mut Sheet, _tree: &dyn Tree) {
-    let value = sheet.document(Kind::Hcl2);
+    let value = sheet.hcl();
     for (address, _, block, entry) in blocks(&value, "provider") {
         let line = sheet.at(entry.key);
         let Some(version) = text(block, "version") else {
@@ -88,7 +87,7 @@ pub(crate) fn modules(sheet: &mut Sheet, tree: &dyn Tree) {
     if !sheet.text.contains("module") && !sheet.text.contains("required_providers") {
         return;
     }
-    let value = sheet.document(Kind::Hcl2);
+    let value = sheet.hcl();
     for (name, _, block, entry) in blocks(&value, "module") {
         let source = block.as_map().and_then(|map| map.entry("source"));
         let line = sheet.at(source.map_or(entry.key, |source| source.key));

@@ -6,7 +6,7 @@ use probity_core::Tree;
 use probity_value::Value;
 
 use super::places::{image, revision};
-use super::sheet::{Sheet, entries, items, scalar, text};
+use super::sheet::{Sheet, entries, items, text};
 use crate::{Package, Usage};
 
 pub(crate) fn is_workflow(above: &str, file: &str) -> bool {
@@ -18,6 +18,7 @@ pub(crate) fn is_workflow(above: &str, file: &str) -> bool {
 pub(crate) fn actions(sheet: &mut Sheet, _tree: &dyn Tree) {
     for document in sheet.yaml() {
         let mut uses: Vec<&Value> = Vec::new();
+        sheet.shape(&document, &["jobs", "runs"], &[]);
         let jobs = entries(&document, "jobs");
         for (_, job) in &jobs {
             uses.extend(job.value.get("uses"));
@@ -99,6 +100,7 @@ fn one(sheet: &mut Sheet, value: &Value) {
 
 pub(crate) fn pre_commit(sheet: &mut Sheet, _tree: &dyn Tree) {
     let Some(value) = sheet.yaml().into_iter().next() else { return };
+    sheet.shape(&value, &[], &["repos"]);
     for one in items(&value, "repos") {
         let span = one.as_map().and_then(|map| map.entry("repo")).map_or(one.span, |entry| entry.key);
         let line = sheet.at(span);
@@ -109,7 +111,7 @@ pub(crate) fn pre_commit(sheet: &mut Sheet, _tree: &dyn Tree) {
         if matches!(address, "local" | "meta" | "builtin") {
             continue;
         }
-        let version = one.get("rev").and_then(scalar);
+        let version = one.get("rev").and_then(|version| sheet.scalar(version));
         if version.is_none() {
             sheet.problem(line, format!("`{address}` has no version"), true);
         }

@@ -64,11 +64,13 @@ pub(crate) fn parse(sheet: &mut Sheet) -> Option<Element> {
     match roxmltree::Document::parse_with_options(&text, options()) {
         Ok(document) => Some(convert(sheet, document.root_element(), 0)),
         Err(error) => {
-            let place = error.pos();
+            let lines = u32::try_from(text.lines().count()).unwrap_or(u32::MAX);
+            // Where the text ends too soon the error has no place.
+            let row = if matches!(error, roxmltree::Error::UnexpectedEndOfStream) { lines } else { error.pos().row };
             let message = error.to_string();
             let message = message.rsplit_once(" at ").map_or(message.as_str(), |(message, _)| message).to_owned();
-            sheet.problem(place.row, format!("the XML is broken: {message}"), true);
-            let row = usize::try_from(place.row).unwrap_or(1).max(1);
+            sheet.problem(row, format!("the XML is broken: {message}"), true);
+            let row = usize::try_from(row).unwrap_or(1).max(1);
             let end = text.split_inclusive('\n').take(row).map(str::len).sum::<usize>();
             let line_start = text.split_inclusive('\n').take(row - 1).map(str::len).sum::<usize>();
             for cut in [end, line_start] {
@@ -84,8 +86,16 @@ pub(crate) fn parse(sheet: &mut Sheet) -> Option<Element> {
     }
 }
 
-/// The tags of a text: their names, whether they open (or close), and where they begin. Comments and declarations are passed over.
-fn tags(text: &str) -> Vec<(&str, bool, usize, usize)> {
+/// What a tag does to the nesting.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tag {
+    Opens,
+    Closes,
+    Empty,
+}
+
+/// The tags of a text: their names, what they do, where they begin and end. Comments and declarations are passed over.
+fn tags(text: &str) -> Vec<(&str, Tag, usize, usize)> {
     let mut out = Vec::new();
     let mut at = 0;
     while let Some(found) = text.get(at..).and_then(|rest| rest.find('<')) {
@@ -96,26 +106,48 @@ fn tags(text: &str) -> Vec<(&str, bool, usize, usize)> {
         } else if rest.starts_with("<![CDATA[") {
             (true, rest.find("]]>").map(|end| end + 3))
         } else {
-            (rest.starts_with("<?") || rest.starts_with("<!"), rest.find('>').map(|end| end + 1))
+            (rest.starts_with("<?") || rest.starts_with("<!"), tag_end(rest))
         };
         let Some(end) = end else { break };
         let tag = rest.get(1..end - 1).unwrap_or_default();
         at = start + end;
-        if skip || tag.ends_with('/') {
+        if skip {
             continue;
         }
-        let closes = tag.starts_with('/');
+        let kind = match () {
+            () if tag.starts_with('/') => Tag::Closes,
+            () if tag.ends_with('/') => Tag::Empty,
+            () => Tag::Opens,
+        };
         let name = tag.trim_start_matches('/').split(|letter: char| letter.is_whitespace()).next().unwrap_or_default();
-        out.push((name, !closes, start, at));
+        out.push((name, kind, start, at));
     }
     out
+}
+
+/// Where a tag ends; a `>` in the text of an attribute does not end it.
+fn tag_end(tag: &str) -> Option<usize> {
+    let mut quote = None;
+    for (at, byte) in tag.bytes().enumerate() {
+        match (quote, byte) {
+            (None, b'"' | b'\'') => quote = Some(byte),
+            (None, b'>') => return Some(at + 1),
+            (Some(open), byte) if byte == open => quote = None,
+            _ => {}
+        }
+    }
+    None
 }
 
 /// Where the nesting passes the bound.
 fn too_deep(text: &str) -> Option<usize> {
     let mut depth = 0_usize;
-    for (_, opens, start, _) in tags(text) {
-        depth = if opens { depth + 1 } else { depth.saturating_sub(1) };
+    for (_, kind, start, _) in tags(text) {
+        match kind {
+            Tag::Opens => depth += 1,
+            Tag::Closes => depth = depth.saturating_sub(1),
+            Tag::Empty => {}
+        }
         if depth > DEEPEST {
             return Some(start);
         }
@@ -127,11 +159,11 @@ fn too_deep(text: &str) -> Option<usize> {
 fn closed(text: &str) -> Option<String> {
     let mut open: Vec<&str> = Vec::new();
     let mut end = 0;
-    for (name, opens, _, after) in tags(text) {
-        if opens {
-            open.push(name);
-        } else if open.pop() != Some(name) {
-            break;
+    for (name, kind, _, after) in tags(text) {
+        match kind {
+            Tag::Opens => open.push(name),
+            Tag::Closes if open.pop() != Some(name) => break,
+            Tag::Closes | Tag::Empty => {}
         }
         end = after;
     }
