@@ -1,5 +1,7 @@
 //! All cataloguers of what is installed, and the walk over a root file system.
 
+use std::collections::BTreeSet;
+
 use probity_core::Tree;
 use probity_packages::{Inventory, Problem};
 
@@ -43,6 +45,25 @@ impl Cataloguer for Kind {
 /// All cataloguers, sorted by id.
 pub const INSTALLED: &[&dyn Cataloguer] =
     &[&Kind { id: "apk", claims: alpine::claims, read: alpine::read }, &Kind { id: "dpkg", claims: debian::claims, read: debian::read }];
+
+/// Largest database whose versions in layers are compared.
+pub(crate) const LARGEST: u64 = 256 << 20;
+
+/// Whether a file lists many packages and is written anew by each layer that installs one.
+pub(crate) fn is_database(path: &str) -> bool {
+    DATABASES.iter().any(|claims| claims(path))
+}
+
+/// Cataloguers of such files.
+const DATABASES: &[fn(&str) -> bool] = &[alpine::claims, debian::claims];
+
+/// Package URLs of what a file lists.
+pub(crate) fn purls_of(path: &str, tree: &dyn Tree) -> BTreeSet<String> {
+    let told = Distribution::of(tree);
+    let root = Root { tree, distribution: told.as_ref().map(|(distribution, _)| distribution) };
+    let claimed = INSTALLED.iter().filter(|cataloguer| cataloguer.claims(path));
+    claimed.flat_map(|cataloguer| cataloguer.catalogue(path, &root).packages).map(|package| package.purl.to_string()).collect()
+}
 
 /// Everything installed in a root file system, in the order of paths, with links between packages of one list.
 #[must_use]
