@@ -6,7 +6,7 @@ use probity_core::Tree;
 use probity_packages::{Inventory, Problem};
 
 use crate::sheet::Root;
-use crate::{Distribution, alpine, debian};
+use crate::{Distribution, alpine, binary, debian, java, rpm};
 
 /// A reader of one kind of thing that is installed.
 ///
@@ -43,8 +43,13 @@ impl Cataloguer for Kind {
 }
 
 /// All cataloguers, sorted by id.
-pub const INSTALLED: &[&dyn Cataloguer] =
-    &[&Kind { id: "apk", claims: alpine::claims, read: alpine::read }, &Kind { id: "dpkg", claims: debian::claims, read: debian::read }];
+pub const INSTALLED: &[&dyn Cataloguer] = &[
+    &Kind { id: "apk", claims: alpine::claims, read: alpine::read },
+    &Kind { id: "binary", claims: binary::claims, read: binary::read },
+    &Kind { id: "dpkg", claims: debian::claims, read: debian::read },
+    &Kind { id: "java-archive", claims: java::claims, read: java::read },
+    &Kind { id: "rpm", claims: rpm::claims, read: rpm::read },
+];
 
 /// Largest database whose versions in layers are compared.
 pub(crate) const LARGEST: u64 = 256 << 20;
@@ -55,7 +60,7 @@ pub(crate) fn is_database(path: &str) -> bool {
 }
 
 /// Cataloguers of such files.
-const DATABASES: &[fn(&str) -> bool] = &[alpine::claims, debian::claims];
+const DATABASES: &[fn(&str) -> bool] = &[alpine::claims, debian::claims, rpm::claims];
 
 /// Package URLs of what a file lists.
 pub(crate) fn purls_of(path: &str, tree: &dyn Tree) -> BTreeSet<String> {

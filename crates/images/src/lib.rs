@@ -6,13 +6,19 @@
 #![warn(clippy::indexing_slicing, clippy::string_slice)]
 
 mod alpine;
+mod binary;
 mod blob;
 mod catalogue;
 mod debian;
 mod distribution;
+mod executable;
 mod filesystem;
+mod go_binary;
 mod image;
+mod java;
 mod layout;
+mod rpm;
+mod rust_binary;
 mod sheet;
 
 pub use blob::{Blob, Memory, Scratch, Store};
