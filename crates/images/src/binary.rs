@@ -4,7 +4,7 @@ use probity_packages::Inventory;
 
 use crate::executable::{self, Executable};
 use crate::sheet::{Root, Sheet, name};
-use crate::{go_binary, rust_binary};
+use crate::{go_binary, known, rust_binary};
 
 /// Largest program that is read, in bytes.
 const LARGEST: u64 = 1 << 30;
@@ -92,6 +92,7 @@ pub(crate) fn read(path: &str, root: &Root<'_>) -> Inventory {
         sheet.id = "rust-binary";
         known |= rust_binary::read(&program, &mut sheet);
     }
+    known::program(&bytes, &mut sheet);
     // Packed programs carry the name of their packer near their start.
     let start = bytes.get(..bytes.len().min(4096)).unwrap_or_default();
     if !known && memchr::memmem::find(start, b"UPX!").is_some() {
@@ -101,4 +102,4 @@ pub(crate) fn read(path: &str, root: &Root<'_>) -> Inventory {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -114,7 +114,8 @@ fn itself(said: &Said, place: &Arc<str>, sheet: &mut Sheet) {
     let file = place.rsplit('/').next().unwrap_or(place);
     let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
     let (told_name, told_version) = split(stem);
-    let fits = |artifact: &str| artifact == told_name || artifact == stem;
+    let plain = |text: &str| text.replace(['_', '.'], "-");
+    let fits = |artifact: &str| !artifact.is_empty() && (artifact == told_name || plain(artifact) == plain(stem));
     let main = said
         .properties
         .iter()

@@ -6,6 +6,7 @@
 #![warn(clippy::indexing_slicing, clippy::string_slice)]
 
 mod alpine;
+mod arch;
 mod binary;
 mod blob;
 mod catalogue;
@@ -13,10 +14,15 @@ mod debian;
 mod distribution;
 mod executable;
 mod filesystem;
+mod gem;
 mod go_binary;
 mod image;
 mod java;
+mod known;
 mod layout;
+mod node;
+mod owners;
+mod python;
 mod rpm;
 mod rust_binary;
 mod sheet;

@@ -152,21 +152,20 @@ fn package(header: &Header<'_>, number: u64, root: &Root<'_>, sheet: &mut Sheet)
     Some(index)
 }
 
-/// Paths of all files that packages of a database own, without a slash before.
-pub(crate) fn owned(bytes: &[u8], log: Option<&[u8]>) -> Vec<String> {
-    let mut out = Vec::new();
+/// Gives each file that packages of a database own, and its package.
+pub(crate) fn owned(bytes: &[u8], log: Option<&[u8]>, each: &mut dyn FnMut(&str, &str)) {
     for (_, bytes) in &headers(bytes, log).found {
         let Some(header) = Header::read(bytes) else { continue };
+        let package = header.string(NAME);
         let folders: Vec<&str> = header.strings(FOLDER_NAMES).collect();
         for (base, folder) in header.strings(BASE_NAMES).zip(header.numbers(FOLDER_INDICES)) {
             let folder = folders.get(folder as usize).copied().unwrap_or_default();
-            out.push(format!("{folder}{base}").trim_start_matches('/').to_owned());
-            if out.len() > 2_000_000 {
-                return out;
+            // A name and a folder may each be the whole header; their sum would grow beyond it.
+            if folder.len() + base.len() <= 4096 {
+                each(&format!("{folder}{base}"), package);
             }
         }
     }
-    out
 }
 
 const NAME: u32 = 1000;
