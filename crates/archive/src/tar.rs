@@ -336,7 +336,7 @@ fn sparse(header: &Header<'_>, said: &Said, stored: u64, stream: &mut Stream<'_>
     } else if let Some(text) = pax("GNU.sparse.map") {
         let whole = decimal(pax("GNU.sparse.size").ok_or(wrong.clone())?)?;
         let numbers: Vec<u64> = text.split(|byte| *byte == b',').take(MOST_PIECES * 2 + 2).map(decimal).collect::<Result<_, _>>()?;
-        if numbers.len() % 2 != 0 {
+        if !numbers.len().is_multiple_of(2) {
             return Err(wrong);
         }
         (numbers.chunks_exact(2).filter_map(|pair| Some((*pair.first()?, *pair.get(1)?))).collect(), whole)

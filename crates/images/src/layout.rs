@@ -186,7 +186,7 @@ pub fn images_of(store: &dyn Store) -> Result<(Vec<ImageReference>, Vec<String>)
         return Err(ImageError::NoLayout);
     }
     let (manifest, _) = json(store, "manifest.json")?;
-    let entries = manifest.as_array().ok_or_else(|| ImageError::Shape("`manifest.json` is no list"))?;
+    let entries = manifest.as_array().ok_or(ImageError::Shape("`manifest.json` is no list"))?;
     for entry in entries.iter().take(MOST) {
         let strings = |key: &str| -> Vec<Arc<str>> {
             entry.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).map(Arc::from).collect()

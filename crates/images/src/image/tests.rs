@@ -228,7 +228,7 @@ fn one_image_of_several_is_chosen() {
         problems[0].contains("is an attestation") && problems[1].contains("(linux/arm64) is there too and not looked at"),
         "{problems:?}"
     );
-    for name in ["linux/arm64", "arm64", arm["digest"].as_str().unwrap(), &arm["digest"].as_str().unwrap()[7..27]] {
+    for name in ["linux/arm64", "arm64", arm["digest"].as_str().unwrap(), arm["digest"].as_str().unwrap().get(7..27).unwrap()] {
         assert_eq!(shown(&read_image(&folder, Choice::Named(name), &OPTIONS).unwrap()).0, ["arm=1 0"], "{name}");
     }
     assert!(matches!(read_image(&folder, Choice::Named("s390x"), &OPTIONS), Err(ImageError::NoImage { .. })));

@@ -298,18 +298,6 @@ fn broken_databases_are_told() {
     );
 }
 
-/// Writes what the fuzz target begins with.
-#[test]
-#[ignore = "run by hand, with the folder in SEEDS"]
-fn seeds() {
-    #[expect(clippy::disallowed_methods, reason = "a tool for who works on it")]
-    let folder = std::env::var("SEEDS").unwrap();
-    for (name, bytes) in [("ndb", ndb(&three())), ("berkeley", berkeley(&three(), false)), ("sqlite", sqlite(&three()))] {
-        #[expect(clippy::disallowed_methods, reason = "a tool for who works on it")]
-        std::fs::write(format!("{folder}/{name}"), bytes).unwrap();
-    }
-}
-
 proptest::proptest! {
     #[test]
     fn any_change_is_read(kind in 0_usize..3, at in 0_usize..16_000, byte: u8, cut in 0_usize..20_000) {
