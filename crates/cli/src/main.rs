@@ -7,6 +7,7 @@ mod adapters;
 mod advisories;
 mod arguments;
 mod commands;
+mod image;
 mod output;
 mod policies;
 mod reading;

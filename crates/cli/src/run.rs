@@ -6,6 +6,7 @@ use anyhow::Result;
 use probity_attest::sha256;
 use probity_core::{Clock as _, Report, Timestamp, ToolInfo};
 use probity_pipeline::{Base, ExternalFile, FloorFile, JudgeError, JudgeInput, Judged, OutsideFile, judge};
+use probity_supply::InventorySource;
 use probity_value::SourceMap;
 
 use crate::adapters::{Rules, SOURCES, SshSignatures, SystemClock};
@@ -23,6 +24,14 @@ pub(crate) struct Given {
 }
 
 impl Given {
+    /// An image does not say how it is judged: without a configuration from outside, everything has its default.
+    pub(crate) fn outside_only(mut self) -> Given {
+        if self.config.is_none() {
+            self.config = Some(OutsideFile { path: "default configuration".into(), text: "version: 1\n".into() });
+        }
+        self
+    }
+
     pub(crate) fn read(arguments: &ReadingArguments) -> Result<Given> {
         Ok(Given {
             config: arguments.config.as_deref().map(reading::outside).transpose()?,
@@ -42,19 +51,27 @@ pub(crate) struct How<'a> {
     pub(crate) versions: Option<Arc<Versions>>,
     /// Only this part of the judging.
     pub(crate) part: Option<Part>,
+    /// Packages that were listed before.
+    pub(crate) inventory: Option<InventorySource>,
 }
 
 impl<'a> How<'a> {
     /// Everything, at that time.
     pub(crate) fn at(now: Timestamp) -> How<'a> {
-        How { base: None, changed_only: false, keep_all: false, now, versions: None, part: None }
+        How { base: None, changed_only: false, keep_all: false, now, versions: None, part: None, inventory: None }
     }
 }
 
 impl How<'_> {
     fn supply(&self, arguments: &ReadingArguments) -> Result<Supply> {
         let key = arguments.fingerprint_key.as_deref().map(supply::key).transpose()?;
-        Ok(Supply { key, versions: self.versions.clone(), advisories: arguments.advisories.clone(), part: self.part })
+        Ok(Supply {
+            key,
+            versions: self.versions.clone(),
+            advisories: arguments.advisories.clone(),
+            part: self.part,
+            inventory: self.inventory.clone(),
+        })
     }
 }
 

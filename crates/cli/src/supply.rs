@@ -13,7 +13,9 @@ use probity_pipeline::Compiled;
 use probity_sbom::vex;
 use probity_secrets::gitleaks::{self, Configuration, Fault};
 use probity_secrets::{Engine, Pack, Rule};
-use probity_supply::{AdvisoryProgram, Naming, PackageSource, SecretProgram, SecretSource, Vetting, VettingProgram, Weighed};
+use probity_supply::{
+    AdvisoryProgram, InventorySource, Naming, PackageSource, SecretProgram, SecretSource, Vetting, VettingProgram, Weighed,
+};
 use probity_value::{SourceMap, Span};
 use probity_verdict::config::{Config, Hole, VulnerabilitySettings};
 
@@ -38,6 +40,8 @@ pub(crate) struct Supply {
     pub(crate) advisories: Option<PathBuf>,
     /// Only this part.
     pub(crate) part: Option<Part>,
+    /// Packages that were listed before, in place of those the files name.
+    pub(crate) inventory: Option<InventorySource>,
 }
 
 /// A part of the judging that can be had alone, whatever the configuration switches off.
@@ -200,7 +204,10 @@ pub(crate) fn compile(supply: &Supply, config: &Config, own: Vec<Rule>, tree: &d
         }
     }
     if wanted(config.packages.enabled, Part::Packages) {
-        readers.push(Box::new(PackageSource));
+        match &supply.inventory {
+            Some(listed) => readers.push(Box::new(listed.clone())),
+            None => readers.push(Box::new(PackageSource)),
+        }
         let settings = &config.packages;
         programs.push(Box::new(VettingProgram::new(Vetting {
             allowed_licences: settings.allowed_licences.clone(),
@@ -215,7 +222,7 @@ pub(crate) fn compile(supply: &Supply, config: &Config, own: Vec<Rule>, tree: &d
                     programs.push(Box::new(program));
                     bytes.extend(digest);
                     let lists = |file: &TreeFile| CATALOGUERS.iter().any(|cataloguer| cataloguer.claims(&file.path));
-                    if tree.files().iter().any(lists) {
+                    if supply.inventory.is_some() || tree.files().iter().any(lists) {
                         diagnostics.push(Diagnostic::new(Level::Note, "advisories", "", Span::NONE, said));
                     }
                 }

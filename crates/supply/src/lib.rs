@@ -8,7 +8,7 @@ mod secrets;
 mod vetting;
 mod vulnerabilities;
 
-pub use packages::{LIST, PackageSource, is_bill, package_of};
+pub use packages::{InventorySource, LIST, PackageSource, is_bill, package_of};
 pub use secrets::{LeftAlone, Naming, SecretProgram, SecretSource, keep_new, masked};
 pub use vetting::{Vetting, VettingProgram};
 pub use vulnerabilities::{AdvisoryProgram, Bytes, Weighed};

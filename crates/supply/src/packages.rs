@@ -66,6 +66,41 @@ impl Source for PackageSource {
     }
 }
 
+/// Packages that were listed before, of an image or a root file system.
+#[derive(Clone, Debug)]
+pub struct InventorySource {
+    /// What it is called.
+    pub name: Arc<str>,
+    /// What is in it.
+    pub inventory: Arc<Inventory>,
+}
+
+impl Source for InventorySource {
+    fn id(&self) -> &'static str {
+        "packages"
+    }
+
+    fn collect(&self, scope: &Scope<'_>) -> Collected {
+        let mut out = Collected::default();
+        for problem in &self.inventory.problems {
+            let level = if problem.fails { Level::Error } else { Level::Warning };
+            out.diagnostics.push(Diagnostic::new(level, "package-list", Arc::clone(&problem.file), Span::NONE, problem.what.clone()));
+            if problem.fails {
+                out.coverage.skipped.push(SkippedFile {
+                    file: Arc::clone(&problem.file),
+                    source: "packages",
+                    why: problem.what.clone(),
+                    fails: true,
+                    partly: true,
+                });
+            }
+        }
+        out.subjects = subjects(&self.name, &self.inventory, scope, &BTreeSet::new());
+        out.coverage.read.push(ReadFile { file: Arc::clone(&self.name), source: "packages", subjects: self.inventory.packages.len() });
+        out
+    }
+}
+
 /// Whether a file is a bill of materials by its name.
 #[must_use]
 pub fn is_bill(path: &str) -> bool {

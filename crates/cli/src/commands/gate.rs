@@ -37,6 +37,7 @@ pub(crate) fn run(arguments: &GateArguments) -> Result<u8> {
         now,
         versions,
         part: None,
+        inventory: None,
     };
     let judged = run::judged(&target, &target.tree, reading, &given, &how, &texts)?;
 

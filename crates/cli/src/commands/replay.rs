@@ -186,6 +186,7 @@ pub(crate) fn run(index: u64, path: &Path, place: &EvidencePlace) -> Result<u8> 
         now: parse_time(text(&manifest["time"], "time")?)?,
         versions: open_base.as_ref().map(|base| versions::between(&target, &base.commit)).transpose()?.flatten(),
         part: None,
+        inventory: None,
     };
     let texts = SourceMap::new();
     let judged = run::judged(&target, &tree, &reading, &given, &how, &texts)?;

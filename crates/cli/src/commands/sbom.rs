@@ -4,17 +4,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use probity_core::Tree;
-use probity_packages::{Inventory, catalogue};
+use probity_packages::Inventory;
 use probity_sbom::{Description, Subject};
 use probity_supply::is_bill;
 
 use crate::arguments::SbomArguments;
 use crate::reading::Target;
-use crate::{Wrong, output, run};
+use crate::{Wrong, image, output, run};
 
 /// What a folder, or one file, holds; and what the file says it is about, where it is a bill of materials itself.
-pub(crate) fn inventory(path: &Path, max_file_size: u64) -> Result<(Inventory, Option<Subject>)> {
+fn inventory(path: &Path, max_file_size: u64) -> Result<(Inventory, Option<Subject>)> {
     if path.is_file() {
         let bytes = std::fs::read(path).with_context(|| format!("`{}` cannot be read", path.display()))?;
         match probity_sbom::read(&bytes, &path.display().to_string()) {
@@ -26,17 +25,13 @@ pub(crate) fn inventory(path: &Path, max_file_size: u64) -> Result<(Inventory, O
             Err(_) => {}
         }
     }
-    let target = Target::open(path, max_file_size.saturating_mul(1 << 20))?;
-    Ok((of_tree(&target.tree), None))
-}
-
-/// Everything the lists of packages in a tree name.
-pub(crate) fn of_tree(tree: &dyn Tree) -> Inventory {
-    let mut out = Inventory::default();
-    for found in catalogue(tree) {
-        out.append(found.inventory);
+    if image::is_image(path) {
+        let opened = image::open(path, max_file_size)?;
+        return Ok((opened.inventory, Some(opened.subject)));
     }
-    out
+    let target = Target::open(path, max_file_size.saturating_mul(1 << 20))?;
+    let (inventory, subject) = image::of_folder(&target.tree);
+    Ok((inventory, Some(subject)))
 }
 
 pub(crate) fn run(arguments: &SbomArguments) -> Result<u8> {

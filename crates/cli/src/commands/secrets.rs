@@ -12,7 +12,7 @@ use crate::reading::Target;
 use crate::run::{self, Given, How};
 use crate::supply::Part;
 use crate::versions::{self, StagedTree};
-use crate::{Wrong, output};
+use crate::{Wrong, image, output};
 
 pub(crate) fn run(arguments: &SecretsArguments) -> Result<u8> {
     if let Some(SecretsCommand::InstallHook { path }) = &arguments.command {
@@ -29,10 +29,13 @@ pub(crate) fn run(arguments: &SecretsArguments) -> Result<u8> {
     };
     let part = if versions.is_some() { Part::Versions } else { Part::Secrets };
     let how = How { keep_all: arguments.printing.show != Show::Findings, versions, part: Some(part), ..How::at(now) };
+    let opened = if image::is_image(&arguments.path) { Some(image::open(&arguments.path, arguments.reading.max_file_size)?) } else { None };
+    let given = if opened.is_some() { given.outside_only() } else { given };
     let staged = if arguments.staged { Some(StagedTree::open(&target)?) } else { None };
-    let tree: &dyn Tree = match &staged {
-        Some(staged) => staged,
-        None => &target.tree,
+    let tree: &dyn Tree = match (&staged, &opened) {
+        (Some(staged), _) => staged,
+        (None, Some(opened)) => &opened.files,
+        (None, None) => &target.tree,
     };
     let judged = run::judged(&target, tree, &arguments.reading, &given, &how, &texts)?;
     let nothing = run::nothing_at_all(&judged) && judged.verdict.colour == Some(Colour::Green);

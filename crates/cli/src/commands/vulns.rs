@@ -1,20 +1,23 @@
 //! `probity vulns`: what is known of the packages here; and the database of advisories.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Result;
 use probity_advisories::database::Database;
-use probity_core::{Colour, Timestamp};
+use probity_core::{Colour, Timestamp, Tree};
 use probity_formats::time::date;
+use probity_images::Distribution;
+use probity_supply::InventorySource;
 use probity_value::SourceMap;
 use probity_verdict::exit::{Outcome, Run, exit_code};
 
 use crate::advisories::{self, Build};
 use crate::arguments::{Show, VulnsArguments, VulnsCommand};
-use crate::output;
 use crate::reading::Target;
 use crate::run::{self, Given, How};
 use crate::supply::Part;
+use crate::{image, output};
 
 pub(crate) fn run(arguments: &VulnsArguments) -> Result<u8> {
     match &arguments.command {
@@ -36,11 +39,22 @@ pub(crate) fn run(arguments: &VulnsArguments) -> Result<u8> {
 
 fn judge(arguments: &VulnsArguments) -> Result<u8> {
     let texts = SourceMap::new();
-    let given = Given::read(&arguments.reading)?;
+    let mut given = Given::read(&arguments.reading)?;
     let now = run::now();
     let target = Target::open(&arguments.path, arguments.reading.max_file_size.saturating_mul(1 << 20))?;
-    let how = How { keep_all: arguments.printing.show != Show::Findings, part: Some(Part::Packages), ..How::at(now) };
-    let judged = run::judged(&target, &target.tree, &arguments.reading, &given, &how, &texts)?;
+    let mut how = How { keep_all: arguments.printing.show != Show::Findings, part: Some(Part::Packages), ..How::at(now) };
+    let listed = |name: &str, inventory| InventorySource { name: name.into(), inventory: Arc::new(inventory) };
+    let opened = if image::is_image(&arguments.path) { Some(image::open(&arguments.path, arguments.reading.max_file_size)?) } else { None };
+    let mut tree: &dyn Tree = &target.tree;
+    if let Some(opened) = &opened {
+        given = given.outside_only();
+        how.inventory = Some(listed(&opened.subject.name, opened.inventory.clone()));
+        tree = &opened.files;
+    } else if Distribution::of(&target.tree).is_some() {
+        given = given.outside_only();
+        how.inventory = Some(listed(&arguments.path.display().to_string(), image::of_folder(&target.tree).0));
+    }
+    let judged = run::judged(&target, tree, &arguments.reading, &given, &how, &texts)?;
     let nothing = run::nothing(&judged) && judged.verdict.colour == Some(Colour::Green);
     let mut report = run::report(&judged, arguments.path.display().to_string(), now, !nothing);
     if arguments.printing.show == Show::Pass {

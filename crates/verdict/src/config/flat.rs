@@ -104,7 +104,10 @@ impl Config {
             put(format!("required.{name}"), format!("{seconds} s"));
         }
         for scan in &self.scans {
-            put(format!("scans[{}: {}]", scan.name, scan.file), scan.format.as_ref().map_or_else(|| "read".into(), |format| format!("read as {format}")));
+            put(
+                format!("scans[{}: {}]", scan.name, scan.file),
+                scan.format.as_ref().map_or_else(|| "read".into(), |format| format!("read as {format}")),
+            );
         }
         for file in &self.terraform.variable_files {
             put(format!("terraform.variable_files[{file}]"), "read".into());
