@@ -24,10 +24,12 @@ pub enum Suite {
     Conftest,
     Purl,
     Versions,
+    Secrets,
 }
 
 impl Suite {
-    pub const ALL: [Suite; 7] = [Suite::Kyverno, Suite::Gatekeeper, Suite::Opa, Suite::Cel, Suite::Conftest, Suite::Purl, Suite::Versions];
+    pub const ALL: [Suite; 8] =
+        [Suite::Kyverno, Suite::Gatekeeper, Suite::Opa, Suite::Cel, Suite::Conftest, Suite::Purl, Suite::Versions, Suite::Secrets];
 
     pub fn named(name: &str) -> Option<Suite> {
         Suite::ALL.into_iter().find(|suite| suite.name() == name)
@@ -42,6 +44,7 @@ impl Suite {
             Suite::Conftest => "conftest",
             Suite::Purl => "purl",
             Suite::Versions => "versions",
+            Suite::Secrets => "secrets",
         }
     }
 
@@ -54,6 +57,7 @@ impl Suite {
             Suite::Conftest => "our own inputs, beside the verdicts of conftest",
             Suite::Purl => "purl-spec: parse, build and validate",
             Suite::Versions => "osv-scalibr's version comparisons, each in both directions",
+            Suite::Secrets => "Nosey Parker's examples, leaky-repo, Gitleaks' configuration",
         }
     }
 
@@ -66,6 +70,7 @@ impl Suite {
             Suite::Cel => "cel-spec",
             Suite::Purl => "purl-spec",
             Suite::Versions => "version-tables",
+            Suite::Secrets => "secrets",
             Suite::Conftest => return None,
         })
     }
@@ -169,6 +174,7 @@ pub fn run(suite: Suite, given: Option<&str>, peer: Option<&str>, verbose: bool)
         Suite::Cel => example("probity-cel", "cel_spec", &[&path, "--all"], None)?,
         Suite::Purl => example("probity-packages", "purl_spec", &[&path], None)?,
         Suite::Versions => example("probity-advisories", "version_tables", &[&path], None)?,
+        Suite::Secrets => example("probity-catalog", "secret_suites", &[&path], None)?,
         Suite::Conftest => example("probity-rego", "conftest_differential", &[], peer)?,
     };
     let took = start.elapsed();

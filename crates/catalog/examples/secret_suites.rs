@@ -1,7 +1,7 @@
 //! Other people's examples of secrets, found by our own rules: `secret_suites DIR [--verbose]`. DIR holds `noseyparker` (rules with
 //! examples), `leaky-repo` (a repository with a table of counts) and `gitleaks` (a configuration).
 //!
-//! One line of JSON for each suite, as `cargo xtask conformance secrets` reads them.
+//! One line of JSON for each case, as `cargo xtask conformance secrets` reads them.
 #![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr, reason = "reads files from outside and prints")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,7 +48,6 @@ fn noseyparker(engine: &Engine, folder: &Path, verbose: bool) -> Result<(), Fail
     });
     let mut list = Vec::new();
     files(folder, &mut list);
-    let (mut examples, mut found, mut by_alias, mut negatives, mut quiet, mut quiet_covered, mut negatives_covered) = (0, 0, 0, 0, 0, 0, 0);
     for path in list.iter().filter(|path| path.extension().is_some_and(|extension| extension == "yml")) {
         let (documents, _) = yaml::parse(&std::fs::read_to_string(path)?, FileId(0));
         let rules =
@@ -59,34 +58,35 @@ fn noseyparker(engine: &Engine, folder: &Path, verbose: bool) -> Result<(), Fail
                 rule.get(key).and_then(Value::as_list).unwrap_or_default().iter().filter_map(Value::as_str).map(str::to_owned).collect()
             };
             let ours = covered.get(id);
-            for text in texts("examples") {
-                examples += 1;
+            let excluded = ours.is_none().then_some("no rule of ours covers it");
+            for (number, text) in texts("examples").iter().enumerate() {
                 let hits = ids(engine, "example.txt", text.as_bytes());
-                found += usize::from(!hits.is_empty());
-                by_alias += usize::from(ours.is_some());
+                // What is found without being covered is no merit of a rule that says so.
+                case(&format!("{id} example {}", number + 1), "found", !hits.is_empty(), "missed", excluded, "false-allow");
                 if verbose && hits.is_empty() {
                     eprintln!("MISSED {id} {}: {text:?}", if ours.is_some() { "(covered)" } else { "" });
                 }
             }
-            for text in texts("negative_examples") {
-                negatives += 1;
+            for (number, text) in texts("negative_examples").iter().enumerate() {
                 let hits = ids(engine, "example.txt", text.as_bytes());
                 let wrong = hits.iter().any(|hit| ours.is_some_and(|ours| ours.contains(hit)));
-                quiet += usize::from(hits.is_empty());
-                negatives_covered += usize::from(ours.is_some());
-                quiet_covered += usize::from(ours.is_some() && !wrong);
+                case(&format!("{id} negative {}", number + 1), "quiet", !wrong, "found", excluded, "false-deny");
                 if verbose && !hits.is_empty() {
                     eprintln!("LOUD {id} {}: {hits:?}: {text:?}", if wrong { "(covered)" } else { "" });
                 }
             }
         }
     }
+    Ok(())
+}
+
+/// Prints one case.
+fn case(id: &str, expected: &str, agreed: bool, otherwise: &str, excluded: Option<&str>, kind: &str) {
+    let actual = if agreed { expected } else { otherwise };
     println!(
         "{}",
-        json!({ "suite": "noseyparker", "examples": examples, "found": found, "of_covered_rules": by_alias, "negatives": negatives,
-                "silent": quiet, "negatives_of_covered_rules": negatives_covered, "quiet": quiet_covered })
+        json!({ "id": id, "expected": expected, "actual": actual, "agreed": agreed, "kind": (!agreed).then_some(kind), "excluded": excluded })
     );
-    Ok(())
 }
 
 /// The table of counts of leaky-repo: of each file, how many risky and how many informative secrets it has.
@@ -109,7 +109,9 @@ fn leaky_repo(engine: &Engine, folder: &Path, verbose: bool) -> Result<(), Failu
             eprintln!("{name}: {} found, {risk} risky, {inform} informative: {hits:?}", hits.len());
         }
     }
-    println!("{}", json!({ "suite": "leaky-repo", "risky": risky, "found": met, "beyond": beyond }));
+    eprintln!("leaky-repo: {met} of {risky} risky lines found, {beyond} beyond risky and informative ones");
+    case("leaky-repo at least 83 risky lines", "83 or more", met >= 83, &format!("{met} of {risky}"), None, "false-allow");
+    case("leaky-repo at most 10 beyond", "10 or fewer", beyond <= 10, &format!("{beyond}"), None, "false-deny");
     Ok(())
 }
 
@@ -138,10 +140,16 @@ fn same_as_plain(folder: &Path) -> Result<(), Failure> {
             eprintln!("{shown}: the fast way and the plain way differ");
         }
     }
-    println!(
-        "{}",
-        json!({ "suite": "gitleaks", "rules": rules, "faults": faults.iter().filter(|fault| fault.fails).count(), "files": list.len(),
-                "bytes": bytes, "hits": hits, "differ": differ })
+    let broken = faults.iter().filter(|fault| fault.fails).count();
+    eprintln!("gitleaks: {rules} rules; {} files, {bytes} bytes, {hits} hits, {differ} files differ", list.len());
+    case(
+        "gitleaks configuration is read whole",
+        "222 rules",
+        rules == 222 && broken == 0,
+        &format!("{rules} rules, {broken} faults"),
+        None,
+        "other",
     );
+    case("gitleaks and our rules, fast and plain", "the same", differ == 0, &format!("{differ} files differ"), None, "false-allow");
     Ok(())
 }
