@@ -164,7 +164,7 @@ impl Reading<'_> {
 /// How secrets are known again.
 pub(crate) fn naming(supply: &Supply) -> Naming {
     let keyed = supply.key.clone().map(|key| {
-        let keyed: Arc<dyn Fn(&[u8]) -> probity_core::Digest + Send + Sync> = Arc::new(move |bytes: &[u8]| hmac_sha256(&key, bytes));
+        let keyed: probity_supply::Hash = Arc::new(move |bytes: &[u8]| hmac_sha256(&key, bytes));
         keyed
     });
     Naming { plain: Arc::new(sha256), keyed }

@@ -9,6 +9,6 @@ mod vetting;
 mod vulnerabilities;
 
 pub use packages::{InventorySource, LIST, PackageSource, is_bill, package_of};
-pub use secrets::{LeftAlone, Naming, SecretProgram, SecretSource, keep_new, masked};
+pub use secrets::{Hash, LeftAlone, Naming, SecretProgram, SecretSource, keep_new, masked};
 pub use vetting::{Vetting, VettingProgram};
 pub use vulnerabilities::{AdvisoryProgram, Bytes, Weighed};

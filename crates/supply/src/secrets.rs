@@ -19,14 +19,17 @@ const LARGEST: u64 = 100 << 20;
 /// Bits of entropy from which on nobody finds a secret by trying all there are.
 const UNGUESSABLE: f64 = 80.0;
 
+/// Bytes to a digest.
+pub type Hash = Arc<dyn Fn(&[u8]) -> Digest + Send + Sync>;
+
 /// How a secret is known again without being told: a keyed hash where there is a key, a plain one where nobody can guess what was
 /// hashed, else its place among its like in the file.
 #[derive(Clone)]
 pub struct Naming {
     /// SHA-256.
-    pub plain: Arc<dyn Fn(&[u8]) -> Digest + Send + Sync>,
+    pub plain: Hash,
     /// HMAC-SHA-256 with the key that was given.
-    pub keyed: Option<Arc<dyn Fn(&[u8]) -> Digest + Send + Sync>>,
+    pub keyed: Option<Hash>,
 }
 
 impl fmt::Debug for Naming {
