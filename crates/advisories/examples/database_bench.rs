@@ -92,8 +92,9 @@ fn make(folder: &Path, count: usize, out: &Path) {
             copy.aliases.iter_mut().for_each(|alias| alias.push_str(&format!("-s{round}")));
             copy.summary.push_str(&format!(" (synthetic {round})"));
             for affected in &mut copy.affected {
-                // Every second copy is about another package, the others make known ones denser.
-                if round.is_multiple_of(2) {
+                // One round in nine makes known packages denser, the others are about other packages: so the advisories for one package
+                // stay about as many as real ones.
+                if !round.is_multiple_of(9) {
                     affected.name.push_str(&format!("-s{round}"));
                 }
                 affected.versions.truncate(40);
@@ -113,9 +114,11 @@ fn wanted(path: &Path, count: usize) -> Vec<Package> {
     for round in 0.. {
         let before = out.len();
         for (ecosystem, kind) in [("crates.io", "cargo"), ("PyPI", "pypi"), ("Go", "golang")] {
-            for name in NAMES.iter().map(|name| (*name).to_owned()).chain((0..40).map(|number| format!("unknown-{round}-{number}"))) {
-                for (_, reach) in database.about(ecosystem, &name).take(3) {
-                    for (introduced, end) in reach.intervals().take(2) {
+            // Of each hundred packages about ten are known to the data, more than in a lock file people have.
+            let known = NAMES.iter().map(|name| if round == 0 { (*name).to_owned() } else { format!("{name}-s{}", round % 20 + 1) });
+            for name in known.take(9).chain((0..80).map(|number| format!("unknown-{round}-{number}"))) {
+                for (_, reach) in database.about(ecosystem, &name).take(1) {
+                    for (introduced, end) in reach.intervals().take(1) {
                         let version = match &end {
                             End::Fixed(version) | End::Last(version) => version.clone(),
                             End::Open => introduced.to_owned(),

@@ -1,4 +1,4 @@
-//! Records of the Open Source Vulnerability format (https://ossf.github.io/osv-schema/), as JSON or YAML.
+//! Records of the Open Source Vulnerability format (<https://ossf.github.io/osv-schema/>), as JSON or YAML.
 
 use std::cmp::Ordering;
 

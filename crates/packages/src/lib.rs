@@ -8,5 +8,5 @@ mod package;
 mod purl;
 
 pub use lock::{CATALOGUERS, Catalogued, Cataloguer, catalogue};
-pub use package::{Inventory, Link, Location, Package, Problem, SourcePackage, Usage};
+pub use package::{Inventory, Link, Location, Package, Problem, SourcePackage, Usage, Ways};
 pub use purl::{Purl, PurlError};

@@ -1,5 +1,7 @@
 //! A package as it was found, and all that were found together.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use crate::Purl;
@@ -105,62 +107,85 @@ impl Inventory {
         self.problems.extend(other.problems);
     }
 
+    /// As [`Ways::to`], for one package.
+    #[must_use]
+    pub fn paths_to(&self, index: usize, limit: usize) -> Vec<Vec<usize>> {
+        Ways::new(self).to(index, limit)
+    }
+}
+
+/// Who needs whom in an inventory, ready to be asked for many packages.
+#[derive(Clone, Debug)]
+pub struct Ways {
+    needed_by: Vec<Vec<usize>>,
+    needs: Vec<Vec<usize>>,
+    direct: Vec<bool>,
+}
+
+impl Ways {
+    /// Of all links.
+    #[must_use]
+    pub fn new(inventory: &Inventory) -> Ways {
+        let count = inventory.packages.len();
+        let (mut needed_by, mut needs) = (vec![Vec::new(); count], vec![Vec::new(); count]);
+        for link in &inventory.links {
+            if link.to < count
+                && link.from < count
+                && let (Some(above), Some(below)) = (needed_by.get_mut(link.to), needs.get_mut(link.from))
+            {
+                above.push(link.from);
+                below.push(link.to);
+            }
+        }
+        for list in &mut needs {
+            list.sort_unstable();
+            list.dedup();
+        }
+        Ways { needed_by, needs, direct: inventory.packages.iter().map(|package| package.direct == Some(true)).collect() }
+    }
+
     /// Shortest ways from a package the project asks for itself to this one: each begins with a direct package and ends with this one;
     /// all ways of the shortest length, at most `limit`, in the order of the packages. A direct package is its own way. Empty where the
     /// files do not say who needs it.
     #[must_use]
-    pub fn paths_to(&self, index: usize, limit: usize) -> Vec<Vec<usize>> {
-        let mut needed_by: Vec<Vec<usize>> = vec![Vec::new(); self.packages.len()];
-        for link in &self.links {
-            if let Some(list) = needed_by.get_mut(link.to) {
-                list.push(link.from);
-            }
+    pub fn to(&self, index: usize, limit: usize) -> Vec<Vec<usize>> {
+        if index >= self.direct.len() {
+            return Vec::new();
         }
-        let is_direct = |index: usize| self.packages.get(index).is_some_and(|package| package.direct == Some(true));
+        let is_direct = |index: &usize| self.direct.get(*index).copied().unwrap_or(false);
         // Steps from here to each package on the way up, breadth first, until a level has direct ones.
-        let mut steps: Vec<Option<usize>> = vec![None; self.packages.len()];
-        let Some(first) = steps.get_mut(index) else { return Vec::new() };
-        *first = Some(0);
+        let mut steps: HashMap<usize, usize> = HashMap::from([(index, 0)]);
         let mut level = vec![index];
         let mut tops: Vec<usize> = Vec::new();
         let mut depth = 0;
         while tops.is_empty() && !level.is_empty() {
-            tops = level.iter().copied().filter(|index| is_direct(*index)).collect();
+            tops = level.iter().copied().filter(is_direct).collect();
             depth += 1;
             let mut above = Vec::new();
-            for from in level.iter().flat_map(|index| needed_by.get(*index).into_iter().flatten()) {
-                if let Some(slot @ None) = steps.get_mut(*from) {
-                    *slot = Some(depth);
+            for from in level.iter().flat_map(|index| self.needed_by.get(*index).into_iter().flatten()) {
+                if let Entry::Vacant(slot) = steps.entry(*from) {
+                    slot.insert(depth);
                     above.push(*from);
                 }
             }
             level = above;
         }
         tops.sort_unstable();
-        let mut needs: Vec<Vec<usize>> = vec![Vec::new(); self.packages.len()];
-        for link in &self.links {
-            if let (Some(Some(_)), Some(list)) = (steps.get(link.to), needs.get_mut(link.from)) {
-                list.push(link.to);
-            }
-        }
         let mut paths = Vec::new();
         let mut open: Vec<Vec<usize>> = tops.into_iter().rev().map(|top| vec![top]).collect();
         while let Some(path) = open.pop() {
             if paths.len() >= limit {
                 break;
             }
-            let Some(last) = path.last().copied() else { continue };
-            let Some(left) = steps.get(last).copied().flatten() else { continue };
+            let Some(left) = path.last().and_then(|last| steps.get(last)).copied() else { continue };
             if left == 0 {
                 paths.push(path);
                 continue;
             }
-            let mut next: Vec<usize> =
-                needs.get(last).into_iter().flatten().copied().filter(|to| steps.get(*to).copied().flatten() == Some(left - 1)).collect();
-            next.sort_unstable();
-            next.dedup();
+            let needs = path.last().and_then(|last| self.needs.get(*last)).map(Vec::as_slice).unwrap_or_default();
+            let next: Vec<usize> = needs.iter().copied().filter(|to| steps.get(to) == Some(&(left - 1))).take(limit).collect();
             // The last is taken first; what is open never grows beyond what is asked for by much.
-            for to in next.into_iter().take(limit).rev() {
+            for to in next.into_iter().rev() {
                 let mut longer = path.clone();
                 longer.push(to);
                 open.push(longer);

@@ -299,7 +299,7 @@ impl Engine {
     /// All secrets in a text, in the order of their places.
     #[must_use]
     pub fn scan(&self, text: &[u8], context: Context<'_>) -> Vec<Hit> {
-        self.judge(text, context, self.matches(text))
+        self.judge(text, context, self.matches(text, context))
     }
 
     /// As [`Engine::scan`], with each expression run over the whole text alone: slow, and the judge of the fast way.
@@ -309,7 +309,7 @@ impl Engine {
     }
 
     /// Matches of all patterns: (pattern, range).
-    fn matches(&self, text: &[u8]) -> Vec<(usize, Range<usize>)> {
+    fn matches(&self, text: &[u8], context: Context<'_>) -> Vec<(usize, Range<usize>)> {
         // Letters beyond ASCII that fold to ASCII ones: the words would miss them.
         if memchr::memmem::find(text, "\u{212a}".as_bytes()).is_some() || memchr::memmem::find(text, "\u{17f}".as_bytes()).is_some() {
             return self.plain_matches(text);
@@ -329,11 +329,17 @@ impl Engine {
         });
         starts.sort_unstable();
         starts.dedup();
+        // Rules for other files are not run at all.
+        let packs: Vec<bool> = self.allows.iter().map(|allows| allows.iter().any(|allow| allows_path(allow, context))).collect();
+        let is_closed = |index: usize| {
+            let rule = self.patterns.get(index).map_or(usize::MAX, |pattern| pattern.rule);
+            self.rules.get(rule).is_none_or(|known| self.closed(rule, known, context, &packs))
+        };
         let mut gates = Gates::new(text);
         let mut out = Vec::new();
         for group in starts.chunk_by(|a, b| a.pattern == b.pattern) {
             let Some(index) = group.first().map(|start| start.pattern) else { continue };
-            let Some(pattern) = self.patterns.get(index) else { continue };
+            let Some(pattern) = self.patterns.get(index).filter(|_| !is_closed(index)) else { continue };
             let mut end = 0;
             let mut tried = None;
             for start in group {
@@ -353,7 +359,7 @@ impl Engine {
                 out.push((index, found.range()));
             }
         }
-        for index in whole {
+        for index in whole.into_iter().filter(|index| !is_closed(*index)) {
             self.whole(index, text, &mut gates, &mut out);
         }
         out

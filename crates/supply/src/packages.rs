@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use probity_core::{Collected, Diagnostic, Level, ReadFile, Scope, SkippedFile, Source, Subject, SubjectKind, Tree};
-use probity_packages::{CATALOGUERS, Inventory, Location, Package, Problem, Purl, SourcePackage, Usage};
+use probity_packages::{CATALOGUERS, Inventory, Location, Package, Problem, Purl, SourcePackage, Usage, Ways};
 use probity_sbom::SbomError;
 use probity_value::{FileId, Map, Span, Value};
 use rayon::prelude::*;
@@ -12,7 +12,7 @@ use rayon::prelude::*;
 /// Ways to a package that are told.
 const PATHS: usize = 3;
 /// Packages of one file that are told their ways; working them out for more costs more than it tells.
-const TOLD: usize = 20_000;
+const TOLD: usize = 200_000;
 
 /// The type of the subject that stands for all packages of one kind in one file.
 pub const LIST: &str = "packages";
@@ -178,7 +178,7 @@ fn subjects(path: &Arc<str>, inventory: &Inventory, scope: &Scope<'_>, locked: &
     };
     let mut by_purl: BTreeMap<String, Subject> = BTreeMap::new();
     let mut lists: BTreeMap<Arc<str>, (usize, Span)> = BTreeMap::new();
-    let told = inventory.packages.len() <= TOLD;
+    let all = (inventory.packages.len() <= TOLD && !inventory.links.is_empty()).then(|| Ways::new(inventory));
     let digests = inventory.packages.iter().any(|package| !package.hashes.is_empty());
     for (index, package) in inventory.packages.iter().enumerate() {
         let span = span_of(package.at.first());
@@ -188,7 +188,7 @@ fn subjects(path: &Arc<str>, inventory: &Inventory, scope: &Scope<'_>, locked: &
         if by_purl.contains_key(&id) {
             continue;
         }
-        let ways = if told { inventory.paths_to(index, PATHS) } else { Vec::new() };
+        let ways = all.as_ref().map(|all| all.to(index, PATHS)).unwrap_or_default();
         let ways: Vec<String> = ways
             .iter()
             .filter(|way| way.len() > 1)

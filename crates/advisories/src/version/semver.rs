@@ -1,4 +1,4 @@
-//! Semantic Versioning 2.0.0 (https://semver.org), read as tolerantly as the ecosystems that use it do; and the orders near it.
+//! Semantic Versioning 2.0.0 (<https://semver.org>), read as tolerantly as the ecosystems that use it do; and the orders near it.
 
 use std::cmp::Ordering;
 
