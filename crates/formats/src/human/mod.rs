@@ -107,6 +107,9 @@ fn section(heading: &str, list: &[&Finding], style: Style, out: &mut String) {
             position(&finding.at),
             escape::line(&finding.subject.id)
         );
+        if finding.status == Status::Skip && !finding.message.is_empty() {
+            put!(out, "      {}\n", style.wrap(&escape::line(&mask::text(&finding.message)), 6));
+        }
         if let Some(exception) = &finding.exception {
             let mut text = format!("{} `{}`", exception.source, exception.id);
             if let Some(kind) = exception.kind {
