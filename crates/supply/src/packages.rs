@@ -179,7 +179,11 @@ fn subjects(path: &Arc<str>, inventory: &Inventory, scope: &Scope<'_>, locked: &
     let mut by_purl: BTreeMap<String, Subject> = BTreeMap::new();
     let mut lists: BTreeMap<Arc<str>, (usize, Span)> = BTreeMap::new();
     let all = (inventory.packages.len() <= TOLD && !inventory.links.is_empty()).then(|| Ways::new(inventory));
-    let digests = inventory.packages.iter().any(|package| !package.hashes.is_empty());
+    // A lock file that pins some packages by their digests pins all; what is installed has digests where its kind has them.
+    let is_list = |package: &Package| CATALOGUERS.iter().any(|cataloguer| cataloguer.id() == package.found_by);
+    let list_of = |package: &Package| (package.found_by, package.at.first().map(|at| Arc::clone(&at.file)));
+    let pinned: BTreeSet<(&str, Option<Arc<str>>)> =
+        inventory.packages.iter().filter(|package| !package.hashes.is_empty() && is_list(package)).map(list_of).collect();
     for (index, package) in inventory.packages.iter().enumerate() {
         let span = span_of(package.at.first());
         let list = lists.entry(list_kind(&package.purl)).or_insert((0, span));
@@ -198,7 +202,10 @@ fn subjects(path: &Arc<str>, inventory: &Inventory, scope: &Scope<'_>, locked: &
             })
             .collect();
         let locked = package.purl.version.is_none() && is_locked(path, &package.purl.kind, locked);
-        by_purl.insert(id.clone(), subject(path, &package.purl.kind, id, value_of(package, &ways, (locked, digests), span), span));
+        by_purl.insert(
+            id.clone(),
+            subject(path, &package.purl.kind, id, value_of(package, &ways, (locked, pinned.contains(&list_of(package))), span), span),
+        );
     }
     let mut out: Vec<Subject> = by_purl.into_values().collect();
     for (kind, (count, span)) in lists {
