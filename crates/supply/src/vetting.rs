@@ -155,8 +155,15 @@ impl VettingProgram {
                     say(SOURCE_NOT_ALLOWED, Status::Fail, format!("{name} comes from `{from}`"));
                 }
             }
-            (None, Some(from)) if internal && is_public(from) => {
-                say(INTERNAL_FROM_PUBLIC, Status::Fail, format!("{name} is a name of our own and comes from `{}`", without_secrets(from)));
+            // Without a source that is ours, every source is somebody else's.
+            (None, Some(from)) if internal => {
+                let from = without_secrets(from);
+                let kind = &package.purl.kind;
+                say(
+                    INTERNAL_FROM_PUBLIC,
+                    Status::Fail,
+                    format!("{name} is a name of our own and comes from `{from}`, and `packages.sources` names no source for {kind}"),
+                );
             }
             _ => {}
         }
@@ -241,31 +248,6 @@ fn is_from(source: &str, address: &str) -> bool {
         && (path.is_empty()
             || place_path == path
             || place_path.strip_prefix(path).is_some_and(|rest| rest.starts_with(['/', '@', ':', '#', '?'])))
-}
-
-/// Registries anybody can publish in.
-fn is_public(address: &str) -> bool {
-    const PUBLIC: &[&str] = &[
-        "registry.npmjs.org",
-        "registry.yarnpkg.com",
-        "pypi.org",
-        "files.pythonhosted.org",
-        "crates.io",
-        "index.crates.io",
-        "static.crates.io",
-        "rubygems.org",
-        "repo.maven.apache.org",
-        "repo1.maven.org",
-        "api.nuget.org",
-        "packagist.org",
-        "hex.pm",
-        "pub.dev",
-        "docker.io",
-        "index.docker.io",
-    ];
-    let place = place(address).to_ascii_lowercase();
-    let host = place.split(['/', ':']).next().unwrap_or_default();
-    PUBLIC.contains(&host) || place.starts_with("github.com/rust-lang/crates.io-index")
 }
 
 /// `*` stands for any letters but `/`.

@@ -34,7 +34,7 @@ fn package_lock_version_3() {
     "node_modules/@shop/ui": { "resolved": "packages/ui", "link": true },
     "node_modules/debug": {
       "version": "4.3.4",
-      "resolved": "https://registry.npmjs.org/debug/-/debug-4.3.4.tgz",
+      "resolved": "https://registry.example/debug/-/debug-4.3.4.tgz",
       "integrity": "sha512-PRWFHuSU3eDtQJPvnNY7Jcket1j0t5OuOsFzPPzsekD52Zl1qUfFIPEiswXqIvHWGVHOgX+7G/vCNNhehwxfkQ==",
       "license": "MIT",
       "dependencies": { "ms": "2.1.2" },
@@ -42,7 +42,7 @@ fn package_lock_version_3() {
     },
     "node_modules/express": {
       "version": "4.18.2",
-      "resolved": "https://registry.npmjs.org/express/-/express-4.18.2.tgz",
+      "resolved": "https://registry.example/express/-/express-4.18.2.tgz",
       "integrity": "sha512-5/PsL6iGPdfQ/lKM1UuielYgv3BUoJfz1aUwU9vHZ+J7gyvwdQXFEBIEIaxeGf0GIcreATNyBExtalisDbuMqQ==",
       "license": "MIT",
       "dependencies": { "debug": "4.3.4", "ms": "^2.0.0" }
@@ -63,8 +63,8 @@ fn package_lock_version_3() {
 "#,
         )],
         "
-        16 pkg:npm/debug@4.3.4 indirect <https://registry.npmjs.org/debug/-/debug-4.3.4.tgz> #sha512-PRWFHuSU3eDtQJPvnNY7Jcket1j0t5OuOsFzPPzsekD52Zl1qUfFIPEiswXqIvHWGVHOgX+7G/vCNNhehwxfkQ== =MIT
-        24 pkg:npm/express@4.18.2 direct ?^4.18.2 <https://registry.npmjs.org/express/-/express-4.18.2.tgz> #sha512-5/PsL6iGPdfQ/lKM1UuielYgv3BUoJfz1aUwU9vHZ+J7gyvwdQXFEBIEIaxeGf0GIcreATNyBExtalisDbuMqQ== =MIT
+        16 pkg:npm/debug@4.3.4 indirect <https://registry.example/debug/-/debug-4.3.4.tgz> #sha512-PRWFHuSU3eDtQJPvnNY7Jcket1j0t5OuOsFzPPzsekD52Zl1qUfFIPEiswXqIvHWGVHOgX+7G/vCNNhehwxfkQ== =MIT
+        24 pkg:npm/express@4.18.2 direct ?^4.18.2 <https://registry.example/express/-/express-4.18.2.tgz> #sha512-5/PsL6iGPdfQ/lKM1UuielYgv3BUoJfz1aUwU9vHZ+J7gyvwdQXFEBIEIaxeGf0GIcreATNyBExtalisDbuMqQ== =MIT
         31 pkg:npm/fsevents@2.3.3 optional direct ?^2.3.3 =MIT
         38 pkg:npm/ms@2.0.0 indirect =MIT
         39 pkg:npm/ms@2.1.2 direct ?^2.1.0
@@ -115,7 +115,7 @@ fn package_lock_version_1() {
   "dependencies": {
     "express": {
       "version": "4.17.0",
-      "resolved": "https://registry.npmjs.org/express/-/express-4.17.0.tgz",
+      "resolved": "https://registry.example/express/-/express-4.17.0.tgz",
       "integrity": "sha512-abc==",
       "requires": { "ms": "^2.0.0", "send": "0.17.1" },
       "dependencies": {
@@ -136,7 +136,7 @@ fn package_lock_version_1() {
     check(
         &[("package-lock.json", lock), ("package.json", MANIFEST)],
         "
-        6 pkg:npm/express@4.17.0 direct ?^4.18.2 <https://registry.npmjs.org/express/-/express-4.17.0.tgz> #sha512-abc==
+        6 pkg:npm/express@4.17.0 direct ?^4.18.2 <https://registry.example/express/-/express-4.17.0.tgz> #sha512-abc==
         16 pkg:npm/lodash@4.17.21 direct ?4.17.21
         17 pkg:npm/ms@2.1.1 dev indirect
         19 pkg:npm/real@1.2.3 indirect
@@ -264,18 +264,18 @@ fn yarn_classic() {
 
 "@types/node@~20.1.0":
   version "20.1.7"
-  resolved "https://registry.yarnpkg.com/@types/node/-/node-20.1.7.tgz#ce10c802f7731909d0a44ac9888e8b3a9125eb62"
+  resolved "https://registry.example/@types/node/-/node-20.1.7.tgz#ce10c802f7731909d0a44ac9888e8b3a9125eb62"
   integrity sha512-WCuw/o4GSwDGMoonES8rcvwsig77dGCMbZDrZr2x4ZZiNW4P/gcoZXe/0twgtobcTkmg9TuKflxYL/DuwDyJzg==
 
 debug@2.6.9, "debug@^2.0.0 || ^3":
   version "2.6.9"
-  resolved "https://registry.yarnpkg.com/debug/-/debug-2.6.9.tgz#5d128515df134ff327e90a4c93f4e077a536341f"
+  resolved "https://registry.example/debug/-/debug-2.6.9.tgz#5d128515df134ff327e90a4c93f4e077a536341f"
   dependencies:
     ms "2.0.0"
 
 express@^4.18.2:
   version "4.18.2"
-  resolved "https://registry.yarnpkg.com/express/-/express-4.18.2.tgz#3fabe08296e930c796c19e3c516979386ba9fd59"
+  resolved "https://registry.example/express/-/express-4.18.2.tgz#3fabe08296e930c796c19e3c516979386ba9fd59"
   integrity "sha512-abc== sha1-def="
   dependencies:
     debug "2.6.9"
@@ -303,9 +303,9 @@ stale@^1.0.0:
   version "1.1.0"
 "##;
     check(&[("yarn.lock", lock), ("package.json", MANIFEST)], "
-        5 pkg:npm/%40types/node@20.1.7 dev direct ?~20.1.0 <https://registry.yarnpkg.com/@types/node/-/node-20.1.7.tgz#ce10c802f7731909d0a44ac9888e8b3a9125eb62> #sha512-WCuw/o4GSwDGMoonES8rcvwsig77dGCMbZDrZr2x4ZZiNW4P/gcoZXe/0twgtobcTkmg9TuKflxYL/DuwDyJzg==
-        10 pkg:npm/debug@2.6.9 indirect <https://registry.yarnpkg.com/debug/-/debug-2.6.9.tgz#5d128515df134ff327e90a4c93f4e077a536341f> #sha1:5d128515df134ff327e90a4c93f4e077a536341f
-        16 pkg:npm/express@4.18.2 direct ?^4.18.2 <https://registry.yarnpkg.com/express/-/express-4.18.2.tgz#3fabe08296e930c796c19e3c516979386ba9fd59> #sha512-abc== #sha1-def=
+        5 pkg:npm/%40types/node@20.1.7 dev direct ?~20.1.0 <https://registry.example/@types/node/-/node-20.1.7.tgz#ce10c802f7731909d0a44ac9888e8b3a9125eb62> #sha512-WCuw/o4GSwDGMoonES8rcvwsig77dGCMbZDrZr2x4ZZiNW4P/gcoZXe/0twgtobcTkmg9TuKflxYL/DuwDyJzg==
+        10 pkg:npm/debug@2.6.9 indirect <https://registry.example/debug/-/debug-2.6.9.tgz#5d128515df134ff327e90a4c93f4e077a536341f> #sha1:5d128515df134ff327e90a4c93f4e077a536341f
+        16 pkg:npm/express@4.18.2 direct ?^4.18.2 <https://registry.example/express/-/express-4.18.2.tgz#3fabe08296e930c796c19e3c516979386ba9fd59> #sha512-abc== #sha1-def=
         25 pkg:npm/lodash@4.17.21 direct ?4.17.21
         28 pkg:npm/ms@2.0.0 indirect
         34 pkg:npm/from-git@1.2.3 indirect <git+https://git.example/a/b.git#0123456789012345678901234567890123456789> #git:0123456789012345678901234567890123456789

@@ -105,7 +105,7 @@ fn pipfile_lock() {
         "pipfile-spec": 6,
         "requires": { "python_version": "3.11" },
         "sources": [
-            { "name": "pypi", "url": "https://pypi.org/simple", "verify_ssl": true },
+            { "name": "pypi", "url": "https://index.example/simple", "verify_ssl": true },
             { "name": "own", "url": "https://pypi.example/simple", "verify_ssl": true }
         ]
     },
@@ -130,11 +130,11 @@ fn pipfile_lock() {
     check(
         &[("Pipfile.lock", lock)],
         "
-        12 pkg:pypi/certifi@2023.7.22 <https://pypi.org/simple> #sha256:539cc #sha256:92d60 @Pipfile.lock:23
+        12 pkg:pypi/certifi@2023.7.22 <https://index.example/simple> #sha256:539cc #sha256:92d60 @Pipfile.lock:23
         17 pkg:pypi/lib <https://git.example/a/lib.git@0123456>
         19 pkg:pypi/private@1.0.0 <https://pypi.example/simple>
-        24 pkg:pypi/pytest@7.4.0 dev <https://pypi.org/simple>
-        26 pkg:pypi/sphinx@7.0.0 dev <https://pypi.org/simple>
+        24 pkg:pypi/pytest@7.4.0 dev <https://index.example/simple>
+        26 pkg:pypi/sphinx@7.0.0 dev <https://index.example/simple>
         !! 20 `nothing` has no version
         ",
     );
@@ -147,11 +147,11 @@ fn pipfile_lock() {
             ),
         ],
         "
-        12 pkg:pypi/certifi@2023.7.22 direct ?* <https://pypi.org/simple> #sha256:539cc #sha256:92d60 @Pipfile.lock:23
+        12 pkg:pypi/certifi@2023.7.22 direct ?* <https://index.example/simple> #sha256:539cc #sha256:92d60 @Pipfile.lock:23
         17 pkg:pypi/lib indirect <https://git.example/a/lib.git@0123456>
         19 pkg:pypi/private@1.0.0 direct ?==1.0.0 <https://pypi.example/simple>
-        24 pkg:pypi/pytest@7.4.0 dev direct ?>=7 <https://pypi.org/simple>
-        26 pkg:pypi/sphinx@7.0.0 dev indirect <https://pypi.org/simple>
+        24 pkg:pypi/pytest@7.4.0 dev direct ?>=7 <https://index.example/simple>
+        26 pkg:pypi/sphinx@7.0.0 dev indirect <https://index.example/simple>
         !! 20 `nothing` has no version
         ",
     );

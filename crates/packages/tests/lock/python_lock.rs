@@ -187,7 +187,7 @@ resolution-markers = ["python_full_version >= '3.9'", "python_full_version < '3.
 [[package]]
 name = "certifi"
 version = "2024.8.30"
-source = { registry = "https://pypi.org/simple" }
+source = { registry = "https://index.example/simple" }
 sdist = { url = "https://files.example/certifi-2024.8.30.tar.gz", hash = "sha256:bec941", size = 168507 }
 wheels = [
     { url = "https://files.example/certifi-2024.8.30-py3-none-any.whl", hash = "sha256:922820", size = 167321 },
@@ -196,19 +196,19 @@ wheels = [
 [[package]]
 name = "numpy"
 version = "1.24.4"
-source = { registry = "https://pypi.org/simple" }
+source = { registry = "https://index.example/simple" }
 resolution-markers = ["python_full_version < '3.9'"]
 
 [[package]]
 name = "numpy"
 version = "2.0.2"
-source = { registry = "https://pypi.org/simple" }
+source = { registry = "https://index.example/simple" }
 resolution-markers = ["python_full_version >= '3.9'"]
 
 [[package]]
 name = "pytest"
 version = "8.3.3"
-source = { registry = "https://pypi.org/simple" }
+source = { registry = "https://index.example/simple" }
 
 [[package]]
 name = "requests"
@@ -220,7 +220,7 @@ dependencies = [
 
 [package.optional-dependencies]
 fast = [
-    { name = "numpy", version = "2.0.2", source = { registry = "https://pypi.org/simple" }, marker = "python_full_version >= '3.9'" },
+    { name = "numpy", version = "2.0.2", source = { registry = "https://index.example/simple" }, marker = "python_full_version >= '3.9'" },
 ]
 
 [[package]]
@@ -233,7 +233,7 @@ dependencies = [
 
 [package.optional-dependencies]
 old = [
-    { name = "numpy", version = "1.24.4", source = { registry = "https://pypi.org/simple" } },
+    { name = "numpy", version = "1.24.4", source = { registry = "https://index.example/simple" } },
 ]
 
 [package.dev-dependencies]
@@ -252,10 +252,10 @@ dev = [{ name = "pytest", specifier = ">=8" }]
 "#,
         )],
         "
-        7 pkg:pypi/certifi@2024.8.30 indirect <https://pypi.org/simple> #sha256:bec941 #sha256:922820
-        16 pkg:pypi/numpy@1.24.4 optional direct ?<2 <https://pypi.org/simple>
-        22 pkg:pypi/numpy@2.0.2 indirect <https://pypi.org/simple>
-        28 pkg:pypi/pytest@8.3.3 dev direct ?>=8 <https://pypi.org/simple>
+        7 pkg:pypi/certifi@2024.8.30 indirect <https://index.example/simple> #sha256:bec941 #sha256:922820
+        16 pkg:pypi/numpy@1.24.4 optional direct ?<2 <https://index.example/simple>
+        22 pkg:pypi/numpy@2.0.2 indirect <https://index.example/simple>
+        28 pkg:pypi/pytest@8.3.3 dev direct ?>=8 <https://index.example/simple>
         33 pkg:pypi/requests@2.32.3 direct <https://git.example/psf/requests?tag=v2.32.3#0e322af87745eff34caffe4df68456ebc20d9068>
         requests > certifi
         requests > numpy
@@ -374,7 +374,7 @@ wheels = [
 name = 'cattrs'
 version = '24.1.2'
 dependencies = [{name = 'attrs'}]
-index = 'https://pypi.org/simple'
+index = 'https://index.example/simple'
 sdist = {name = 'cattrs.tar.gz', url = 'https://files.example/cattrs.tar.gz', hashes = {sha256 = '67c7495', sha512 = 'aa'}}
 
 [[packages]]
@@ -395,7 +395,7 @@ archive = {url = 'https://files.example/archive.zip', hashes = {sha256 = 'bb'}}
         ],
         "
         7 pkg:pypi/attrs@25.1.0 indirect <https://files.example/attrs-25.1.0-py3-none-any.whl> #sha256:c75a69
-        15 pkg:pypi/cattrs@24.1.2 direct <https://pypi.org/simple> #sha256:67c7495 #sha512:aa
+        15 pkg:pypi/cattrs@24.1.2 direct <https://index.example/simple> #sha256:67c7495 #sha512:aa
         22 pkg:pypi/lib indirect <https://git.example/a/lib.git@0123456>
         30 pkg:pypi/archive@1.0 indirect <https://files.example/archive.zip> #sha256:bb
         cattrs > attrs

@@ -33,7 +33,7 @@ version = 4
 [[package]]
 name = "cc"
 version = "1.0.83"
-source = "registry+https://github.com/rust-lang/crates.io-index"
+source = "registry+https://crates.example/index"
 checksum = "f1174fb0b6ec23863f8b971027804a42614e347eafb0a95bf0b12cdae21fc4d0"
 dependencies = [
  "libc",
@@ -47,7 +47,7 @@ source = "git+https://git.example/a/lib?branch=main#0123456789012345678901234567
 [[package]]
 name = "libc"
 version = "0.2.148"
-source = "registry+https://github.com/rust-lang/crates.io-index"
+source = "registry+https://crates.example/index"
 checksum = "9cdc71e17332e86d2e1d38c1f99edcb6288ee11b815fb1a4b049eaa2114d369b"
 
 [[package]]
@@ -57,7 +57,7 @@ version = "0.1.0"
 [[package]]
 name = "proptest"
 version = "1.2.0"
-source = "registry+https://github.com/rust-lang/crates.io-index"
+source = "registry+https://crates.example/index"
 dependencies = [
  "rand 0.8.5",
  "rand_core",
@@ -66,12 +66,12 @@ dependencies = [
 [[package]]
 name = "rand"
 version = "0.7.3"
-source = "registry+https://github.com/rust-lang/crates.io-index"
+source = "registry+https://crates.example/index"
 
 [[package]]
 name = "rand"
 version = "0.8.5"
-source = "registry+https://github.com/rust-lang/crates.io-index"
+source = "registry+https://crates.example/index"
 dependencies = [
  "libc",
  "rand_core",
@@ -80,7 +80,7 @@ dependencies = [
 [[package]]
 name = "rand_core"
 version = "0.6.4"
-source = "registry+https://github.com/rust-lang/crates.io-index"
+source = "registry+https://crates.example/index"
 
 [[package]]
 name = "shop"
@@ -98,24 +98,24 @@ dependencies = [
 #[test]
 fn cargo_lock() {
     check(&[("Cargo.lock", LOCK)], "
-        6 pkg:cargo/cc@1.0.83 direct <registry+https://github.com/rust-lang/crates.io-index> #sha256:f1174fb0b6ec23863f8b971027804a42614e347eafb0a95bf0b12cdae21fc4d0
+        6 pkg:cargo/cc@1.0.83 direct <registry+https://crates.example/index> #sha256:f1174fb0b6ec23863f8b971027804a42614e347eafb0a95bf0b12cdae21fc4d0
         15 pkg:cargo/lib@0.3.0 direct <git+https://git.example/a/lib?branch=main#0123456789012345678901234567890123456789>
-        20 pkg:cargo/libc@0.2.148 direct <registry+https://github.com/rust-lang/crates.io-index> #sha256:9cdc71e17332e86d2e1d38c1f99edcb6288ee11b815fb1a4b049eaa2114d369b
-        30 pkg:cargo/proptest@1.2.0 direct <registry+https://github.com/rust-lang/crates.io-index>
-        39 pkg:cargo/rand@0.7.3 direct <registry+https://github.com/rust-lang/crates.io-index>
-        44 pkg:cargo/rand@0.8.5 indirect <registry+https://github.com/rust-lang/crates.io-index>
-        53 pkg:cargo/rand_core@0.6.4 indirect <registry+https://github.com/rust-lang/crates.io-index>
+        20 pkg:cargo/libc@0.2.148 direct <registry+https://crates.example/index> #sha256:9cdc71e17332e86d2e1d38c1f99edcb6288ee11b815fb1a4b049eaa2114d369b
+        30 pkg:cargo/proptest@1.2.0 direct <registry+https://crates.example/index>
+        39 pkg:cargo/rand@0.7.3 direct <registry+https://crates.example/index>
+        44 pkg:cargo/rand@0.8.5 indirect <registry+https://crates.example/index>
+        53 pkg:cargo/rand_core@0.6.4 indirect <registry+https://crates.example/index>
         proptest > rand
         proptest > rand_core
         ");
     check(&[("Cargo.lock", LOCK), ("Cargo.toml", MANIFEST), ("own/Cargo.toml", "[package]\nname = \"own\"\n")], "
-        6 pkg:cargo/cc@1.0.83 build direct ?1 <registry+https://github.com/rust-lang/crates.io-index> #sha256:f1174fb0b6ec23863f8b971027804a42614e347eafb0a95bf0b12cdae21fc4d0
+        6 pkg:cargo/cc@1.0.83 build direct ?1 <registry+https://crates.example/index> #sha256:f1174fb0b6ec23863f8b971027804a42614e347eafb0a95bf0b12cdae21fc4d0
         15 pkg:cargo/lib@0.3.0 direct <git+https://git.example/a/lib?branch=main#0123456789012345678901234567890123456789>
-        20 pkg:cargo/libc@0.2.148 direct ?0.2 <registry+https://github.com/rust-lang/crates.io-index> #sha256:9cdc71e17332e86d2e1d38c1f99edcb6288ee11b815fb1a4b049eaa2114d369b
-        30 pkg:cargo/proptest@1.2.0 dev direct ?1.2 <registry+https://github.com/rust-lang/crates.io-index>
-        39 pkg:cargo/rand@0.7.3 direct <registry+https://github.com/rust-lang/crates.io-index>
-        44 pkg:cargo/rand@0.8.5 dev indirect <registry+https://github.com/rust-lang/crates.io-index>
-        53 pkg:cargo/rand_core@0.6.4 dev indirect <registry+https://github.com/rust-lang/crates.io-index>
+        20 pkg:cargo/libc@0.2.148 direct ?0.2 <registry+https://crates.example/index> #sha256:9cdc71e17332e86d2e1d38c1f99edcb6288ee11b815fb1a4b049eaa2114d369b
+        30 pkg:cargo/proptest@1.2.0 dev direct ?1.2 <registry+https://crates.example/index>
+        39 pkg:cargo/rand@0.7.3 direct <registry+https://crates.example/index>
+        44 pkg:cargo/rand@0.8.5 dev indirect <registry+https://crates.example/index>
+        53 pkg:cargo/rand_core@0.6.4 dev indirect <registry+https://crates.example/index>
         proptest > rand
         proptest > rand_core
         ");
@@ -130,30 +130,30 @@ fn cargo_lock_version_1() {
 name = "shop"
 version = "0.1.0"
 dependencies = [
- "log 0.4.8 (registry+https://github.com/rust-lang/crates.io-index)",
+ "log 0.4.8 (registry+https://crates.example/index)",
 ]
 
 [[package]]
 name = "cfg-if"
 version = "0.1.10"
-source = "registry+https://github.com/rust-lang/crates.io-index"
+source = "registry+https://crates.example/index"
 
 [[package]]
 name = "log"
 version = "0.4.8"
-source = "registry+https://github.com/rust-lang/crates.io-index"
+source = "registry+https://crates.example/index"
 dependencies = [
- "cfg-if 0.1.10 (registry+https://github.com/rust-lang/crates.io-index)",
+ "cfg-if 0.1.10 (registry+https://crates.example/index)",
 ]
 
 [metadata]
-"checksum cfg-if 0.1.10 (registry+https://github.com/rust-lang/crates.io-index)" = "4785bdd1c96b2a846b2bd7cc02e86b6b3dbf14e7e53446c4f54c92a361040822"
-"checksum log 0.4.8 (registry+https://github.com/rust-lang/crates.io-index)" = "<none>"
+"checksum cfg-if 0.1.10 (registry+https://crates.example/index)" = "4785bdd1c96b2a846b2bd7cc02e86b6b3dbf14e7e53446c4f54c92a361040822"
+"checksum log 0.4.8 (registry+https://crates.example/index)" = "<none>"
 "#,
         )],
         "
-        9 pkg:cargo/cfg-if@0.1.10 indirect <registry+https://github.com/rust-lang/crates.io-index> #sha256:4785bdd1c96b2a846b2bd7cc02e86b6b3dbf14e7e53446c4f54c92a361040822
-        14 pkg:cargo/log@0.4.8 direct <registry+https://github.com/rust-lang/crates.io-index>
+        9 pkg:cargo/cfg-if@0.1.10 indirect <registry+https://crates.example/index> #sha256:4785bdd1c96b2a846b2bd7cc02e86b6b3dbf14e7e53446c4f54c92a361040822
+        14 pkg:cargo/log@0.4.8 direct <registry+https://crates.example/index>
         log > cfg-if
         ",
     );

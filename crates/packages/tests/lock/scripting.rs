@@ -22,7 +22,7 @@ PATH
       nokogiri (~> 1.15)
 
 GEM
-  remote: https://rubygems.org/
+  remote: https://gems.example/
   remote: https://gems.example/
   specs:
     mini_portile2 (2.8.4)
@@ -84,11 +84,11 @@ BUNDLED WITH
     check(
         &[(
             "Gemfile.lock",
-            "GEM\n  remote: https://rubygems.org/\n  specs:\n<<<<<<< HEAD\n    a (1.0)\n=======\n    a (2.0)\n>>>>>>> other\n\nDEPENDENCIES\n  a\n",
+            "GEM\n  remote: https://gems.example/\n  specs:\n<<<<<<< HEAD\n    a (1.0)\n=======\n    a (2.0)\n>>>>>>> other\n\nDEPENDENCIES\n  a\n",
         )],
         "
-        5 pkg:gem/a@1.0 direct <https://rubygems.org/>
-        7 pkg:gem/a@2.0 direct <https://rubygems.org/>
+        5 pkg:gem/a@1.0 direct <https://gems.example/>
+        7 pkg:gem/a@2.0 direct <https://gems.example/>
         !! 4 the file has a merge conflict that is not resolved
         ",
     );
