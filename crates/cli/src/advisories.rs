@@ -190,6 +190,7 @@ fn walk(path: &Path, out: &mut Vec<PathBuf>) -> Result<()> {
     entries.sort();
     for entry in entries {
         if entry.is_symlink() {
+            output::talk(&format!("warning: `{}` is a symbolic link and is not followed", entry.display()));
             continue;
         }
         if entry.is_dir() {

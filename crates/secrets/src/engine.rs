@@ -171,11 +171,21 @@ pub(crate) fn parse(pattern: &str, flavour: Flavour) -> Result<Hir, String> {
         .map_err(|problem| format!("the expression is broken: {problem}"))
 }
 
+/// Whether an expression can be used at all: read, and small enough to be compiled.
+pub(crate) fn usable(pattern: &str, flavour: Flavour) -> Result<Hir, String> {
+    let hir = parse(pattern, flavour)?;
+    build(&hir, true)?;
+    Ok(hir)
+}
+
 fn compile(pattern: &Pattern, automaton: bool) -> Result<Regex, String> {
-    let hir = parse(&pattern.text, pattern.flavour)?;
+    build(&parse(&pattern.text, pattern.flavour)?, automaton)
+}
+
+fn build(hir: &Hir, automaton: bool) -> Result<Regex, String> {
     Regex::builder()
         .configure(Regex::config().utf8_empty(false).nfa_size_limit(Some(32 << 20)).hybrid(automaton).dfa(automaton))
-        .build_from_hir(&hir)
+        .build_from_hir(hir)
         .map_err(|problem| format!("the expression is too large: {problem}"))
 }
 
@@ -513,8 +523,9 @@ impl Engine {
         }
         if let Some(with) = &rule.with {
             let near = lines.near(&range, with.within);
-            let other = regex::bytes::RegexBuilder::new(&with.regex).unicode(false).build().ok()?;
-            if !other.is_match(near) {
+            // An expression that cannot be compiled hides nothing; `own` refuses it when the rule is read.
+            let other = regex::bytes::RegexBuilder::new(&with.regex).unicode(false).build();
+            if other.is_ok_and(|other| !other.is_match(near)) {
                 return None;
             }
         }

@@ -175,7 +175,7 @@ impl Reader {
                 "regex" => {
                     let pattern = self.text(value, key);
                     if !pattern.is_empty() {
-                        if let Err(problem) = crate::engine::parse(&pattern, Flavour::Go) {
+                        if let Err(problem) = crate::engine::usable(&pattern, Flavour::Go) {
                             self.fault(value.span, problem);
                         }
                         rule.regexes = vec![pattern];

@@ -190,7 +190,7 @@ impl Reader {
         }
         let group = secret.get("group").and_then(Value::as_int).and_then(|group| usize::try_from(group).ok()).unwrap_or(0);
         for regex in &regexes {
-            match crate::engine::parse(regex, Flavour::Ascii) {
+            match crate::engine::usable(regex, Flavour::Ascii) {
                 Ok(hir) if group > hir.properties().explicit_captures_len() => {
                     self.fault(at, format!("the expression has no group {group}"))
                 }
@@ -221,7 +221,7 @@ impl Reader {
             within: number(with, "within").unwrap_or(0),
         });
         if let Some(with) = &with
-            && (with.regex.is_empty() || crate::engine::parse(&with.regex, Flavour::Ascii).is_err())
+            && (with.regex.is_empty() || crate::engine::usable(&with.regex, Flavour::Ascii).is_err())
         {
             self.fault(at, "`with.regex` is an expression");
         }

@@ -162,6 +162,7 @@ fn says_what_is_wrong() {
     check("[[rules]]\nregex = 'a+'\n", "no `id`");
     check("[[rules]]\nid = 'a'\n", "neither `regex` nor `path`");
     check("[[rules]]\nid = 'a'\nregex = '(?!b)a'\n", "the expression is broken");
+    check("[[rules]]\nid = 'a'\nregex = '((a{1000}){1000}){1000}'\n", "too large");
     check("[[rules]]\nid = 'a'\nregex = 'a'\n[[rules]]\nid = 'a'\nregex = 'b'\n", "twice");
     check("[[rules]]\nid = 'a'\nregex = 'a'\n[[rules.allowlists]]\ncondition = 'XOR'\npaths = ['a']\n", "`AND` or `OR`");
     check("[[rules]]\nid = 'a'\nregex = 'a'\n[[rules.allowlists]]\ndescription = 'x'\n", "names commits");
