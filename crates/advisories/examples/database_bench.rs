@@ -15,7 +15,7 @@ use probity_advisories::database::{Builder, Database};
 use probity_advisories::matching::{Answer, answer};
 use probity_advisories::{Advisory, End, load};
 use probity_core::Digest;
-use probity_packages::{Package, Purl, Usage};
+use probity_packages::{Package, Purl};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -175,16 +175,5 @@ fn package(kind: &str, name: &str, version: &str) -> Package {
     let split = (kind == "golang").then(|| name.rsplit_once('/')).flatten();
     let (namespace, name) = split.map_or((None, name.to_owned()), |(namespace, name)| (Some(namespace), name.to_owned()));
     let name = name.replace('/', "-");
-    Package {
-        purl: Purl::new(kind, namespace, &name, Some(version)).unwrap(),
-        built_from: None,
-        usage: Usage::Runtime,
-        direct: None,
-        requested: None,
-        resolved: None,
-        hashes: Vec::new(),
-        licences: Vec::new(),
-        at: Vec::new(),
-        found_by: "bench",
-    }
+    Package::new(Purl::new(kind, namespace, &name, Some(version)).unwrap(), "bench")
 }

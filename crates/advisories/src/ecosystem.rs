@@ -170,21 +170,10 @@ pub fn named(package: &Package) -> Option<Named> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use probity_packages::{SourcePackage, Usage};
+    use probity_packages::SourcePackage;
 
     pub(crate) fn package(purl: &str) -> Package {
-        Package {
-            purl: purl.parse().unwrap(),
-            built_from: None,
-            usage: Usage::Runtime,
-            direct: None,
-            requested: None,
-            resolved: None,
-            hashes: Vec::new(),
-            licences: Vec::new(),
-            at: Vec::new(),
-            found_by: "test",
-        }
+        Package::new(purl.parse().unwrap(), "test")
     }
 
     #[test]

@@ -307,22 +307,10 @@ mod tests {
     use super::*;
     use crate::database::Builder;
     use probity_core::Digest;
-    use probity_packages::Usage;
     use probity_value::FileId;
 
     fn package(purl: &str) -> Package {
-        Package {
-            purl: purl.parse().unwrap(),
-            built_from: None,
-            usage: Usage::Runtime,
-            direct: None,
-            requested: None,
-            resolved: None,
-            hashes: Vec::new(),
-            licences: Vec::new(),
-            at: Vec::new(),
-            found_by: "test",
-        }
+        Package::new(purl.parse().unwrap(), "test")
     }
 
     fn record(id: &str, aliases: &[&str], ecosystem: &str, name: &str, events: &str, more: &str) -> String {

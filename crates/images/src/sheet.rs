@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use probity_core::Tree;
-use probity_packages::{Inventory, Location, Package, Problem, Purl, SourcePackage, Usage};
+use probity_packages::{Inventory, Location, Package, Problem, Purl, SourcePackage};
 
 use crate::Distribution;
 
@@ -107,18 +107,7 @@ impl Sheet {
                 return None;
             }
         };
-        self.out.packages.push(Package {
-            purl,
-            built_from: None,
-            usage: Usage::Runtime,
-            direct: None,
-            requested: None,
-            resolved: None,
-            hashes: Vec::new(),
-            licences: Vec::new(),
-            at: vec![Location { file, line, layer: None }],
-            found_by: self.id,
-        });
+        self.out.packages.push(Package { at: vec![Location { file, line, layer: None }], ..Package::new(purl, self.id) });
         Some(self.out.packages.len() - 1)
     }
 

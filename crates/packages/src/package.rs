@@ -65,6 +65,25 @@ pub struct Package {
     pub found_by: &'static str,
 }
 
+impl Package {
+    /// A package of which nothing is known but what it is, and who says so.
+    #[must_use]
+    pub fn new(purl: Purl, found_by: &'static str) -> Package {
+        Package {
+            purl,
+            built_from: None,
+            usage: Usage::Runtime,
+            direct: None,
+            requested: None,
+            resolved: None,
+            hashes: Vec::new(),
+            licences: Vec::new(),
+            at: Vec::new(),
+            found_by,
+        }
+    }
+}
+
 /// One package needs another; indices into [`Inventory::packages`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Link {
@@ -201,24 +220,16 @@ mod tests {
 
     #[test]
     fn links_move_along() {
-        let package = |name: &str| Package {
-            purl: Purl {
+        let package = |name: &str| {
+            let purl = Purl {
                 kind: "npm".into(),
                 namespace: None,
                 name: name.into(),
                 version: None,
                 qualifiers: Default::default(),
                 subpath: None,
-            },
-            built_from: None,
-            usage: Usage::Runtime,
-            direct: None,
-            requested: None,
-            resolved: None,
-            hashes: Vec::new(),
-            licences: Vec::new(),
-            at: Vec::new(),
-            found_by: "test",
+            };
+            Package::new(purl, "test")
         };
         let mut all = Inventory { packages: vec![package("a")], ..Inventory::default() };
         all.append(Inventory { packages: vec![package("b"), package("c")], links: vec![Link { from: 0, to: 1 }], problems: Vec::new() });

@@ -216,18 +216,7 @@ fn example_of(kind: &str) -> Option<Package> {
         }
         None => format!("pkg:{kind}/example").parse().ok()?,
     };
-    Some(Package {
-        purl,
-        built_from: None,
-        usage: probity_packages::Usage::Runtime,
-        direct: None,
-        requested: None,
-        resolved: None,
-        hashes: Vec::new(),
-        licences: Vec::new(),
-        at: Vec::new(),
-        found_by: "example",
-    })
+    Some(Package::new(purl, "example"))
 }
 
 /// What somebody says of a hole, and who.

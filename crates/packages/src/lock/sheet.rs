@@ -9,7 +9,7 @@ use probity_core::Tree;
 use probity_inputs::Kind;
 use probity_value::{Data, FileId, Span, Value, json, yaml};
 
-use crate::{Inventory, Link, Location, Package, Problem, Purl, Usage};
+use crate::{Inventory, Link, Location, Package, Problem, Purl};
 
 /// The largest file that is read. Lock files of large monorepositories reach 20 MB.
 const LARGEST: u64 = 64 << 20;
@@ -200,18 +200,7 @@ impl Sheet {
 
     /// A package that stands on a line, with nothing else known of it.
     pub(crate) fn package(&self, purl: Purl, line: u32) -> Package {
-        Package {
-            purl,
-            built_from: None,
-            usage: Usage::Runtime,
-            direct: None,
-            requested: None,
-            resolved: None,
-            hashes: Vec::new(),
-            licences: Vec::new(),
-            at: vec![Location { file: Arc::clone(&self.path), line, layer: None }],
-            found_by: self.id,
-        }
+        Package { at: vec![Location { file: Arc::clone(&self.path), line, layer: None }], ..Package::new(purl, self.id) }
     }
 
     /// Adds a package. The same package URL in the same file is one package in several places; what is known of it is joined.
