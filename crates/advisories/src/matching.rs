@@ -263,8 +263,9 @@ pub fn cure<'d>(database: &Database<'d>, package: &Package, matches: &[Match<'d>
     let order = Order::of_ecosystem(ecosystems.first()?);
     // Where any of its faults ends, also those it does not have yet.
     let mut candidates: Vec<String> = Vec::new();
+    let mut records = Vec::new();
     for ecosystem in ecosystems.iter().flat_map(|name| database.ecosystems_named(name)) {
-        for (_, reach) in names.iter().flat_map(|name| database.about(ecosystem.name, name)) {
+        for (record, reach) in names.iter().flat_map(|name| database.about(ecosystem.name, name)) {
             for (_, end) in reach.intervals() {
                 if let End::Fixed(end) = end
                     && order.compare(&end, &version) == Ordering::Greater
@@ -273,14 +274,20 @@ pub fn cure<'d>(database: &Database<'d>, package: &Package, matches: &[Match<'d>
                     candidates.push(end);
                 }
             }
+            // What is no hole need not be cured.
+            if record.informational.is_empty() {
+                records.push((reach, Order::of_ecosystem(ecosystem.name)));
+            }
         }
     }
     candidates.sort_by(|one, other| order.compare(one, other));
-    let holes = |version: &str| match answer(database, &upgraded(package, version)) {
-        Answer::Covered(left) => left.iter().filter(|one| one.informational.is_none()).count(),
-        Answer::NotCovered(_) | Answer::NoVersion(_) => usize::MAX,
+    // One hole is enough against a candidate: most have one, and few records are asked before it is met.
+    let is_clean = |candidate: &String| {
+        named(&upgraded(package, candidate)).is_some_and(|named| {
+            !named.version.is_empty() && !records.iter().any(|(reach, order)| hit(*order, &named.version, reach) != Hit::No)
+        })
     };
-    candidates.into_iter().find(|candidate| holes(candidate) == 0)
+    candidates.into_iter().find(is_clean)
 }
 
 /// The package in another version.
