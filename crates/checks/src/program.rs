@@ -158,6 +158,7 @@ impl Program for CheckProgram {
                     judged: None,
                     related: Vec::new(),
                     colour: None,
+                    first_met: None,
                 });
                 continue;
             };
@@ -171,6 +172,7 @@ impl Program for CheckProgram {
                     judged: judgement.judged,
                     related: judgement.related,
                     colour: None,
+                    first_met: None,
                 });
             }
         }

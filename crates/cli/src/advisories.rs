@@ -1,6 +1,6 @@
 //! The database of advisories: the one that is named, the user's, or the one built in; and making one.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,15 +8,19 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, bail};
 use probity_advisories::database::{Builder, Database};
 use probity_advisories::{Advisory, load};
-use probity_attest::{Hasher, sha256};
+use probity_attest::{Hasher, sha256, sshsig};
 use probity_core::{Severity, Timestamp, Tree};
 use probity_files::Mapped;
 use probity_supply::Bytes;
 
+use crate::feed::{self, Piece};
 use crate::{Wrong, output, state};
 
 /// Built in, so that there is something to compare with before anything is fetched. See `data/README.md` for what it is made of.
 static BUILT_IN: &[u8] = include_bytes!("../data/advisories.db");
+
+/// Namespace of an SSH signature over a database; what is signed is the file, byte for byte.
+pub(crate) const NAMESPACE: &str = "probity-advisories";
 
 /// A database, and where it is from.
 pub(crate) struct Data {
@@ -31,24 +35,29 @@ pub(crate) fn usual_place() -> Result<PathBuf> {
 }
 
 /// Opens the database that counts: of the flag, of the configuration (a file of the judged tree), of the user, or the built-in one.
-pub(crate) fn open(flag: Option<&Path>, configured: Option<&str>, tree: Option<&dyn Tree>) -> Result<Data> {
+/// With `signers` (SSH public keys) one of them must have signed it; what is built in is part of the program.
+pub(crate) fn open(flag: Option<&Path>, configured: Option<&str>, tree: Option<&dyn Tree>, signers: &[Arc<str>]) -> Result<Data> {
     if let Some(path) = flag {
-        return at(path);
+        return at(path, signers);
     }
     if let (Some(path), Some(tree)) = (configured, tree) {
         let bytes = tree
             .read_within(path, u64::MAX)
             .map_err(|error| Wrong::hint(format!("the database `{path}` cannot be read: {error}"), None))?;
         check(Database::open(&bytes).map(|database| database.is_whole(&sha256)), path)?;
+        check_signature(&bytes, path, signers, || match tree.read(&format!("{path}.sig")) {
+            Ok(text) => Ok(String::from_utf8_lossy(&text).into_owned()),
+            Err(error) => Err(error.to_string()),
+        })?;
         return Ok(Data { bytes: Arc::new(bytes), from: path.to_owned(), built_in: false });
     }
     match usual_place() {
-        Ok(path) if path.is_file() => at(&path),
+        Ok(path) if path.is_file() => at(&path, signers),
         _ => Ok(Data { bytes: Arc::new(BUILT_IN), from: "built in".to_owned(), built_in: true }),
     }
 }
 
-fn at(path: &Path) -> Result<Data> {
+fn at(path: &Path, signers: &[Arc<str>]) -> Result<Data> {
     let place = || format!("the database `{}` cannot be read", path.display());
     let mapped = Mapped::open(path).with_context(place)?;
     // Read once from one end to the other, past the mapping, so that what is not asked for takes no memory.
@@ -67,7 +76,28 @@ fn at(path: &Path) -> Result<Data> {
     }
     let digest = hasher.finish();
     check(Database::open(mapped.as_ref()).map(|database| database.is_whole(&|_| digest)), &path.display().to_string())?;
-    Ok(Data { bytes: Arc::new(mapped), from: path.display().to_string(), built_in: false })
+    let name = path.display().to_string();
+    check_signature(mapped.as_ref(), &name, signers, || std::fs::read_to_string(signature_of(path)).map_err(|error| error.to_string()))?;
+    Ok(Data { bytes: Arc::new(mapped), from: name, built_in: false })
+}
+
+/// Whether one of the signers signed a database; without signers any is taken.
+fn check_signature(bytes: &[u8], name: &str, signers: &[Arc<str>], signature: impl FnOnce() -> Result<String, String>) -> Result<()> {
+    if signers.is_empty() {
+        return Ok(());
+    }
+    let hint = Some("sign it with `probity vulns build --key FILE`; `vulnerabilities.signers` says who may");
+    let signature = signature()
+        .map_err(|why| Wrong::hint(format!("the database `{name}` must be signed, and `{name}.sig` cannot be read: {why}"), hint))?;
+    let mut keys = Vec::new();
+    for key in signers {
+        let key = sshsig::PublicKey::parse(key);
+        keys.push(key.map_err(|error| Wrong::hint(format!("a key of `vulnerabilities.signers`: {error}"), None))?);
+    }
+    match sshsig::verify(bytes, &signature, NAMESPACE, &keys) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Wrong::hint(format!("the signature of the database `{name}` does not hold: {error}"), hint).into()),
+    }
 }
 
 fn check(whole: Result<bool, probity_advisories::database::DatabaseError>, path: &str) -> Result<()> {
@@ -90,43 +120,45 @@ pub(crate) struct Build<'a> {
     pub(crate) brief: bool,
     /// Only these ecosystems.
     pub(crate) ecosystems: &'a [String],
+    /// SSH key that signs it.
+    pub(crate) key: Option<&'a Path>,
     pub(crate) now: Timestamp,
 }
 
 /// Builds a database; how many advisories it holds and how many files had something wrong.
 pub(crate) fn build(order: &Build<'_>) -> Result<(usize, usize)> {
     let mut builder = Builder::new(u64::try_from(order.now.seconds).unwrap_or(0));
-    let mut wrong = 0;
-    // What is used is known before what is kept is chosen.
-    let mut files: Vec<(String, Vec<PathBuf>)> = Vec::new();
+    let mut wrong = BTreeSet::new();
+    let mut sources: Vec<(String, Vec<PathBuf>)> = Vec::new();
     for from in order.from {
-        let mut list = Vec::new();
-        walk(from, &mut list)?;
-        if list.is_empty() {
+        let files = feed::files(from)?;
+        if files.is_empty() {
             return Err(Wrong::hint(format!("`{}` holds no advisories", from.display()), None).into());
         }
-        let name = from.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        files.push((name, list));
+        sources.push((source_name(from), files));
     }
-    let exploited = exploited(&files);
-    for ((name, list), from) in files.iter().zip(order.from) {
+    // What is used is known before what is kept is chosen.
+    let exploited = if order.at_least.is_some() { exploited(&sources)? } else { BTreeSet::new() };
+    let chosen = |advisory: &Advisory| chosen(order, advisory, &exploited);
+    for ((name, files), from) in sources.iter().zip(order.from) {
         let (mut records, mut date) = (0, 0);
-        for path in list {
-            let bytes = std::fs::read(path).with_context(|| format!("`{}` cannot be read", path.display()))?;
-            let Ok(text) = String::from_utf8(bytes) else {
-                wrong += 1;
-                output::talk(&format!("warning: `{}` is not UTF-8 text", path.display()));
-                continue;
-            };
-            let chosen = |advisory: &Advisory| chosen(order, advisory, &exploited);
-            let taken = load::add(&mut builder, &path.to_string_lossy(), &text, &chosen);
-            wrong += usize::from(!taken.wrong.is_empty());
-            for (line, what) in &taken.wrong {
-                let at = if *line == 0 { String::new() } else { format!(":{line}") };
-                output::talk(&format!("warning: {}{at}: {what}", path.display()));
-            }
-            records += taken.advisories + taken.exploited + taken.likelihoods;
-            date = date.max(taken.date);
+        for path in files {
+            feed::each(path, &mut |name, piece| match piece {
+                Piece::Wrong(what) => {
+                    wrong.insert(name.to_owned());
+                    output::talk(&format!("warning: {name}: {what}"));
+                }
+                Piece::Text(text) => {
+                    let taken = load::add(&mut builder, name, text, &chosen);
+                    for (line, what) in &taken.wrong {
+                        wrong.insert(name.to_owned());
+                        let at = if *line == 0 { String::new() } else { format!(":{line}") };
+                        output::talk(&format!("warning: {name}{at}: {what}"));
+                    }
+                    records += taken.advisories + taken.exploited + taken.likelihoods;
+                    date = date.max(taken.date);
+                }
+            })?;
         }
         if records == 0 {
             bail!("nothing in `{}` is an advisory that is wanted", from.display());
@@ -143,12 +175,41 @@ pub(crate) fn build(order: &Build<'_>) -> Result<(usize, usize)> {
     }
     // Beside it first: who reads the old one reads it to its end.
     let beside = order.output.with_extension("db.new");
+    let signature = signature_of(&order.output);
+    // A signature of other bytes would be worse than none.
+    match std::fs::remove_file(&signature) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(error).with_context(|| format!("`{}` cannot be removed", signature.display()));
+        }
+        _ => {}
+    }
     std::fs::write(&beside, &bytes).with_context(|| format!("`{}` cannot be written", beside.display()))?;
     std::fs::rename(&beside, &order.output).with_context(|| format!("`{}` cannot be written", order.output.display()))?;
-    Ok((count, wrong))
+    if let Some(key) = order.key {
+        let pem = state::read(key).map_err(|error| Wrong::hint(format!("{error:#}"), None))?;
+        let key = sshsig::PrivateKey::parse(&pem, None).map_err(Wrong::new)?;
+        state::write(&signature, &key.sign(&bytes, NAMESPACE).map_err(Wrong::new)?)?;
+    }
+    Ok((count, wrong.len()))
 }
 
-fn chosen(order: &Build<'_>, advisory: &Advisory, exploited: &BTreeMap<String, ()>) -> bool {
+/// What a source is called: its last name, with its folder's where every source of its kind is called so (`npm/all.zip`).
+fn source_name(from: &Path) -> String {
+    let last = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    match from.file_stem().is_some_and(|stem| stem == "all").then(|| from.parent().map(last)).flatten() {
+        Some(parent) if !parent.is_empty() => format!("{parent}/{}", last(from)),
+        _ => last(from),
+    }
+}
+
+/// Where the signature of a database lies.
+fn signature_of(database: &Path) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push(".sig");
+    name.into()
+}
+
+fn chosen(order: &Build<'_>, advisory: &Advisory, exploited: &BTreeSet<String>) -> bool {
     let of = |ecosystem: &str| {
         order.ecosystems.is_empty()
             || order.ecosystems.iter().any(|wanted| ecosystem == wanted || ecosystem.split(':').next() == Some(wanted))
@@ -156,52 +217,28 @@ fn chosen(order: &Build<'_>, advisory: &Advisory, exploited: &BTreeMap<String, (
     let bad = |least: Severity| {
         advisory.malicious
             || advisory.severity.is_some_and(|severity| severity >= least)
-            || std::iter::once(&advisory.id).chain(&advisory.aliases).any(|id| exploited.contains_key(id))
+            || std::iter::once(&advisory.id).chain(&advisory.aliases).any(|id| exploited.contains(id))
     };
     advisory.affected.iter().any(|affected| of(&affected.ecosystem)) && order.at_least.is_none_or(bad)
 }
 
 /// Ids in catalogues of known exploited vulnerabilities.
-fn exploited(files: &[(String, Vec<PathBuf>)]) -> BTreeMap<String, ()> {
-    let mut out = BTreeMap::new();
-    for path in files.iter().flat_map(|(_, list)| list).filter(|path| path.extension().is_some_and(|extension| extension == "json")) {
-        let Ok(text) = std::fs::read_to_string(path) else { continue };
-        if !text.contains("catalogVersion") {
-            continue;
-        }
-        let Ok(value) = serde_json::from_str::<serde_json::Value>(&text) else { continue };
-        for one in value["vulnerabilities"].as_array().into_iter().flatten() {
-            out.extend(one["cveID"].as_str().map(|id| (id.to_owned(), ())));
-        }
-    }
-    out
-}
-
-fn walk(path: &Path, out: &mut Vec<PathBuf>) -> Result<()> {
-    let place = || format!("`{}` cannot be read", path.display());
-    if std::fs::metadata(path).with_context(place)?.is_file() {
-        out.push(path.to_owned());
-        return Ok(());
-    }
-    let mut entries = Vec::new();
-    for entry in std::fs::read_dir(path).with_context(place)? {
-        entries.push(entry.with_context(place)?.path());
-    }
-    entries.sort();
-    for entry in entries {
-        if entry.is_symlink() {
-            output::talk(&format!("warning: `{}` is a symbolic link and is not followed", entry.display()));
-            continue;
-        }
-        if entry.is_dir() {
-            if entry.file_name().is_none_or(|name| name != ".git") {
-                walk(&entry, out)?;
+fn exploited(sources: &[(String, Vec<PathBuf>)]) -> Result<BTreeSet<String>> {
+    let mut out = BTreeSet::new();
+    for path in sources.iter().flat_map(|(_, files)| files) {
+        // What is wrong is said when it is taken in.
+        feed::each(path, &mut |_, piece| {
+            let Piece::Text(text) = piece else { return };
+            if !text.contains("catalogVersion") {
+                return;
             }
-        } else if load::claims(&entry.to_string_lossy()) {
-            out.push(entry);
-        }
+            let Ok(value) = serde_json::from_str::<serde_json::Value>(text) else { return };
+            for one in value["vulnerabilities"].as_array().into_iter().flatten() {
+                out.extend(one["cveID"].as_str().map(str::to_owned));
+            }
+        })?;
     }
-    Ok(())
+    Ok(out)
 }
 
 /// The first line of a licence file at the top of a source.

@@ -240,7 +240,7 @@ pub(crate) struct VulnsArguments {
 pub(crate) enum VulnsCommand {
     /// Build a database from folders and files of advisories: OSV, RustSec, CISA's KEV, EPSS
     Build {
-        /// Folders or files; each is a source with its own date and licence
+        /// Folders, files and archives of them (zip, tar, gzip, zstd); each is a source with its own date and licence
         #[arg(value_name = "FROM", required = true)]
         from: Vec<PathBuf>,
         /// Where to write it; without, where every later run of this user looks for it
@@ -255,6 +255,9 @@ pub(crate) enum VulnsCommand {
         /// Leave descriptions out
         #[arg(long)]
         brief: bool,
+        /// SSH private key (OpenSSH format, without passphrase) that signs it: FILE.sig is written beside it
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
     },
     /// Say what the database that counts holds: sources, their age, ecosystems
     About {
@@ -350,7 +353,7 @@ fn parse_output(text: &str) -> Result<(FormatName, PathBuf), String> {
 }
 
 /// Where evidence goes and who signs it.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub(crate) struct EvidencePlace {
     /// Folder of the evidence log, or `none`; the user's state folder where not given
     #[arg(long, value_name = "DIR|none", help_heading = "Evidence")]

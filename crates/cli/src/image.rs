@@ -11,7 +11,7 @@ use probity_core::Tree;
 use probity_images::{
     Blob, Choice, Distribution, FileSystem, ImageError, Options, Scratch, Store, catalogue_root, open_archive, read_image, read_root,
 };
-use probity_packages::{Inventory, catalogue};
+use probity_packages::{Inventory, Purl, catalogue};
 use probity_sbom::{Subject, SubjectKind};
 
 use crate::Wrong;
@@ -81,6 +81,23 @@ pub(crate) struct Opened {
     pub(crate) inventory: Inventory,
     /// What it is.
     pub(crate) subject: Subject,
+}
+
+impl Opened {
+    /// The image as a package URL (`pkg:oci/app@sha256:...`), for statements that speak of it.
+    pub(crate) fn product(&self) -> Option<Purl> {
+        if self.subject.kind != SubjectKind::Container {
+            return None;
+        }
+        // A name may carry a tag and a digest; a colon before the last slash is a port.
+        let name = self.subject.name.split('@').next().unwrap_or_default();
+        let tag = name.rfind(':').filter(|at| name.rfind('/').is_none_or(|slash| *at > slash));
+        let repository = tag.and_then(|at| name.get(..at)).unwrap_or(name);
+        let last = repository.rsplit('/').next().unwrap_or_default();
+        let purl = Purl::new("oci", None, last, self.subject.digest.as_deref()).ok()?;
+        let purl = if repository.contains('/') { purl.with("repository_url", repository) } else { purl };
+        purl.normalised().ok()
+    }
 }
 
 /// Whether a path is an image or an archive of a root file system, by what lies there.

@@ -6,7 +6,9 @@
 mod adapters;
 mod advisories;
 mod arguments;
+mod clock;
 mod commands;
+mod feed;
 mod image;
 mod output;
 mod policies;

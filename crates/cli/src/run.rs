@@ -1,16 +1,19 @@
 //! What commands that judge have in common.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
 use probity_attest::sha256;
 use probity_core::{Clock as _, Report, Timestamp, ToolInfo};
+use probity_packages::Purl;
 use probity_pipeline::{Base, ExternalFile, FloorFile, JudgeError, JudgeInput, Judged, OutsideFile, judge};
 use probity_supply::InventorySource;
 use probity_value::SourceMap;
 
 use crate::adapters::{Rules, SOURCES, SshSignatures, SystemClock};
-use crate::arguments::ReadingArguments;
+use crate::arguments::{EvidencePlace, ReadingArguments};
+use crate::clock::{Book, Keeper};
 use crate::reading::{self, Target};
 use crate::supply::{self, Part, Supply};
 use crate::versions::Versions;
@@ -53,17 +56,40 @@ pub(crate) struct How<'a> {
     pub(crate) part: Option<Part>,
     /// Packages that were listed before.
     pub(crate) inventory: Option<InventorySource>,
+    /// What those packages are part of.
+    pub(crate) product: Option<Purl>,
+    /// Who knows when holes were first met.
+    pub(crate) clock: Clock,
+}
+
+/// Who knows when holes were first met.
+#[derive(Clone, Debug)]
+pub(crate) enum Clock {
+    /// The log in which a run is recorded, or would be.
+    Log(EvidencePlace),
+    /// What a log told up to some record.
+    Told(Arc<Book>),
 }
 
 impl<'a> How<'a> {
     /// Everything, at that time.
     pub(crate) fn at(now: Timestamp) -> How<'a> {
-        How { base: None, changed_only: false, keep_all: false, now, versions: None, part: None, inventory: None }
+        How {
+            base: None,
+            changed_only: false,
+            keep_all: false,
+            now,
+            versions: None,
+            part: None,
+            inventory: None,
+            product: None,
+            clock: Clock::Log(EvidencePlace::default()),
+        }
     }
 }
 
 impl How<'_> {
-    fn supply(&self, arguments: &ReadingArguments) -> Result<Supply> {
+    fn supply(&self, arguments: &ReadingArguments, top: &Path) -> Result<Supply> {
         let key = arguments.fingerprint_key.as_deref().map(supply::key).transpose()?;
         Ok(Supply {
             key,
@@ -71,6 +97,11 @@ impl How<'_> {
             advisories: arguments.advisories.clone(),
             part: self.part,
             inventory: self.inventory.clone(),
+            product: self.product.clone(),
+            clock: Some(match &self.clock {
+                Clock::Log(place) => Keeper::Log(place.clone(), top.to_owned()),
+                Clock::Told(book) => Keeper::Told(Arc::clone(book)),
+            }),
         })
     }
 }
@@ -90,7 +121,7 @@ pub(crate) fn judged(
     texts: &SourceMap,
 ) -> Result<Judged> {
     let mut rules = Rules::of(arguments.policies.clone());
-    rules.supply = how.supply(arguments)?;
+    rules.supply = how.supply(arguments, target.tree.top())?;
     let absolute = target.absolute();
     let input = JudgeInput {
         tree,

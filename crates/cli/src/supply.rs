@@ -8,17 +8,18 @@ use probity_advisories::database::Database;
 use probity_attest::{hmac_sha256, sha256};
 use probity_core::{Diagnostic, Level, Program, Source, Timestamp, Tree, TreeFile};
 use probity_formats::time::date;
-use probity_packages::CATALOGUERS;
+use probity_packages::{CATALOGUERS, Purl};
 use probity_pipeline::Compiled;
 use probity_sbom::vex;
 use probity_secrets::gitleaks::{self, Configuration, Fault};
 use probity_secrets::{Engine, Pack, Rule};
 use probity_supply::{
-    AdvisoryProgram, InventorySource, Naming, PackageSource, SecretProgram, SecretSource, Vetting, VettingProgram, Weighed,
+    AdvisoryProgram, InventorySource, Naming, PackageSource, PatchClock, SecretProgram, SecretSource, Vetting, VettingProgram, Weighed,
 };
 use probity_value::{SourceMap, Span};
 use probity_verdict::config::{Config, Hole, VulnerabilitySettings};
 
+use crate::clock::Keeper;
 use crate::versions::{VersionSource, Versions};
 use crate::{Wrong, advisories};
 
@@ -42,6 +43,10 @@ pub(crate) struct Supply {
     pub(crate) part: Option<Part>,
     /// Packages that were listed before, in place of those the files name.
     pub(crate) inventory: Option<InventorySource>,
+    /// What the packages are part of.
+    pub(crate) product: Option<Purl>,
+    /// Who knows when holes were first met.
+    pub(crate) clock: Option<Keeper>,
 }
 
 /// A part of the judging that can be had alone, whatever the configuration switches off.
@@ -218,13 +223,16 @@ pub(crate) fn compile(supply: &Supply, config: &Config, own: Vec<Rule>, tree: &d
         if wanted(config.vulnerabilities.enabled, Part::Packages) {
             let settings = config.vulnerabilities.clone();
             match advisory_program(supply, &settings, tree, &mut diagnostics, &mut bytes) {
-                Ok((program, digest, said)) => {
-                    programs.push(Box::new(program));
+                Ok((mut program, digest, said)) => {
                     bytes.extend(digest);
                     let lists = |file: &TreeFile| CATALOGUERS.iter().any(|cataloguer| cataloguer.claims(&file.path));
                     if supply.inventory.is_some() || tree.files().iter().any(lists) {
                         diagnostics.push(Diagnostic::new(Level::Note, "advisories", "", Span::NONE, said));
+                        if let Some(clock) = patch_clock(supply, config, &mut diagnostics) {
+                            program = program.with_clock(clock);
+                        }
                     }
+                    programs.push(Box::new(program));
                 }
                 Err(error) => {
                     diagnostics.push(Diagnostic::new(Level::Error, "advisories", "", Span::NONE, format!("{error:#}").replace('\n', "; ")));
@@ -233,6 +241,30 @@ pub(crate) fn compile(supply: &Supply, config: &Config, own: Vec<Rule>, tree: &d
         }
     }
     (!programs.is_empty() || !diagnostics.is_empty()).then(|| Compiled { programs, diagnostics, digest: sha256(&bytes), readers })
+}
+
+/// When holes first met packages, as the log tells where one is kept.
+fn patch_clock(supply: &Supply, config: &Config, diagnostics: &mut Vec<Diagnostic>) -> Option<PatchClock> {
+    let mut wrong = |level, what: String| diagnostics.push(Diagnostic::new(level, "patch-clock", "", Span::NONE, what));
+    let book = match supply.clock.as_ref()?.book(&config.evidence) {
+        Ok(book) => book?,
+        Err(error) => {
+            wrong(Level::Error, format!("the log does not tell when holes were first met: {error:#}"));
+            return None;
+        }
+    };
+    if book.gone > 0 {
+        wrong(Level::Warning, format!("the manifests of {} records are gone; a hole may have been met before it is said", book.gone));
+    }
+    let settings = config.vulnerabilities.clone();
+    Some(PatchClock {
+        first_met: Box::new(move |names, package| book.first_met(names, package)),
+        window: Box::new(move |weighed| settings.patch_window(&hole(weighed))),
+    })
+}
+
+fn hole(weighed: Weighed) -> Hole {
+    Hole { severity: weighed.severity, fixed: weighed.fixed, exploited: weighed.exploited, malicious: weighed.malicious }
 }
 
 /// What compares packages with advisories, and the digest of the data.
@@ -263,7 +295,7 @@ fn advisory_program(
             Err(error) => diagnostics.push(wrong(format!("the VEX document cannot be read: {error}"))),
         }
     }
-    let data = advisories::open(supply.advisories.as_deref(), settings.database.as_deref(), Some(tree))?;
+    let data = advisories::open(supply.advisories.as_deref(), settings.database.as_deref(), Some(tree), &settings.signers)?;
     let database = Database::open((*data.bytes).as_ref())?;
     let digest = database.digest().to_vec();
     let newest = database.sources().map(|source| source.date).max().unwrap_or(0);
@@ -277,13 +309,10 @@ fn advisory_program(
         if data.built_in { "the database built in".to_owned() } else { format!("`{}`", data.from) }
     );
     let weights = settings.clone();
-    let weigh = move |weighed: Weighed| {
-        weights.colour(&Hole {
-            severity: weighed.severity,
-            fixed: weighed.fixed,
-            exploited: weighed.exploited,
-            malicious: weighed.malicious,
-        })
-    };
-    Ok((AdvisoryProgram::new(data.bytes, Box::new(weigh), settings.max_age, statements)?, digest, said))
+    let weigh = move |weighed: Weighed| weights.colour(&hole(weighed));
+    let mut program = AdvisoryProgram::new(data.bytes, Box::new(weigh), settings.max_age, statements)?;
+    if let Some(product) = &supply.product {
+        program = program.within(product.clone());
+    }
+    Ok((program, digest, said))
 }

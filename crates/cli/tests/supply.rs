@@ -280,3 +280,116 @@ fn a_database_is_built_and_what_is_damaged_is_refused() {
     repo.write("probity.yaml", "version: 1\nvulnerabilities: { max_age: 30d }\n");
     gate(&repo, &[]).prints("package-advisories-outdated");
 }
+
+const ADVISORY: &str = "{\"id\":\"ACME-1\",\"modified\":\"2026-01-01T00:00:00Z\",\"summary\":\"Acme is broken\",\"affected\":[{\"package\":\
+                    {\"ecosystem\":\"PyPI\",\"name\":\"acme\"},\"ranges\":[{\"type\":\"ECOSYSTEM\",\"events\":[{\"introduced\":\"0\"},{\"fixed\":\"1.2.0\"}]}]}]}";
+
+/// A repository with a package that has a hole, and the database that knows it.
+fn acme() -> (Repo, String) {
+    let repo = Repo::new();
+    repo.write("requirements.txt", "acme==1.0.0\n");
+    repo.write_beside("data/a.json", ADVISORY);
+    let (data, file) = (repo.outside("data"), repo.outside("a.db"));
+    repo.run(&["vulns", "build", &data, "--output", &file]).code(0);
+    (repo, file)
+}
+
+#[test]
+fn a_patch_window_runs_from_the_first_meeting() {
+    let (repo, file) = acme();
+    repo.write("probity.yaml", "version: 1\nvulnerabilities: { patch_windows: { high: 7d } }\n").commit();
+    let met = |ran: &Ran| report(ran).of("ACME-1")["first_met"].as_str().unwrap().to_owned();
+    let judge = |more: &[&str]| {
+        let mut all = vec!["gate", "--advisories", &*file, "--format", "json"];
+        all.extend(more);
+        repo.run(&all)
+    };
+    assert!(report(&judge(&["--evidence", "none"])).of("ACME-1")["first_met"].is_null());
+    let first = judge(&[]);
+    assert!(first.out.contains("first met here today, and it may stay 7 days more"), "{}", first.out);
+    assert_eq!(met(&judge(&[])), met(&first));
+    // Another version of the same package has the same clock, and `vulns` tells it too.
+    repo.write("requirements.txt", "acme==1.1.0\n").commit();
+    assert_eq!(met(&judge(&[])), met(&first));
+    let alone = repo.run(&["vulns", "--advisories", &file, "--format", "json"]);
+    assert_eq!(met(&alone), met(&first));
+
+    // What was kept of the log is made again where it is gone or broken.
+    let clocks = repo.beside("state/probity/clocks");
+    let kept = std::fs::read_dir(&clocks).unwrap().next().unwrap().unwrap().path();
+    let whole = std::fs::read_to_string(&kept).unwrap();
+    std::fs::remove_file(&kept).unwrap();
+    assert_eq!(met(&judge(&[])), met(&first));
+    std::fs::write(&kept, whole.get(..whole.len() / 2).unwrap()).unwrap();
+    assert_eq!(met(&judge(&[])), met(&first));
+    repo.run(&["evidence", "replay", "3"]).code(0);
+
+    // Ten days ago, as far as is kept; the log itself says otherwise, and a replay shows it.
+    let text = std::fs::read_to_string(&kept).unwrap();
+    std::fs::write(&kept, text.replace(&met(&first), "2020-01-01T00:00:00Z")).unwrap();
+    let late = judge(&[]).code(1);
+    assert!(late.out.contains("longer than the 7 days it may stay"), "{}", late.out);
+    let last = repo.run(&["evidence", "list", "--format", "json"]).json()["records"].as_array().unwrap().len() - 1;
+    repo.run(&["evidence", "replay", &last.to_string()]).code(1).says("does not replay");
+}
+
+#[test]
+fn a_database_may_have_to_be_signed() {
+    let (repo, file) = acme();
+    let (key, public) = repo.ssh_key("feeds");
+    repo.write("probity.yaml", &format!("version: 1\nvulnerabilities: {{ signers: [\"{}\"] }}\n", public.trim()));
+    let data = repo.outside("data");
+    gate(&repo, &["--advisories", &file]).code(2).says("must be signed");
+    repo.run(&["vulns", "build", &data, "--output", &file, "--key", &key]).code(0);
+    gate(&repo, &["--advisories", &file]).prints("ACME-1");
+    let signature = std::fs::read_to_string(format!("{file}.sig")).unwrap();
+    // Another database under the same signature, and a signature by somebody else.
+    repo.write_beside("data/b.json", &ADVISORY.replace("ACME-1", "ACME-2"));
+    repo.run(&["vulns", "build", &data, "--output", &file]).code(0);
+    assert!(!std::path::Path::new(&format!("{file}.sig")).exists(), "the old signature is gone");
+    std::fs::write(format!("{file}.sig"), signature).unwrap();
+    gate(&repo, &["--advisories", &file]).code(2).says("does not hold");
+    let (other, _) = repo.ssh_key("other");
+    repo.run(&["vulns", "build", &data, "--output", &file, "--key", &other]).code(0);
+    gate(&repo, &["--advisories", &file]).code(2).says("does not hold");
+    // What is built in is part of the program.
+    gate(&repo, &[]).code(0);
+}
+
+#[test]
+fn advisories_are_read_as_they_are_published() {
+    let repo = Repo::new();
+    repo.write("requirements.txt", "acme==1.0.0\n");
+    let zipped = probity_testkit::zip(&[("ACME-1.json", ADVISORY.as_bytes()), ("notes.bin", b"no advisory"), ("broken.json", b"{")]);
+    std::fs::create_dir_all(repo.beside("osv/PyPI")).unwrap();
+    std::fs::write(repo.beside("osv/PyPI/all.zip"), zipped).unwrap();
+    let epss = "#model_version:v2025.03.14,score_date:2026-01-02T00:00:00Z\ncve,epss,percentile\nCVE-2026-1,0.5,0.9\n";
+    std::fs::write(repo.beside("epss.csv.gz"), probity_testkit::gzip(epss.as_bytes())).unwrap();
+    let tarball = probity_testkit::gzip(&probity_testkit::tar(&[("db/crates/a/RUSTSEC-2026-0001.md", RUSTSEC.as_bytes())]));
+    std::fs::write(repo.beside("rustsec.tar.gz"), tarball).unwrap();
+    let file = repo.outside("a.db");
+    let all = [repo.outside("osv/PyPI/all.zip"), repo.outside("epss.csv.gz"), repo.outside("rustsec.tar.gz")];
+    let mut arguments = vec!["vulns", "build", "--output", &file];
+    arguments.extend(all.iter().map(String::as_str));
+    repo.run(&arguments).code(0).says("2 advisories").says("1 files had something wrong").says("all.zip!/broken.json:1");
+    repo.run(&["vulns", "about", "--advisories", &file]).code(0).prints("PyPI/all.zip").prints("epss.csv.gz").prints("rustsec.tar.gz");
+    gate(&repo, &["--advisories", &file]).prints("ACME-1");
+    // Half of an archive is said, not taken for the whole.
+    let bytes = std::fs::read(repo.beside("rustsec.tar.gz")).unwrap();
+    std::fs::write(repo.beside("half.tar.gz"), bytes.get(..bytes.len() / 2).unwrap()).unwrap();
+    repo.run(&["vulns", "build", "--output", &file, &repo.outside("osv/PyPI/all.zip"), &repo.outside("half.tar.gz")]).code(3);
+}
+
+const RUSTSEC: &str = "```toml
+[advisory]
+id = \"RUSTSEC-2026-0001\"
+package = \"acme\"
+date = \"2026-01-01\"
+[versions]
+patched = [\">= 1.2.0\"]
+```
+
+# Acme is broken
+
+In every way.
+";

@@ -44,6 +44,8 @@ pub struct RuleResult {
     /// The colour a failure gives, where something else than the severity decides it: a known hole that is not yet used by anybody and
     /// has no cure may wait, one that is used may not. `None`: what the thresholds say.
     pub colour: Option<Colour>,
+    /// When this was first seen, where somebody keeps that clock: from then on a patch window runs.
+    pub first_met: Option<Timestamp>,
 }
 
 /// Compiled policies of one language: shareable, and pure. The same subject, world and context give the same results.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use probity_value::Span;
 
-use crate::{Colour, ExceptionRef, RuleMeta, Status, SubjectKind};
+use crate::{Colour, ExceptionRef, RuleMeta, Status, SubjectKind, Timestamp};
 
 /// A place in a judged file, made concrete.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,4 +76,6 @@ pub struct Finding {
     pub existed: Option<bool>,
     /// The colour it gives where it counts; `None`: what the thresholds make of its severity.
     pub colour: Option<Colour>,
+    /// When this was first seen, where somebody keeps that clock.
+    pub first_met: Option<Timestamp>,
 }

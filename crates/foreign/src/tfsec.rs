@@ -292,7 +292,17 @@ impl Program for TfsecProgram {
                 let named = subject.value.as_map().and_then(|map| map.entry(&check.spec.name));
                 let at = judged.as_ref().map(|value| value.span).or_else(|| named.map(|entry| entry.key)).unwrap_or(subject.head);
                 let rule = Arc::clone(&check.meta);
-                RuleResult { rule, subject: index, status, message, at: at.or(subject.head), judged, related: Vec::new(), colour: None }
+                RuleResult {
+                    rule,
+                    subject: index,
+                    status,
+                    message,
+                    at: at.or(subject.head),
+                    judged,
+                    related: Vec::new(),
+                    colour: None,
+                    first_met: None,
+                }
             })
             .collect()
     }

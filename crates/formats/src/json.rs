@@ -172,6 +172,7 @@ struct JsonResult<'a> {
     existed: Option<bool>,
     origin: Vec<Origin<'a>>,
     also_seen_by: &'a [Arc<str>],
+    first_met: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -213,6 +214,7 @@ impl<'a> JsonResult<'a> {
             existed: finding.existed,
             origin: finding.origin.iter().map(Origin::of).collect(),
             also_seen_by: &finding.also_seen_by,
+            first_met: finding.first_met.and_then(time::text),
         }
     }
 }

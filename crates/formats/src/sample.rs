@@ -83,6 +83,7 @@ pub(crate) fn finding(rule: RuleMeta, id: &str, at: Place, message: &str) -> Fin
         counts: true,
         existed: None,
         colour: None,
+        first_met: None,
     }
 }
 

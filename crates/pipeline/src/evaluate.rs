@@ -64,6 +64,7 @@ pub fn evaluate(
                         judged: None,
                         related: Vec::new(),
                         colour: None,
+                        first_met: None,
                     }]
                 });
                 for result in results {

@@ -94,6 +94,7 @@ pub fn locate(results: Vec<RuleResult>, world: &World, texts: &SourceMap, finger
                 counts: true,
                 existed: None,
                 colour: result.colour,
+                first_met: result.first_met,
             })
         })
         .collect();

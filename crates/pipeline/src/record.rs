@@ -77,7 +77,7 @@ pub enum RecordError {
 }
 
 fn result(finding: &Finding) -> Value {
-    json!({
+    let mut out = json!({
         "rule": &*finding.rule.id,
         "status": finding.status.as_str(),
         "severity": finding.rule.severity.as_str(),
@@ -86,7 +86,11 @@ fn result(finding: &Finding) -> Value {
         "fingerprint": &*finding.fingerprint,
         "counts": finding.counts,
         "exception": finding.exception.as_ref().map(|exception| json!({ "source": &*exception.source, "id": &*exception.id })),
-    })
+    });
+    if let Some(met) = finding.first_met.and_then(|met| format_time(met).ok()) {
+        out["first_met"] = json!(met);
+    }
+    out
 }
 
 /// Status, colour and reasons as the manifest and the replay compare them.

@@ -185,6 +185,7 @@ fn result_of(outcome: Outcome, index: SubjectIndex, subject: &Subject, unknown: 
         judged,
         related: Vec::new(),
         colour: None,
+        first_met: None,
     })
 }
 

@@ -11,4 +11,4 @@ mod vulnerabilities;
 pub use packages::{InventorySource, LIST, PackageSource, is_bill, package_of};
 pub use secrets::{Hash, LeftAlone, Naming, SecretProgram, SecretSource, keep_new, masked};
 pub use vetting::{Vetting, VettingProgram};
-pub use vulnerabilities::{AdvisoryProgram, Bytes, Weighed};
+pub use vulnerabilities::{AdvisoryProgram, Bytes, PatchClock, Weighed};

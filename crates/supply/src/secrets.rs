@@ -334,6 +334,7 @@ impl Program for SecretProgram {
                 judged: secret.get("name").cloned(),
                 related: Vec::new(),
                 colour: None,
+                first_met: None,
             })
         };
         secrets.iter().filter_map(of).collect()

@@ -384,6 +384,7 @@ impl Program for VettingProgram {
                 judged: None,
                 related: Vec::new(),
                 colour: None,
+                first_met: None,
             });
         };
         self.source(&package, found, &mut say);

@@ -7,7 +7,7 @@ use probity_advisories::database::{Database, DatabaseError};
 use probity_advisories::matching::{Answer, Match, answer, cure};
 use probity_core::{
     Colour, Confidence, EvalContext, Program, RuleMeta, RuleResult, Severity, Stage, StageKind, Status, Subject, SubjectIndex, SubjectKind,
-    World,
+    Timestamp, World,
 };
 use probity_packages::{Package, Purl};
 use probity_sbom::vex::{self, Scope, Statement, Statements};
@@ -28,6 +28,20 @@ pub struct Weighed {
     pub malicious: bool,
 }
 
+/// When holes first met packages here, and how long they may stay.
+pub struct PatchClock {
+    /// When one of these names of a hole first met a package (its URL without a version); `None` where it never did before.
+    pub first_met: Box<dyn Fn(&[&str], &str) -> Option<Timestamp> + Send + Sync>,
+    /// Seconds a hole may stay.
+    pub window: Box<dyn Fn(Weighed) -> Option<u64> + Send + Sync>,
+}
+
+impl fmt::Debug for PatchClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PatchClock").finish_non_exhaustive()
+    }
+}
+
 /// Bytes of a database, wherever they lie.
 pub type Bytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
 
@@ -39,6 +53,9 @@ pub struct AdvisoryProgram {
     age: Option<(u64, i64)>,
     /// What people say of holes.
     vex: Statements,
+    /// What is judged, for statements that speak of a product.
+    product: Option<Purl>,
+    clock: Option<PatchClock>,
 }
 
 impl fmt::Debug for AdvisoryProgram {
@@ -112,7 +129,21 @@ impl AdvisoryProgram {
         said: Vec<Statement>,
     ) -> Result<AdvisoryProgram, DatabaseError> {
         let newest = Database::open((*data).as_ref())?.sources().map(|source| source.date).max().unwrap_or(0);
-        Ok(AdvisoryProgram { data, weigh, age: max_age.map(|age| (age, newest)), vex: Statements::new(said) })
+        Ok(AdvisoryProgram { data, weigh, age: max_age.map(|age| (age, newest)), vex: Statements::new(said), product: None, clock: None })
+    }
+
+    /// Says when each hole first met its package, and makes those red that stayed too long.
+    #[must_use]
+    pub fn with_clock(mut self, clock: PatchClock) -> AdvisoryProgram {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// What the packages are part of: an image.
+    #[must_use]
+    pub fn within(mut self, product: Purl) -> AdvisoryProgram {
+        self.product = Some(product);
+        self
     }
 
     fn list(&self, database: &Database<'_>, subject: SubjectIndex, list: &Subject, context: &EvalContext) -> Vec<RuleResult> {
@@ -144,7 +175,14 @@ impl AdvisoryProgram {
         out
     }
 
-    fn hole(&self, subject: SubjectIndex, found: &Subject, package: &Package, hole: &Match<'_>, cure: Option<&str>) -> RuleResult {
+    fn hole(
+        &self,
+        (subject, found): (SubjectIndex, &Subject),
+        package: &Package,
+        hole: &Match<'_>,
+        cure: Option<&str>,
+        now: Timestamp,
+    ) -> RuleResult {
         let mut aliases: Vec<Arc<str>> =
             hole.aliases.iter().chain(&hole.advisories).filter(|id| **id != hole.id).map(|id| Arc::from(*id)).collect();
         aliases.sort();
@@ -168,15 +206,13 @@ impl AdvisoryProgram {
             mends: false,
             parameters: Vec::new(),
         };
-        let colour = match hole.informational {
-            Some(_) => Colour::Green,
-            None => (self.weigh)(Weighed {
-                severity: hole.severity,
-                fixed: hole.fixed.is_some(),
-                exploited: hole.exploited.is_some(),
-                malicious: hole.malicious,
-            }),
+        let weighed = Weighed {
+            severity: hole.severity,
+            fixed: hole.fixed.is_some(),
+            exploited: hole.exploited.is_some(),
+            malicious: hole.malicious,
         };
+        let mut colour = if hole.informational.is_some() { Colour::Green } else { (self.weigh)(weighed) };
         let mut message = match &hole.fixed {
             _ if hole.malicious => format!("{name} {version} is meant to harm"),
             Some(fixed) => format!("{name} {version} has it, {fixed} does not"),
@@ -191,15 +227,56 @@ impl AdvisoryProgram {
             message.push_str(&format!("; not certain: {uncertain}"));
         }
         let names: Vec<&str> = hole.names().chain(hole.advisories.iter().copied()).collect();
-        let said = self.vex.verdict(&package.purl, Scope { subject: None, bom: None }, &names);
+        let mut first_met = None;
+        if let Some(clock) = &self.clock {
+            let met = (clock.first_met)(&names, &package.purl.without_version().to_string()).filter(|met| *met < now).unwrap_or(now);
+            first_met = Some(met);
+            let window = if hole.informational.is_some() { None } else { (clock.window)(weighed) };
+            let (age, late) = spent(met, now, window);
+            message.push_str(&age);
+            if late {
+                colour = Colour::Red;
+            }
+        }
+        let said = self.vex.verdict(&package.purl, Scope { subject: self.product.as_ref(), bom: None }, &names);
         if let Some(said) = said.filter(|said| matches!(said.status, vex::Status::NotAffected | vex::Status::Fixed)) {
             let message = format!("{message}; {}", spoken(said));
-            return RuleResult { colour: Some(Colour::Green), ..result(Arc::new(meta), subject, Status::Skip, message, found) };
+            return RuleResult { colour: Some(Colour::Green), first_met, ..result(Arc::new(meta), subject, Status::Skip, message, found) };
         }
         if let Some(said) = said {
             message.push_str(&format!("; {}", spoken(said)));
         }
-        RuleResult { colour: Some(colour), ..result(Arc::new(meta), subject, Status::Fail, message, found) }
+        RuleResult { colour: Some(colour), first_met, ..result(Arc::new(meta), subject, Status::Fail, message, found) }
+    }
+}
+
+/// What to say of a hole's age, nothing on its first day without a window; and whether it stayed too long.
+fn spent(met: Timestamp, now: Timestamp, window: Option<u64>) -> (String, bool) {
+    const DAY: i64 = 86_400;
+    let age = now.seconds.saturating_sub(met.seconds).max(0);
+    let since = if age < DAY { "first met here today".to_owned() } else { format!("first met here {} ago", days(age / DAY)) };
+    let Some(window) = window else {
+        return (if age < DAY { String::new() } else { format!("; {since}") }, false);
+    };
+    let window = i64::try_from(window).unwrap_or(i64::MAX);
+    let left = window.saturating_sub(age);
+    if left < 0 {
+        return (format!("; {since}, longer than the {} it may stay", span(window)), true);
+    }
+    (format!("; {since}, and it may stay {} more", span(left)), false)
+}
+
+fn days(count: i64) -> String {
+    if count == 1 { "a day".to_owned() } else { format!("{count} days") }
+}
+
+/// Days, hours where there are fewer than two days, minutes where there is less than an hour.
+fn span(seconds: i64) -> String {
+    match (seconds / 86_400, seconds / 3_600) {
+        (0, 0) => format!("{} minutes", seconds / 60),
+        (0 | 1, 1) => "an hour".to_owned(),
+        (0 | 1, hours) => format!("{hours} hours"),
+        (count, _) => days(count),
     }
 }
 
@@ -286,7 +363,7 @@ fn fix(hole: &Match<'_>, name: &str, cure: Option<&str>) -> String {
 }
 
 fn result(rule: Arc<RuleMeta>, subject: SubjectIndex, status: Status, message: String, of: &Subject) -> RuleResult {
-    RuleResult { rule, subject, status, message, at: of.span, judged: None, related: Vec::new(), colour: None }
+    RuleResult { rule, subject, status, message, at: of.span, judged: None, related: Vec::new(), colour: None, first_met: None }
 }
 
 impl Program for AdvisoryProgram {
@@ -309,7 +386,7 @@ impl Program for AdvisoryProgram {
             Answer::NotCovered(_) => Vec::new(),
             Answer::Covered(holes) => {
                 let cure = cure(&database, &package, &holes);
-                holes.iter().map(|hole| self.hole(subject, found, &package, hole, cure.as_deref())).collect()
+                holes.iter().map(|hole| self.hole((subject, found), &package, hole, cure.as_deref(), context.now)).collect()
             }
             // Another file says which version it is.
             Answer::NoVersion(_) if found.value.get("locked").and_then(Value::as_bool) == Some(true) => Vec::new(),
@@ -322,5 +399,28 @@ impl Program for AdvisoryProgram {
                 vec![result(versionless(), subject, Status::Unknown, message, found)]
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_age_is_told_with_its_window() {
+        const DAY: i64 = 86_400;
+        let check = |age: i64, window: Option<i64>, expected: &str, late: bool| {
+            let met = Timestamp { seconds: 1_700_000_000, nanoseconds: 0 };
+            let now = Timestamp { seconds: met.seconds + age, nanoseconds: 0 };
+            let (text, is_late) = spent(met, now, window.map(i64::unsigned_abs));
+            assert_eq!((text.as_str(), is_late), (expected, late));
+        };
+        check(60, None, "", false);
+        check(DAY, None, "; first met here a day ago", false);
+        check(0, Some(7 * DAY), "; first met here today, and it may stay 7 days more", false);
+        check(6 * DAY, Some(7 * DAY), "; first met here 6 days ago, and it may stay 24 hours more", false);
+        check(7 * DAY, Some(7 * DAY), "; first met here 7 days ago, and it may stay 0 minutes more", false);
+        check(7 * DAY + 1, Some(7 * DAY), "; first met here 7 days ago, longer than the 7 days it may stay", true);
+        check(-5, Some(3600), "; first met here today, and it may stay an hour more", false);
     }
 }

@@ -1,10 +1,13 @@
-//! Fakes for tests: a tree of files in memory.
+//! Fakes for tests: a tree of files in memory, and archives of files.
 //!
 //! What does not live here: anything a released program uses.
+
+mod pack;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+pub use pack::{gzip, tar, zip};
 use probity_core::{Digest, Tree, TreeError, TreeFile};
 
 /// A tree of files in memory.

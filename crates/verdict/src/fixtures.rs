@@ -60,6 +60,7 @@ pub(crate) fn finding(rule: &Arc<RuleMeta>, subject: &str, file: &str, status: S
         counts: true,
         existed: None,
         colour: None,
+        first_met: None,
     }
 }
 

@@ -392,6 +392,20 @@ fn supply(floor: &Config, config: &mut Config, attempts: &mut Attempts<'_>) {
         }
         asked.extend(missing);
     }
+    for (hole, held) in &ours.patch_windows {
+        let key = format!("vulnerabilities.patch_windows.{hole}");
+        let asked = theirs.patch_windows.entry(*hole).or_insert(*held);
+        if *asked > *held {
+            attempts.refused(&key, format!("{asked} seconds"), format!("{held} seconds"));
+            *asked = *held;
+        }
+    }
+    if !ours.signers.is_empty() && theirs.signers != ours.signers {
+        if !theirs.signers.is_empty() {
+            attempts.add("vulnerabilities.signers", "the organisation floor names who signs the database".to_owned());
+        }
+        theirs.signers.clone_from(&ours.signers);
+    }
     theirs.vex.retain(|file| {
         // Whoever may name statements may silence anything.
         let agreed = !floor.written.has("vulnerabilities.vex") || ours.vex.contains(file);

@@ -135,6 +135,7 @@ pub(crate) fn finding(rule: &str, subject: &str, at: Place, message: String, jud
         counts: true,
         existed: None,
         colour: None,
+        first_met: None,
     }
 }
 

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::arguments::{EvidencePlace, GateArguments, ReadingArguments, Show};
 use crate::reading::{self, OpenBase, Target};
-use crate::run::{self, Given, How};
+use crate::run::{self, Clock, Given, How};
 use crate::{Wrong, output, state, versions};
 
 pub(crate) fn run(arguments: &GateArguments) -> Result<u8> {
@@ -38,6 +38,8 @@ pub(crate) fn run(arguments: &GateArguments) -> Result<u8> {
         versions,
         part: None,
         inventory: None,
+        product: None,
+        clock: Clock::Log(arguments.place.clone()),
     };
     let judged = run::judged(&target, &target.tree, reading, &given, &how, &texts)?;
 

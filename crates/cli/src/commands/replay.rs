@@ -15,10 +15,11 @@ use probity_value::SourceMap;
 use serde_json::{Value, json};
 
 use crate::arguments::{EvidencePlace, ReadingArguments, ReportFile};
+use crate::clock::Book;
 use crate::commands::evidence;
 use crate::commands::gate::{as_base, engine};
 use crate::reading::{self, Target};
-use crate::run::{self, Given, How};
+use crate::run::{self, Clock, Given, How};
 use crate::{Wrong, output, versions};
 
 /// Files of the recorded commit, or of the folder as it is; what is read is checked against the record afterwards.
@@ -187,6 +188,8 @@ pub(crate) fn run(index: u64, path: &Path, place: &EvidencePlace) -> Result<u8> 
         versions: open_base.as_ref().map(|base| versions::between(&target, &base.commit)).transpose()?.flatten(),
         part: None,
         inventory: None,
+        product: None,
+        clock: Clock::Told(Arc::new(clock(&reader, index, &manifest, &mut remarks)?)),
     };
     let texts = SourceMap::new();
     let judged = run::judged(&target, &tree, &reading, &given, &how, &texts)?;
@@ -206,7 +209,15 @@ pub(crate) fn run(index: u64, path: &Path, place: &EvidencePlace) -> Result<u8> 
             .into_iter()
             .flatten()
             .map(|result| {
-                json!([result["rule"], result["status"], result["subject"]["id"], result["fingerprint"], result["counts"]]).to_string()
+                json!([
+                    result["rule"],
+                    result["status"],
+                    result["subject"]["id"],
+                    result["fingerprint"],
+                    result["counts"],
+                    result["first_met"]
+                ])
+                .to_string()
             })
             .collect();
         all.sort();
@@ -235,6 +246,17 @@ pub(crate) fn run(index: u64, path: &Path, place: &EvidencePlace) -> Result<u8> 
         output::talk(&format!("  and {more} more differences"));
     }
     Ok(1)
+}
+
+/// When holes were first met, as the records before this one tell; where some of those are not here, as the record itself says.
+fn clock(reader: &LogReader<'_>, index: u64, manifest: &Value, remarks: &mut Vec<String>) -> Result<Book> {
+    let mut book = Book::default();
+    book.read(reader, 0..index)?;
+    if book.gone > 0 {
+        remarks.push("when holes were first met is taken from the record: earlier manifests are not here".to_owned());
+        book.note_all(manifest);
+    }
+    Ok(book)
 }
 
 /// Inputs that cannot be had any more.

@@ -21,12 +21,13 @@ use crate::{image, output};
 
 pub(crate) fn run(arguments: &VulnsArguments) -> Result<u8> {
     match &arguments.command {
-        Some(VulnsCommand::Build { from, output, at_least, ecosystems, brief }) => {
+        Some(VulnsCommand::Build { from, output, at_least, ecosystems, brief, key }) => {
             let place = match output {
                 Some(place) => place.clone(),
                 None => advisories::usual_place()?,
             };
-            let order = Build { from, output: place.clone(), at_least: *at_least, brief: *brief, ecosystems, now: run::now() };
+            let order =
+                Build { from, output: place.clone(), at_least: *at_least, brief: *brief, ecosystems, key: key.as_deref(), now: run::now() };
             let (count, wrong) = advisories::build(&order)?;
             let beside = if wrong == 0 { String::new() } else { format!("; {wrong} files had something wrong, said above") };
             output::talk(&format!("{count} advisories in `{}`{beside}", place.display()));
@@ -49,6 +50,7 @@ fn judge(arguments: &VulnsArguments) -> Result<u8> {
     if let Some(opened) = &opened {
         given = given.outside_only();
         how.inventory = Some(listed(&opened.subject.name, opened.inventory.clone()));
+        how.product = opened.product();
         tree = &opened.files;
     } else if Distribution::of(&target.tree).is_some() {
         given = given.outside_only();
@@ -72,7 +74,7 @@ fn judge(arguments: &VulnsArguments) -> Result<u8> {
 
 /// Says what a database holds.
 fn about(flag: Option<&Path>) -> Result<u8> {
-    let data = advisories::open(flag, None, None)?;
+    let data = advisories::open(flag, None, None, &[])?;
     let database = Database::open((*data.bytes).as_ref())?;
     let day = |seconds: i64| if seconds <= 0 { "unknown".to_owned() } else { date(Timestamp { seconds, nanoseconds: 0 }) };
     let mut out = format!("database    {}\nadvisories  {}\n\n", data.from, database.advisories());

@@ -259,6 +259,7 @@ impl Program for CheckovProgram {
                     judged: said.judged,
                     related: said.related,
                     colour: None,
+                    first_met: None,
                 };
                 if worst.as_ref().is_none_or(|before| weight(before.status) < weight(result.status)) {
                     worst = Some(result);

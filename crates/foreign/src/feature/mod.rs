@@ -165,8 +165,17 @@ impl Program for FeatureProgram {
                     Outcome::Unknown(message, value) => (Status::Unknown, message, value),
                 };
                 let at = judged.as_ref().map_or(subject.head, |value| value.span.or(subject.head));
-                let result =
-                    RuleResult { rule: Arc::clone(meta), subject: index, status, message, at, judged, related: Vec::new(), colour: None };
+                let result = RuleResult {
+                    rule: Arc::clone(meta),
+                    subject: index,
+                    status,
+                    message,
+                    at,
+                    judged,
+                    related: Vec::new(),
+                    colour: None,
+                    first_met: None,
+                };
                 if worst.as_ref().is_none_or(|before| weight(before.status) < weight(status)) {
                     worst = Some(result);
                 }

@@ -64,6 +64,7 @@ pub fn to_findings(run: &ExternalRun, digest: &dyn Fn(&[u8]) -> Digest) -> Vec<F
             counts: true,
             existed: None,
             colour: None,
+            first_met: None,
             rule,
         });
     }

@@ -343,16 +343,7 @@ fn approver(reader: &mut Reader, value: &Value, position: usize) -> Option<Appro
     }
     let keys = reader.texts(map, &at, "keys");
     let keys_at = map.get("keys").map_or(value.span, |value| value.span);
-    for key in &keys {
-        let mut words = key.split_whitespace();
-        let kind = words.next().is_some_and(|kind| KEY_KINDS.contains(&kind));
-        let material = words.next().is_some_and(|material| {
-            material.len() >= 16 && material.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'='))
-        });
-        if !kind || !material || key.contains(['\n', '\r']) {
-            reader.wrong(keys_at, format!("`{}` is not an SSH public key on one line, such as `ssh-ed25519 AAAA... name`", shown(key)));
-        }
-    }
+    public_keys(reader, &keys, keys_at);
     if map.contains_key("keys") && keys.is_empty() {
         reader.wrong(keys_at, format!("`{}` names no key, so this approver could sign nothing", join(&at, "keys")));
     }
@@ -363,6 +354,20 @@ fn approver(reader: &mut Reader, value: &Value, position: usize) -> Option<Appro
         may_accept = items.iter().filter_map(|item| reader.word_of(item, &what, SEVERITIES)).collect();
     }
     Some(Approver { name: name?, role: role?, emails, keys, may_accept })
+}
+
+/// Refuses what is no SSH public key.
+pub(super) fn public_keys(reader: &mut Reader, keys: &[Arc<str>], at: Span) {
+    for key in keys {
+        let mut words = key.split_whitespace();
+        let kind = words.next().is_some_and(|kind| KEY_KINDS.contains(&kind));
+        let material = words.next().is_some_and(|material| {
+            material.len() >= 16 && material.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'='))
+        });
+        if !kind || !material || key.contains(['\n', '\r']) {
+            reader.wrong(at, format!("`{}` is not an SSH public key on one line, such as `ssh-ed25519 AAAA... name`", shown(key)));
+        }
+    }
 }
 
 fn scan(reader: &mut Reader, value: &Value, position: usize) -> Option<ScanFile> {
@@ -460,7 +465,7 @@ required: {{ dast: 24h, sast: 7d, a: 30m, b: 2w }}
 scans: [{{ name: sast, file: reports/codeql.sarif, format: sarif }}]
 secrets: {{ enabled: true, own_rules: true, gitleaks: [gitleaks.toml], ignore_paths: [fixtures/**] }}
 packages: {{ enabled: true, allowed_licences: [MIT], denied_licences: [AGPL-3.0-only], sources: {{ npm: [npm.acme.example] }}, internal: ['pkg:npm/acme-*'] }}
-vulnerabilities: {{ enabled: true, database: a.db, max_age: 7d, red_if: [high], yellow_if: [low], vex: [v.json] }}
+vulnerabilities: {{ enabled: true, database: a.db, max_age: 7d, red_if: [high], yellow_if: [low], vex: [v.json], patch_windows: {{ high: 30d, known-exploited: 3d }}, signers: ['{KEY}'] }}
 terraform: {{ variable_files: [prod.tfvars], workspace: prod }}
 "
         );

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use probity_core::{Colour, Severity, UnknownWord};
 use probity_value::Map;
 
-use super::parse::{age, path_pattern, section};
+use super::parse::{age, path_pattern, public_keys, section};
 use super::reader::{Reader, join, shown};
 use crate::pattern::PathPattern;
 
@@ -73,6 +73,10 @@ pub struct VulnerabilitySettings {
     pub yellow_if: BTreeSet<HoleIs>,
     /// Statements on exploitability (OpenVEX, CycloneDX, CSAF), relative to the repository.
     pub vex: Vec<Arc<str>>,
+    /// How many seconds after it first met a package here a hole may stay; then it is red.
+    pub patch_windows: BTreeMap<HoleIs, u64>,
+    /// Public keys (`ssh-ed25519 AAAA...`) of which one must have signed a database that is not built in; empty for any database.
+    pub signers: Vec<Arc<str>>,
 }
 
 impl Default for VulnerabilitySettings {
@@ -84,6 +88,8 @@ impl Default for VulnerabilitySettings {
             red_if: [HoleIs::KnownExploited, HoleIs::Malicious, HoleIs::AtLeast(Severity::Critical, true)].into(),
             yellow_if: [HoleIs::AtLeast(Severity::High, false)].into(),
             vex: Vec::new(),
+            patch_windows: BTreeMap::new(),
+            signers: Vec::new(),
         }
     }
 }
@@ -168,6 +174,12 @@ impl HoleIs {
 }
 
 impl VulnerabilitySettings {
+    /// How many seconds a hole may stay after it first met a package: the shortest window that speaks of it.
+    #[must_use]
+    pub fn patch_window(&self, hole: &Hole) -> Option<u64> {
+        self.patch_windows.iter().filter(|(one, _)| one.of(hole)).map(|(_, seconds)| *seconds).min()
+    }
+
     /// The colour a hole gives.
     #[must_use]
     pub fn colour(&self, hole: &Hole) -> Colour {
@@ -246,6 +258,30 @@ pub(super) fn vulnerabilities(reader: &mut Reader, map: &Map, out: &mut Vulnerab
             *set = items.iter().filter_map(|item| reader.word_of(item, &what, HoleIs::WORDS)).collect();
         }
     }
+    let windows_at = join(AT, "patch_windows");
+    if let Some(windows) = reader.section(map, AT, "patch_windows") {
+        for (key, entry) in windows.iter() {
+            let what = join(&windows_at, key);
+            reader.written.insert(what.clone(), entry.key);
+            let Ok(hole) = key.parse::<HoleIs>() else {
+                let known = HoleIs::WORDS.join(", ");
+                reader.wrong(entry.key, format!("`{}` is no kind of hole; there are: {known}", shown(&what)));
+                continue;
+            };
+            let Some(text) = reader.text(windows, &windows_at, key) else { continue };
+            match age(&text) {
+                Some(seconds) => drop(out.patch_windows.insert(hole, seconds)),
+                None => reader
+                    .wrong(entry.value.span, format!("`{}` takes an age such as 24h, 7d or 2w; `{}` is none", shown(&what), shown(&text))),
+            }
+        }
+    }
+    out.signers = reader.texts(map, AT, "signers");
+    let signers_at = map.get("signers").map_or(probity_value::Span::NONE, |value| value.span);
+    public_keys(reader, &out.signers, signers_at);
+    if map.contains_key("signers") && out.signers.is_empty() {
+        reader.wrong(signers_at, "`vulnerabilities.signers` names no key, so no database could be used");
+    }
     let items = reader.items(map, AT, "vex");
     out.vex = items.iter().filter_map(|item| reader.path_of(item, "vulnerabilities.vex")).collect();
 }
@@ -285,6 +321,12 @@ pub(super) fn flat(config: &super::Config, put: &mut dyn FnMut(String, String)) 
     if let Some(seconds) = holes.max_age {
         put("vulnerabilities.max_age".into(), format!("{seconds} s"));
     }
+    for (hole, seconds) in &holes.patch_windows {
+        put(format!("vulnerabilities.patch_windows.{hole}"), format!("{seconds} s"));
+    }
+    for key in &holes.signers {
+        put(format!("vulnerabilities.signers[{key}]"), "signs".into());
+    }
     for file in &holes.vex {
         put(format!("vulnerabilities.vex[{file}]"), "read".into());
     }
@@ -295,6 +337,24 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use probity_value::FileId;
+
+    #[test]
+    fn the_shortest_window_counts() {
+        let config = Config::read(
+            "version: 1\nvulnerabilities: {patch_windows: {high: 30d, critical-with-fix: 7d, known-exploited: 24h}}\n",
+            FileId(0),
+        );
+        let settings = config.unwrap().vulnerabilities;
+        let check = |severity, fixed, exploited, days: Option<u64>| {
+            let hole = Hole { severity, fixed, exploited, malicious: false };
+            assert_eq!(settings.patch_window(&hole), days.map(|days| days * 86_400), "{hole:?}");
+        };
+        check(Severity::High, true, false, Some(30));
+        check(Severity::Critical, true, false, Some(7));
+        check(Severity::Critical, false, false, Some(30));
+        check(Severity::Low, false, true, Some(1));
+        check(Severity::Medium, true, false, None);
+    }
 
     #[test]
     fn a_hole_has_the_worst_colour_it_earns() {
