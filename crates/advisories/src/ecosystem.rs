@@ -112,7 +112,10 @@ pub fn named(package: &Package) -> Option<Named> {
     }
     let namespace = purl.namespace.as_deref().unwrap_or_default();
     let source = package.built_from.as_ref();
-    let upstream = purl.qualifiers.get("upstream").map(|upstream| upstream.split_once('@').map_or(&**upstream, |(name, _)| name));
+    let upstream = purl.qualifiers.get("upstream").map(|upstream| match source_rpm(upstream) {
+        Some(name) => name,
+        None => upstream.split_once('@').map_or(&**upstream, |(name, _)| name),
+    });
     // Advisories of these speak of source packages.
     let source_name = source.map_or_else(|| upstream.unwrap_or(&purl.name), |source| &source.name).to_owned();
     let source_version = source.map_or_else(
@@ -167,6 +170,13 @@ pub fn named(package: &Package) -> Option<Named> {
     Some(Named { ecosystems, names, version })
 }
 
+/// The name in the file name of a source package, `bind-9.16.23-11.el9.src.rpm`: it may have dashes, version and release have none.
+fn source_rpm(file: &str) -> Option<&str> {
+    let stem = file.strip_suffix(".src.rpm").or_else(|| file.strip_suffix(".nosrc.rpm"))?;
+    let (before, _) = stem.rsplit_once('-')?;
+    Some(before.rsplit_once('-')?.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -195,6 +205,10 @@ mod tests {
         check(
             "pkg:rpm/almalinux/bind-libs@9.16.23-1.el9?epoch=32&distro=almalinux-9.3&upstream=bind",
             "AlmaLinux:9 bind-libs|bind 32:9.16.23-1.el9",
+        );
+        check(
+            "pkg:rpm/redhat/python3-libs@3.9.16-1.el9?distro=rhel-9.2&upstream=python3.9-3.9.16-1.el9.src.rpm",
+            "Red Hat:enterprise_linux:9:*|Red Hat:rhel_*:9.2* python3-libs|python3.9 3.9.16-1.el9",
         );
         assert_eq!(named(&package("pkg:generic/openssl@1")), None);
         assert_eq!(named(&package("pkg:deb/unheard/x@1")), None);

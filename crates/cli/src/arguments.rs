@@ -416,8 +416,9 @@ pub(crate) struct BaselineArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct CompareArguments {
-    /// Report of the other tool: SARIF 2.1.0, or JSON of Probity
-    pub(crate) other: PathBuf,
+    /// Report of the other tool: SARIF, its own form, or JSON of Probity; FORMAT=FILE where the form is not told by what is in it
+    #[arg(value_name = "[FORMAT=]FILE", value_parser = parse_report)]
+    pub(crate) other: ReportFile,
     /// What to look at
     #[arg(default_value = ".")]
     pub(crate) path: PathBuf,

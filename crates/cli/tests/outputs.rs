@@ -283,7 +283,7 @@ fn comparing() {
     repo.write("maps/a.yaml", &map("a", ""));
     repo.judge("compare", &[&own]).code(0).prints("1 agreed, 0 only here, 1 only there").prints("it passes here");
     let wrong = repo.write_beside("wrong.json", "{}");
-    repo.judge("compare", &[&wrong]).code(2).says("neither SARIF 2.1.0 nor JSON of Probity");
+    repo.judge("compare", &[&wrong]).code(2).says("no report in a form that is known");
 }
 
 /// A name that tries everything at once: colours, a second line, a workflow command, a tag, a link, direction marks.

@@ -1,5 +1,5 @@
-//! Ignore files of other tools: `.trivyignore`, `.trivyignore.yaml`, `.snyk`, and Checkov's baseline. Each entry asks that findings of a
-//! rule do not count. They count as comments do: as they stand at the base revision, where `gate.suppressions` allows them, until their
+//! Ignore files of other tools: `.trivyignore`, `.trivyignore.yaml`, `.snyk`, `.gitleaksignore`, `.grype.yaml`, `osv-scanner.toml`,
+//! cargo-audit's and cargo-deny's files, and Checkov's baseline. Each entry asks that findings of a rule do not count. They count as comments do: as they stand at the base revision, where `gate.suppressions` allows them, until their
 //! own last day, and never for a rule that nothing can waive. What they ask for that cannot be taken over is said.
 
 use std::collections::{BTreeSet, HashSet};
@@ -18,7 +18,19 @@ use crate::words::{count, names};
 use crate::{Day, ids};
 
 /// The files that are looked for at the top of the judged folder.
-pub const FILES: &[&str] = &[".trivyignore", ".trivyignore.yaml", ".trivyignore.yml", ".snyk"];
+pub const FILES: &[&str] = &[
+    ".trivyignore",
+    ".trivyignore.yaml",
+    ".trivyignore.yml",
+    ".snyk",
+    ".gitleaksignore",
+    ".grype.yaml",
+    ".grype/config.yaml",
+    "osv-scanner.toml",
+    ".cargo/audit.toml",
+    "audit.toml",
+    "deny.toml",
+];
 
 const CODE: &str = "ignore-file";
 
@@ -27,18 +39,81 @@ const CODE: &str = "ignore-file";
 pub struct Ignore {
     /// Whose file it is: `trivy`, `snyk`, `checkov`.
     pub tool: &'static str,
-    /// Rule id or alias.
+    /// Rule id or alias; `*` for every known hole of its packages.
     pub id: Arc<str>,
     /// Paths it is for; empty for all.
     paths: Vec<PathPattern>,
     /// The resource it is for, in the tool's own spelling; empty for all.
     resource: Arc<str>,
+    /// The line it is for.
+    line: Option<u32>,
+    /// The packages it is for.
+    package: Option<PackageIs>,
     /// Last day it counts, as written.
     until: Option<Arc<str>>,
     /// The reason given; empty where none.
     reason: Arc<str>,
     /// `file:line`.
     place: Arc<str>,
+}
+
+/// Which packages an entry is for, by their package URL.
+#[derive(Clone, Debug, Default)]
+struct PackageIs {
+    /// Its type (`npm`).
+    kind: Option<Arc<str>>,
+    /// Its name with its namespace, or without; an expression where the tool takes one.
+    name: Option<regex::Regex>,
+    version: Option<Arc<str>>,
+}
+
+impl PackageIs {
+    fn holds(&self, finding: &Finding) -> bool {
+        if finding.subject.kind != probity_core::SubjectKind::Package {
+            return false;
+        }
+        let Some((kind, name, version)) = purl_parts(&finding.subject.id) else { return false };
+        let last = name.rsplit('/').next().unwrap_or(&name);
+        let maven = name.rsplit_once('/').map(|(group, artifact)| format!("{group}:{artifact}"));
+        let named = |wanted: &regex::Regex| {
+            wanted.is_match(&name) || wanted.is_match(last) || maven.as_deref().is_some_and(|maven| wanted.is_match(maven))
+        };
+        self.kind.as_deref().is_none_or(|wanted| wanted == kind)
+            && self.name.as_ref().is_none_or(named)
+            && self.version.as_deref().is_none_or(|wanted| wanted == version)
+    }
+}
+
+/// Type, full name and version of a package URL.
+fn purl_parts(purl: &str) -> Option<(String, String, String)> {
+    let rest = purl.strip_prefix("pkg:")?;
+    let rest = rest.split(['?', '#']).next().unwrap_or(rest);
+    let (kind, rest) = rest.split_once('/')?;
+    let (name, version) = match rest.rsplit_once('@') {
+        Some((name, version)) if !name.is_empty() => (name, version),
+        _ => (rest, ""),
+    };
+    Some((kind.to_ascii_lowercase(), decoded(name), decoded(version)))
+}
+
+/// A text without percent-encoding.
+fn decoded(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let byte = match after.split_at_checked(2) {
+            Some((digits, _)) if *first == b'%' => std::str::from_utf8(digits).ok().and_then(|digits| u8::from_str_radix(digits, 16).ok()),
+            _ => None,
+        };
+        out.push(byte.unwrap_or(*first));
+        rest = if byte.is_some() { after.get(2..).unwrap_or_default() } else { after };
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// A name as it is written, or as an expression over the whole name.
+fn name_is(text: &str, expression: bool) -> Result<regex::Regex, regex::Error> {
+    if expression { regex::Regex::new(&format!("^(?:{text})$")) } else { regex::Regex::new(&format!("^{}$", regex::escape(text))) }
 }
 
 /// What ignore files say.
@@ -66,6 +141,10 @@ impl Ignores {
                 ".trivyignore" => lines(file, &mut out),
                 ".trivyignore.yaml" | ".trivyignore.yml" => with_document(file, sources, &mut out, trivy),
                 ".snyk" => with_document(file, sources, &mut out, snyk),
+                ".gitleaksignore" => gitleaks(file, &mut out),
+                ".grype.yaml" | "config.yaml" => with_document(file, sources, &mut out, grype),
+                "osv-scanner.toml" => with_toml(file, sources, &mut out, osv_scanner),
+                "audit.toml" | "deny.toml" => with_toml(file, sources, &mut out, rustsec),
                 _ => checkov(file, sources, &mut out),
             }
         }
@@ -113,6 +192,8 @@ fn lines(file: &JudgeFile, out: &mut Ignores) {
             id: id.into(),
             paths: Vec::new(),
             resource: "".into(),
+            line: None,
+            package: None,
             until,
             reason: Arc::clone(&reason),
             place: format!("{}:{}", file.path, number + 1).into(),
@@ -130,6 +211,17 @@ fn with_document(file: &JudgeFile, sources: &SourceMap, out: &mut Ignores, read:
     }
     if let Some(document) = documents.first() {
         read(file, &document.value, sources, out);
+    }
+}
+
+fn with_toml(file: &JudgeFile, sources: &SourceMap, out: &mut Ignores, read: Read) {
+    match probity_inputs::document(probity_inputs::Kind::Toml, &file.text, file.file) {
+        Ok(value) => read(file, &value, sources, out),
+        Err(problems) => {
+            for problem in problems.iter().take(1) {
+                out.warn(&file.path, problem.span, format!("{}; nothing in it counts", problem.message));
+            }
+        }
     }
 }
 
@@ -153,9 +245,13 @@ fn place(file: &JudgeFile, span: Span, sources: &SourceMap) -> Arc<str> {
     }
 }
 
-/// `.trivyignore.yaml`: `misconfigurations: [{id, paths, expired_at, statement}]`. Vulnerabilities, secrets and licences are not judged here.
+/// `.trivyignore.yaml`: `misconfigurations`, `vulnerabilities` and `secrets`, each `[{id, paths, purls, expired_at, statement}]`.
 fn trivy(file: &JudgeFile, value: &Value, sources: &SourceMap, out: &mut Ignores) {
-    let items = value.get("misconfigurations").and_then(Value::as_list).unwrap_or_default();
+    if let Some(licences) = value.get("licenses").filter(|list| list.as_list().is_some_and(|list| !list.is_empty())) {
+        out.warn(&file.path, licences.span, "licences are allowed by `packages.allowed_licences`; the entries cover nothing");
+    }
+    let lists = ["misconfigurations", "vulnerabilities", "secrets"];
+    let items = lists.iter().flat_map(|key| value.get(key).and_then(Value::as_list).unwrap_or_default());
     for item in items {
         let Some(id) = text(item.get("id")) else {
             out.warn(&file.path, item.span, "an entry without an `id` covers nothing");
@@ -169,17 +265,211 @@ fn trivy(file: &JudgeFile, value: &Value, sources: &SourceMap, out: &mut Ignores
                 None => broken = true,
             }
         }
-        if item.get("purls").is_some_and(|purls| !purls.is_null()) || broken && paths.is_empty() {
+        let purls: Vec<&str> = item.get("purls").and_then(Value::as_list).unwrap_or_default().iter().filter_map(Value::as_str).collect();
+        let packages: Vec<Option<PackageIs>> = purls.iter().map(|purl| package_of(purl)).collect();
+        if packages.iter().any(Option::is_none) || broken && paths.is_empty() {
             out.warn(&file.path, item.span, format!("the entry for `{}` is narrower than can be told here; it covers nothing", shown(&id)));
             continue;
         }
+        let packages = if packages.is_empty() { vec![None] } else { packages };
+        for package in packages {
+            out.entries.push(Ignore {
+                tool: "trivy",
+                id: Arc::clone(&id),
+                paths: paths.clone(),
+                resource: "".into(),
+                line: None,
+                package,
+                until: text(item.get("expired_at")).map(|text| day(&text)),
+                reason: text(item.get("statement")).unwrap_or_default(),
+                place: place(file, item.span, sources),
+            });
+        }
+    }
+}
+
+/// The packages a package URL stands for: those of its type and name, and its version where it has one.
+fn package_of(purl: &str) -> Option<PackageIs> {
+    let (kind, name, version) = purl_parts(purl)?;
+    let version = (!version.is_empty()).then(|| version.into());
+    Some(PackageIs { kind: Some(kind.into()), name: Some(name_is(&name, false).ok()?), version })
+}
+
+/// `.gitleaksignore`: `file:rule:line` a line, or `commit:file:rule:line`. An entry with a commit covers the place in the file as it lies
+/// there too: it is the same secret until the line changes.
+fn gitleaks(file: &JudgeFile, out: &mut Ignores) {
+    let mut reason: Arc<str> = "".into();
+    for (number, line) in file.text.lines().enumerate() {
+        let line = line.trim();
+        if let Some(comment) = line.strip_prefix('#') {
+            reason = comment.trim().into();
+            continue;
+        }
+        if line.is_empty() {
+            reason = "".into();
+            continue;
+        }
+        let place: Arc<str> = format!("{}:{}", file.path, number + 1).into();
+        let mut parts = line.rsplitn(3, ':');
+        let (at, rule, path) = (parts.next().and_then(|at| at.parse::<u32>().ok()), parts.next(), parts.next());
+        let (Some(at), Some(rule), Some(path)) = (at, rule.filter(|rule| !rule.is_empty()), path) else {
+            out.warn(&file.path, Span::NONE, format!("{place}: this is no `file:rule:line`; the entry covers nothing"));
+            continue;
+        };
+        let is_commit = |text: &str| text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let path = path.split_once(':').filter(|(commit, _)| is_commit(commit)).map_or(path, |(_, path)| path);
+        let Ok(path) = PathPattern::new(&globset::escape(path.trim_start_matches("./").trim_start_matches('/'))) else {
+            out.warn(&file.path, Span::NONE, format!("{place}: the path cannot be one; the entry covers nothing"));
+            continue;
+        };
         out.entries.push(Ignore {
-            tool: "trivy",
-            id,
+            tool: "gitleaks",
+            id: format!("gitleaks:{rule}").into(),
+            paths: vec![path],
+            resource: "".into(),
+            line: Some(at),
+            package: None,
+            until: None,
+            reason: Arc::clone(&reason),
+            place,
+        });
+    }
+}
+
+/// Types of packages as Grype calls them, and as package URLs do.
+const GRYPE_TYPES: &[(&str, &str)] = &[
+    ("apk", "apk"),
+    ("conan", "conan"),
+    ("dart-pub", "pub"),
+    ("deb", "deb"),
+    ("dotnet", "nuget"),
+    ("gem", "gem"),
+    ("go-module", "golang"),
+    ("hex", "hex"),
+    ("java-archive", "maven"),
+    ("npm", "npm"),
+    ("php-composer", "composer"),
+    ("python", "pypi"),
+    ("rpm", "rpm"),
+    ("rust-crate", "cargo"),
+    ("swift", "swift"),
+];
+
+/// `.grype.yaml`: `ignore: [{vulnerability, reason, package: {name, version, type, location}}]`.
+fn grype(file: &JudgeFile, value: &Value, sources: &SourceMap, out: &mut Ignores) {
+    for item in value.get("ignore").and_then(Value::as_list).unwrap_or_default() {
+        let Some(map) = item.as_map() else { continue };
+        let id = text(map.get("vulnerability")).filter(|id| !id.is_empty());
+        let said = id.clone().unwrap_or_else(|| "*".into());
+        let narrower = |out: &mut Ignores, what: &str| {
+            let message = format!("the entry for `{}` asks for `{what}`, which cannot be told here; it covers nothing", shown(&said));
+            out.warn(&file.path, item.span, message);
+        };
+        let mut package = PackageIs::default();
+        let mut paths = Vec::new();
+        let mut strange =
+            map.iter().map(|(key, _)| key).find(|key| !matches!(&***key, "vulnerability" | "include-aliases" | "reason" | "package"));
+        let of = map.get("package").and_then(Value::as_map);
+        for (key, entry) in of.into_iter().flat_map(|of| of.iter()) {
+            let Some(text) = entry.value.as_str() else { continue };
+            match &**key {
+                "name" => match name_is(text, true) {
+                    Ok(name) => package.name = Some(name),
+                    Err(_) => strange = Some(key),
+                },
+                "version" => package.version = Some(text.into()),
+                "type" => match GRYPE_TYPES.iter().find(|(theirs, _)| *theirs == text) {
+                    Some((_, kind)) => package.kind = Some((*kind).into()),
+                    None => strange = Some(key),
+                },
+                "location" => match out.pattern(&file.path, entry.value.span, text) {
+                    Some(pattern) => paths.push(pattern),
+                    None => strange = Some(key),
+                },
+                _ => strange = Some(key),
+            }
+        }
+        if let Some(what) = strange {
+            narrower(out, what);
+            continue;
+        }
+        if id.is_none() && of.is_none_or(|of| of.is_empty()) {
+            out.warn(&file.path, item.span, "an entry without a vulnerability and a package covers nothing");
+            continue;
+        }
+        out.entries.push(Ignore {
+            tool: "grype",
+            id: said,
             paths,
             resource: "".into(),
-            until: text(item.get("expired_at")).map(|text| day(&text)),
-            reason: text(item.get("statement")).unwrap_or_default(),
+            line: None,
+            package: of.is_some().then_some(package),
+            until: None,
+            reason: text(map.get("reason")).unwrap_or_default(),
+            place: place(file, item.span, sources),
+        });
+    }
+}
+
+/// `osv-scanner.toml`: `[[IgnoredVulns]]` with `id`, `ignoreUntil`, `reason`, and `[[PackageOverrides]]` that ignore a package.
+fn osv_scanner(file: &JudgeFile, value: &Value, sources: &SourceMap, out: &mut Ignores) {
+    let list = |key: &str| value.get(key).and_then(Value::as_list).unwrap_or_default();
+    for item in list("IgnoredVulns") {
+        let Some(id) = text(item.get("id")) else {
+            out.warn(&file.path, item.span, "an entry without an `id` covers nothing");
+            continue;
+        };
+        out.entries.push(Ignore {
+            tool: "osv-scanner",
+            id,
+            paths: Vec::new(),
+            resource: "".into(),
+            line: None,
+            package: None,
+            until: text(item.get("ignoreUntil")).map(|text| day(&text)),
+            reason: text(item.get("reason")).unwrap_or_default(),
+            place: place(file, item.span, sources),
+        });
+    }
+    for item in list("PackageOverrides") {
+        let yes = |value: Option<&Value>| value.and_then(Value::as_bool) == Some(true);
+        if !yes(item.get("ignore")) && !yes(item.get("vulnerability").and_then(|of| of.get("ignore"))) {
+            continue;
+        }
+        let name = text(item.get("name")).map(|name| name_is(&name, false));
+        if item.get("ecosystem").is_some() || item.get("group").is_some() || !matches!(name, Some(Ok(_))) {
+            out.warn(&file.path, item.span, "an override that asks for more than name and version covers nothing");
+            continue;
+        }
+        out.entries.push(Ignore {
+            tool: "osv-scanner",
+            id: "*".into(),
+            paths: Vec::new(),
+            resource: "".into(),
+            line: None,
+            package: Some(PackageIs { kind: None, name: name.and_then(Result::ok), version: text(item.get("version")) }),
+            until: text(item.get("effectiveUntil")).map(|text| day(&text)),
+            reason: text(item.get("reason")).unwrap_or_default(),
+            place: place(file, item.span, sources),
+        });
+    }
+}
+
+/// cargo-audit's `audit.toml` and cargo-deny's `deny.toml`: `[advisories] ignore = ["RUSTSEC-...", { id, reason }]`, for crates.
+fn rustsec(file: &JudgeFile, value: &Value, sources: &SourceMap, out: &mut Ignores) {
+    let tool = if file.path.ends_with("deny.toml") { "cargo-deny" } else { "cargo-audit" };
+    for item in value.get("advisories").and_then(|of| of.get("ignore")).and_then(Value::as_list).unwrap_or_default() {
+        // `{ crate = ... }` is about versions that were taken back, which is no finding here.
+        let Some(id) = text(Some(item)).or_else(|| text(item.get("id"))) else { continue };
+        out.entries.push(Ignore {
+            tool,
+            id,
+            paths: Vec::new(),
+            resource: "".into(),
+            line: None,
+            package: Some(PackageIs { kind: Some("cargo".into()), ..PackageIs::default() }),
+            until: None,
+            reason: text(item.get("reason")).unwrap_or_default(),
             place: place(file, item.span, sources),
         });
     }
@@ -210,6 +500,8 @@ fn snyk(file: &JudgeFile, value: &Value, sources: &SourceMap, out: &mut Ignores)
                     id: Arc::clone(id),
                     paths,
                     resource: "".into(),
+                    line: None,
+                    package: None,
                     until: text(details.value.get("expires")).map(|text| day(&text)),
                     reason: text(details.value.get("reason")).unwrap_or_default(),
                     place: place(file, details.key, sources),
@@ -241,6 +533,8 @@ fn checkov(file: &JudgeFile, sources: &SourceMap, out: &mut Ignores) {
                     id: id.into(),
                     paths: vec![pattern.clone()],
                     resource: Arc::clone(&resource),
+                    line: None,
+                    package: None,
                     until: None,
                     reason: "in the baseline of Checkov".into(),
                     place: place(file, one.span, sources),
@@ -251,9 +545,21 @@ fn checkov(file: &JudgeFile, sources: &SourceMap, out: &mut Ignores) {
 }
 
 impl Ignore {
+    /// Whether it is about what a finding's rule says.
+    fn answers(&self, finding: &Finding) -> bool {
+        if &*self.id == "*" {
+            finding.rule.engine == "advisories" && ids::is_advisory(&finding.rule.id)
+        } else {
+            ids::answers(&finding.rule, &self.id)
+        }
+    }
+
     fn reaches(&self, finding: &Finding) -> bool {
         let paths = || [&finding.at.file, &finding.subject_at.file].into_iter().any(|file| self.paths.iter().any(|one| one.matches(file)));
-        (self.paths.is_empty() || paths()) && (self.resource.is_empty() || self.names_subject(finding))
+        (self.paths.is_empty() || paths())
+            && (self.resource.is_empty() || self.names_subject(finding))
+            && self.line.is_none_or(|line| line == finding.at.line)
+            && self.package.as_ref().is_none_or(|package| package.holds(finding))
     }
 
     /// Whether Checkov calls the subject that.
@@ -301,7 +607,7 @@ impl<'a> Cover<'a> {
     pub(crate) fn cover(&mut self, finding: &Finding) -> Option<ExceptionRef> {
         let mut covered = None;
         for (position, one) in self.ignores.entries.iter().enumerate() {
-            if !ids::answers(&finding.rule, &one.id) || !one.reaches(finding) {
+            if !one.answers(finding) || !one.reaches(finding) {
                 continue;
             }
             self.matched.insert(position);
@@ -340,7 +646,10 @@ impl<'a> Cover<'a> {
         for (position, one) in self.ignores.entries.iter().enumerate().filter(|(position, _)| !self.matched.contains(position)) {
             let _ = position;
             if ids::find(self.rules, &one.id).next().is_none() {
-                foreign.insert(&one.id);
+                // A hole that no package here has needs no entry.
+                if &*one.id != "*" && !ids::is_advisory(&one.id) {
+                    foreign.insert(&one.id);
+                }
             } else if let Some(fault) = one.fault(self.now) {
                 out.push(format!("the entry for `{}` at `{}` does not count: {fault}", shown(&one.id), one.place));
             }
@@ -390,7 +699,8 @@ mod tests {
             false,
             "the entry for `AWS-0001` at `.trivyignore:1` does not count: it ran out on 2020-01-31",
         );
-        check(".trivyignore", "CVE-2020-1\n", false, "ignore files name 1 check that no rule here answers to: `CVE-2020-1`");
+        check(".trivyignore", "AVD-XX-1\n", false, "ignore files name 1 check that no rule here answers to: `AVD-XX-1`");
+        check(".trivyignore", "CVE-2020-1\n", false, "");
         check(".trivyignore", "", false, "");
     }
 
@@ -402,8 +712,78 @@ mod tests {
         check(".trivyignore.yaml", &entry("    paths: [test]\n"), false, "");
         let out = "the entry for `AVD-AWS-0001` at `.trivyignore.yaml:2` does not count: it ran out on 2020-01-01";
         check(".trivyignore.yaml", &entry("    expired_at: 2020-01-01\n"), false, out);
-        check(".trivyignore.yaml", "vulnerabilities: [{id: AWS-0001}]", false, "");
+        let licences = "licences are allowed by `packages.allowed_licences`; the entries cover nothing";
+        check(".trivyignore.yaml", "licenses: [{id: MIT}]", false, licences);
         assert!(says(".trivyignore.yaml", "a: [", &Config::default()).1.contains("nothing in it counts"));
+    }
+
+    /// Whether a finding of a hole (`CVE-2024-1`, alias `RUSTSEC-2024-0001`) in a package of `Cargo.lock` is covered, and what is said.
+    fn hole(path: &str, text: &str, purl: &str, covered: bool, expected: &str) {
+        let sources = SourceMap::new();
+        let ignores = Ignores::read(&[file(path, text, &sources)], &sources);
+        let mut meta = rule("CVE-2024-1", Severity::High);
+        let inner = Arc::make_mut(&mut meta);
+        (inner.engine, inner.aliases) = ("advisories", vec!["RUSTSEC-2024-0001".into()]);
+        let (rules, config) = ([], Config::default());
+        let mut cover = Cover::new(&ignores, &config, &rules, now());
+        let mut one = finding(&meta, purl, "Cargo.lock", Status::Fail);
+        one.subject.kind = probity_core::SubjectKind::Package;
+        let found = cover.cover(&one).is_some();
+        let mut said = cover.notes();
+        said.extend(ignores.diagnostics.iter().map(|one| one.message.clone()));
+        assert_eq!((found, said.join("; ")), (covered, expected.to_owned()), "{path} {text} {purl}");
+    }
+
+    #[test]
+    fn holes_of_packages() {
+        const CRATE: &str = "pkg:cargo/time@0.1.44";
+        const SCOPED: &str = "pkg:npm/%40acme/core@1.0.0";
+        let trivy = |more: &str| format!("vulnerabilities:\n  - id: CVE-2024-1\n{more}");
+        hole(".trivyignore.yaml", &trivy(""), CRATE, true, "");
+        hole(".trivyignore.yaml", &trivy("    purls: ['pkg:cargo/time']\n"), CRATE, true, "");
+        hole(".trivyignore.yaml", &trivy("    purls: ['pkg:cargo/time@0.1.45']\n"), CRATE, false, "");
+        hole(".trivyignore.yaml", &trivy("    purls: ['pkg:npm/@acme/core']\n"), SCOPED, true, "");
+        let narrower = "the entry for `CVE-2024-1` is narrower than can be told here; it covers nothing";
+        hole(".trivyignore.yaml", &trivy("    purls: [time]\n"), CRATE, false, narrower);
+
+        hole(".grype.yaml", "ignore: [{vulnerability: RUSTSEC-2024-0001, reason: r}]", CRATE, true, "");
+        hole(".grype.yaml", "ignore: [{package: {name: 'ti.*', type: rust-crate}}]", CRATE, true, "");
+        hole(".grype.yaml", "ignore: [{package: {name: core, version: 1.0.0}}]", SCOPED, true, "");
+        hole(".grype.yaml", "ignore: [{package: {name: core, version: 1.0.1}}]", SCOPED, false, "");
+        hole(".grype.yaml", "ignore: [{package: {type: npm}}]", CRATE, false, "");
+        hole(".grype.yaml", "ignore: [{vulnerability: CVE-2024-1, package: {location: '*.lock'}}]", CRATE, true, "");
+        let fix = "the entry for `CVE-2024-1` asks for `fix-state`, which cannot be told here; it covers nothing";
+        hole(".grype.yaml", "ignore: [{vulnerability: CVE-2024-1, fix-state: unknown}]", CRATE, false, fix);
+        hole(".grype.yaml", "ignore: [{}]", CRATE, false, "an entry without a vulnerability and a package covers nothing");
+
+        hole("osv-scanner.toml", "[[IgnoredVulns]]\nid = 'CVE-2024-1'\nignoreUntil = 2099-01-01\n", CRATE, true, "");
+        let out = "the entry for `CVE-2024-1` at `osv-scanner.toml:1` does not count: it ran out on 2020-01-01";
+        hole("osv-scanner.toml", "[[IgnoredVulns]]\nid = 'CVE-2024-1'\nignoreUntil = 2020-01-01\n", CRATE, false, out);
+        hole("osv-scanner.toml", "[[PackageOverrides]]\nname = 'time'\nignore = true\n", CRATE, true, "");
+        hole("osv-scanner.toml", "[[PackageOverrides]]\nname = 'time'\nlicense.ignore = true\n", CRATE, false, "");
+        hole("deny.toml", "[advisories]\nignore = [{ id = 'RUSTSEC-2024-0001', reason = 'r' }]\n", CRATE, true, "");
+        hole(".cargo/audit.toml", "[advisories]\nignore = ['RUSTSEC-2024-0001']\n", CRATE, true, "");
+        hole(".cargo/audit.toml", "[advisories]\nignore = ['RUSTSEC-2024-0001']\n", SCOPED, false, "");
+    }
+
+    #[test]
+    fn gitleaks_fingerprints() {
+        let says = |text: &str, line: u32| {
+            let sources = SourceMap::new();
+            let ignores = Ignores::read(&[file(".gitleaksignore", text, &sources)], &sources);
+            let mut meta = rule("secret-a", Severity::High);
+            Arc::make_mut(&mut meta).aliases = vec!["gitleaks:aws-access-token".into()];
+            let (rules, config) = ([Arc::clone(&meta)], Config::default());
+            let mut cover = Cover::new(&ignores, &config, &rules, now());
+            let mut one = finding(&meta, "conf/a [1].py", "conf/a [1].py", Status::Fail);
+            one.at.line = line;
+            (cover.cover(&one).is_some(), ignores.diagnostics.len())
+        };
+        assert_eq!(says("# known\nconf/a [1].py:aws-access-token:7\n", 7), (true, 0));
+        assert_eq!(says("conf/a [1].py:aws-access-token:7\n", 8), (false, 0));
+        assert_eq!(says(&format!("{}:conf/a [1].py:aws-access-token:7\n", "ab".repeat(20)), 7), (true, 0));
+        assert_eq!(says("conf/a 1.py:aws-access-token:7\n", 7), (false, 0));
+        assert_eq!(says("conf/a [1].py:7\n", 7), (false, 1));
     }
 
     #[test]

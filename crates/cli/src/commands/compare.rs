@@ -5,12 +5,13 @@ use std::fmt::Write as _;
 use anyhow::Result;
 use probity_core::{Finding, Level, Status};
 use probity_formats::escape;
-use probity_formats::sarif_in::{ReadOptions, read};
+use probity_formats::reports::read;
+use probity_formats::sarif_in::ReadOptions;
 use probity_value::SourceMap;
 use probity_verdict::compare::{CompareInput, Comparison, ExternalFinding, WhyOurs, WhyTheirs, compare};
 use serde_json::{Value, json};
 
-use crate::arguments::{CompareArguments, CompareFormat};
+use crate::arguments::{CompareArguments, CompareFormat, ReportFile};
 use crate::reading::Target;
 use crate::run::{self, Given, How};
 use crate::{Wrong, output, state};
@@ -32,11 +33,13 @@ pub(crate) fn run(arguments: &CompareArguments) -> Result<u8> {
     Ok(0)
 }
 
-/// The other tool's findings: SARIF, or our own JSON.
+/// The other tool's findings: a report in a form that is known, or our own JSON.
 fn theirs(arguments: &CompareArguments, target: &Target, texts: &SourceMap) -> Result<Vec<ExternalFinding>> {
-    let path = arguments.other.display().to_string();
-    let text = state::read(&arguments.other).map_err(|error| Wrong::hint(format!("{error:#}"), None))?;
-    if let Ok(value) = serde_json::from_str::<Value>(&text)
+    let ReportFile { format, path } = &arguments.other;
+    let text = state::read(path).map_err(|error| Wrong::hint(format!("{error:#}"), None))?;
+    let path = path.display().to_string();
+    if format.is_none()
+        && let Ok(value) = serde_json::from_str::<Value>(&text)
         && value.get("results").is_some_and(Value::is_array)
         && value.get("version") == Some(&json!(1))
     {
@@ -45,10 +48,10 @@ fn theirs(arguments: &CompareArguments, target: &Target, texts: &SourceMap) -> R
     let file = texts.add(path.as_str(), text.as_str());
     let absolute = target.absolute();
     let exists = |path: &str| probity_core::Tree::contains(&target.tree, path);
-    let external = read(&text, file, &path, ReadOptions { root: &absolute, prefix: &target.prefix, exists: &exists });
+    let (_, external) = read(&text, file, &path, *format, ReadOptions { root: &absolute, prefix: &target.prefix, exists: &exists });
     output::diagnostics(&external.diagnostics, texts);
     if external.diagnostics.iter().any(|one| one.level == Level::Error) && external.runs.is_empty() {
-        return Err(Wrong::hint(format!("`{path}` is neither SARIF 2.1.0 nor JSON of Probity"), None).into());
+        return Err(Wrong::hint(format!("`{path}` is no report in a form that is known, nor JSON of Probity"), None).into());
     }
     let mut out = Vec::new();
     for run in external.runs {

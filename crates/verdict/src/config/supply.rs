@@ -340,11 +340,10 @@ mod tests {
 
     #[test]
     fn the_shortest_window_counts() {
-        let config = Config::read(
-            "version: 1\nvulnerabilities: {patch_windows: {high: 30d, critical-with-fix: 7d, known-exploited: 24h}}\n",
-            FileId(0),
-        );
-        let settings = config.unwrap().vulnerabilities;
+        let text = "version: 1\nvulnerabilities: {patch_windows: {high: 30d, critical-with-fix: 7d, known-exploited: 24h}}\n";
+        let (config, wrong) = Config::parse(text, &"probity.yaml".into(), FileId(0));
+        assert_eq!(wrong, []);
+        let settings = config.vulnerabilities;
         let check = |severity, fixed, exploited, days: Option<u64>| {
             let hole = Hole { severity, fixed, exploited, malicious: false };
             assert_eq!(settings.patch_window(&hole), days.map(|days| days * 86_400), "{hole:?}");
