@@ -9,7 +9,7 @@ use probity_packages::{Package, SourcePackage};
 use crate::End;
 use crate::database::{Database, Exploited, Likelihood, Reach, Record};
 use crate::ecosystem::{Named, named};
-use crate::version::Order;
+use crate::version::{Order, sort};
 
 /// What the data says of a package.
 #[derive(Clone, Debug, PartialEq)]
@@ -280,7 +280,7 @@ pub fn cure<'d>(database: &Database<'d>, package: &Package, matches: &[Match<'d>
             }
         }
     }
-    candidates.sort_by(|one, other| order.compare(one, other));
+    let candidates = sort(candidates, &|one, other| order.compare(one, other));
     // One hole is enough against a candidate: most have one, and few records are asked before it is met.
     let is_clean = |candidate: &String| {
         named(&upgraded(package, candidate)).is_some_and(|named| {

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use probity_value::{FileId, Span, Value, json, yaml};
 
 use crate::advisory::{Advisory, Affected, End, Interval, score_of_vector, severity_of_score, severity_of_word};
-use crate::version::Order;
+use crate::version::{Order, sort};
 
 /// Most letters kept of a text.
 pub(crate) const LONGEST_TEXT: usize = 1200;
@@ -245,7 +245,7 @@ fn intervals(events: &[Value], order: Order) -> Result<Vec<Interval>, String> {
         _ => order.compare(one, other),
     };
     // At one version, what ends comes before what begins, and a last affected version after both.
-    list.sort_by(|a, b| compare(&a.1, &b.1).then_with(|| (a.0 as u8).cmp(&(b.0 as u8))));
+    let list = sort(list, &|a, b| compare(&a.1, &b.1).then_with(|| (a.0 as u8).cmp(&(b.0 as u8))));
     let mut out = Vec::new();
     let mut begun: Option<String> = None;
     for (kind, version) in list {

@@ -46,11 +46,11 @@ fn ignore_files() {
     repo.write("maps/b.yaml", &map("b", "public=true")).write("main.tf", &bucket("c", "public-read"));
     let base = repo.commit();
     repo.report(1, &[]).results(&["demo-bucket aws_s3_bucket.c", "demo-public ConfigMap/default/b"]);
-    repo.write(".trivyignore", "# known\nAVD-DEMO-0005\nCVE-2020-1\n");
+    repo.write(".trivyignore", "# known\nAVD-DEMO-0005\nAVD-XX-0001\n");
     repo.write(".trivyignore.yaml", "misconfigurations:\n  - { id: DEMO-0001, paths: [maps/**], expired_at: 2020-01-01 }\n");
     let report = repo.report(1, &[]);
     report.results(&["demo-bucket aws_s3_bucket.c covered trivy", "demo-public ConfigMap/default/b"]);
-    report.note("it ran out on 2020-01-01").note("CVE-2020-1");
+    report.note("it ran out on 2020-01-01").note("AVD-XX-0001");
     repo.write(".snyk", "ignore:\n  demo-public:\n    - '*':\n        reason: known\n");
     repo.report(0, &[]).results(&["demo-bucket aws_s3_bucket.c covered trivy", "demo-public ConfigMap/default/b covered snyk"]);
 

@@ -498,7 +498,8 @@ terraform: {{ variable_files: [prod.tfvars], workspace: prod }}
                 .replace("<rule>", "aws-x")
                 .replace("<scan>", "dast")
                 .replace("<name>", "data_regions")
-                .replace("<type>", "npm");
+                .replace("<type>", "npm")
+                .replace("<condition>", "high");
             // The one key that excludes another of the same place.
             if named != "paths[0].suppressions.forbid_at" {
                 assert!(config.written.has(&named), "{named}");
