@@ -140,18 +140,41 @@ pub(crate) fn open(path: &Path, max_file_size: u64) -> Result<Opened> {
             (files, inventory, Subject { name: name.into(), kind: SubjectKind::OperatingSystem, ..Subject::default() })
         }
     };
-    let mut lists = lists(&files);
+    let mut lists = lists(&files, true);
     files.attribute(&mut lists);
     inventory.append(lists);
     subject.distribution = distribution(&files);
     Ok(Opened { files, inventory, subject })
 }
 
-/// What lock files in a tree name. Manifests of what is installed are read as installed packages already.
-fn lists(tree: &dyn Tree) -> Inventory {
+/// Readers of files that say what somebody wishes for, or what something else is made of: in an image, which is made already, they say
+/// nothing of what is there.
+const WISHES: &[&str] = &[
+    "cargo-manifest",
+    "compose-images",
+    "composer-json",
+    "conan-manifest",
+    "dockerfile-images",
+    "github-actions",
+    "gradle-verification",
+    "gradle-version-catalog",
+    "helm-chart",
+    "maven-pom",
+    "npm-package-json",
+    "nuget-project",
+    "pre-commit",
+    "python-manifest",
+    "terraform-module",
+    "vcpkg-manifest",
+];
+
+/// What lock files in a tree name, and where nothing is `installed` what manifests do.
+fn lists(tree: &dyn Tree, installed: bool) -> Inventory {
     let mut out = Inventory::default();
     for found in catalogue(tree) {
-        out.append(found.inventory);
+        if !installed || !WISHES.contains(&found.cataloguer) {
+            out.append(found.inventory);
+        }
     }
     out
 }
@@ -170,9 +193,10 @@ fn distribution(tree: &dyn Tree) -> Option<probity_sbom::Distribution> {
 
 /// What is in a folder: what its lists of packages name, and where it is a root file system what is installed there.
 pub(crate) fn of_folder(tree: &dyn Tree) -> (Inventory, Subject) {
-    let mut inventory = lists(tree);
+    let distribution = distribution(tree);
+    let mut inventory = lists(tree, distribution.is_some());
     let mut subject = Subject::default();
-    if let Some(found) = distribution(tree) {
+    if let Some(found) = distribution {
         let mut installed = catalogue_root(tree);
         installed.append(inventory);
         inventory = installed;
