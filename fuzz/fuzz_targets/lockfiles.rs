@@ -64,6 +64,7 @@ const PATHS: &[&str] = &[
     "uv.lock",
     "vcpkg.json",
     "yarn.lock",
+    "setup.py",
 ];
 
 /// What readers look at beside the file; none of them is a lock file, which would keep manifests from being read.

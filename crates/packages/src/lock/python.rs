@@ -1,4 +1,4 @@
-//! `Pipfile.lock`, and Python's manifests where there is no lock file: `pyproject.toml`, `setup.cfg`, `Pipfile`.
+//! `Pipfile.lock`, and Python's manifests where there is no lock file: `pyproject.toml`, `setup.cfg`, `setup.py`, `Pipfile`.
 
 use std::sync::Arc;
 
@@ -31,9 +31,13 @@ fn of_requirement(wish: &str, usage: Usage, line: u32) -> Option<Wish> {
     })
 }
 
-/// A wish as Poetry and Pipenv write it: a range, or a table with one; `None` for folders of the project.
-fn of_table(name: &str, value: &Value, usage: Usage, line: u32) -> Option<Wish> {
-    let first = value.as_list().and_then(<[Value]>::first).unwrap_or(value);
+/// Wishes as Poetry and Pipenv write them: a range, or a table with one, or several of these for different places; none for folders of
+/// the project.
+fn of_table(name: &str, value: &Value, usage: Usage, line: u32) -> Vec<Wish> {
+    value.as_list().unwrap_or(std::slice::from_ref(value)).iter().filter_map(|one| of_entry(name, one, usage, line)).collect()
+}
+
+fn of_entry(name: &str, first: &Value, usage: Usage, line: u32) -> Option<Wish> {
     let range = first.as_str().or_else(|| text(first, "version")).unwrap_or_default().to_owned();
     let address = text(first, "git").or_else(|| text(first, "url")).map(str::to_owned);
     if address.is_none() && (first.get("path").is_some() || first.get("file").is_some()) {
@@ -129,7 +133,7 @@ pub(crate) fn ask(sheet: &mut Sheet, wishes: &[Wish], complete: bool) {
 }
 
 pub(crate) fn is_manifest(above: &str, file: &str) -> bool {
-    matches!(file, "pyproject.toml" | "setup.cfg" | "Pipfile") && !super::installed(above)
+    matches!(file, "pyproject.toml" | "setup.cfg" | "setup.py" | "Pipfile") && !super::installed(above)
 }
 
 fn is_locked(sheet: &Sheet, tree: &dyn Tree) -> bool {
@@ -156,6 +160,7 @@ fn is_locked(sheet: &Sheet, tree: &dyn Tree) -> bool {
 pub(crate) fn manifest(sheet: &mut Sheet, tree: &dyn Tree) {
     let wishes = match name(&sheet.path) {
         "setup.cfg" => setup_cfg(sheet),
+        "setup.py" => setup_py(sheet),
         "Pipfile" => {
             let value = sheet.toml();
             pipfile(sheet, &value)
@@ -225,6 +230,27 @@ fn setup_cfg(sheet: &mut Sheet) -> Vec<Wish> {
         match of_requirement(wish, usage, line) {
             Some(wish) => all.push(wish),
             None => sheet.problem(line, format!("`{wish}` is no requirement"), true),
+        }
+    }
+    all
+}
+
+/// The texts in quotes of `setup.py` that pin a package (`"requests==2.31.0"`). It is a program and is not run: what else it asks for,
+/// only running it tells.
+fn setup_py(sheet: &mut Sheet) -> Vec<Wish> {
+    let mut all = Vec::new();
+    for (line, text) in sheet.lines() {
+        let code = text.trim_start();
+        if code.starts_with('#') || !code.contains("==") {
+            continue;
+        }
+        for quote in ['\'', '"'] {
+            // Every second part stands between quotes.
+            let quoted = code.split(quote).skip(1).step_by(2);
+            // Where a wish counts stands behind a `;`.
+            let wished = quoted.map(|text| text.split(';').next().unwrap_or(text).trim());
+            let pinned = wished.filter(|text| text.contains("==") && !text.contains(['{', '%', '"', '\'']));
+            all.extend(pinned.filter_map(|text| of_requirement(text, Usage::Runtime, line)).filter(|wish| wish.version.is_some()));
         }
     }
     all

@@ -6,7 +6,7 @@ use probity_testkit::MapTree;
 use crate::{check, check_bytes, read};
 
 /// One path of each cataloguer.
-pub(crate) const PATHS: [&str; 56] = [
+pub(crate) const PATHS: [&str; 57] = [
     "MODULE.bazel.lock",
     "bun.lock",
     "cabal.project.freeze",
@@ -52,6 +52,7 @@ pub(crate) const PATHS: [&str; 56] = [
     "pylock.toml",
     "pyproject.toml",
     "setup.cfg",
+    "setup.py",
     "Pipfile",
     "requirements.txt",
     "rebar.lock",
@@ -74,7 +75,8 @@ fn every_cataloguer_is_here() {
 
 /// Whether a list of packages is there to be locked: an empty one is a fault. A list of wishes may be empty.
 fn is_lock(path: &str) -> bool {
-    !matches!(path, "Dockerfile" | "conanfile.txt" | "setup.cfg" | "requirements.txt" | "main.tf") && !path.ends_with(".lockfile")
+    !matches!(path, "Dockerfile" | "conanfile.txt" | "setup.cfg" | "setup.py" | "requirements.txt" | "main.tf")
+        && !path.ends_with(".lockfile")
 }
 
 #[test]
@@ -85,7 +87,7 @@ fn nothing_broken_looks_whole() {
         assert!(fails(b"{ \xff\xfe [") || path == "main.tf", "{path}: no text");
         assert!(
             fails(b"?? this is nothing {{{")
-                || matches!(path, "Dockerfile" | "conanfile.txt" | "setup.cfg" | "main.tf" | "cabal.project.freeze"),
+                || matches!(path, "Dockerfile" | "conanfile.txt" | "setup.cfg" | "setup.py" | "main.tf" | "cabal.project.freeze"),
             "{path}: no such format"
         );
     }

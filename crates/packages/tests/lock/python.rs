@@ -238,6 +238,7 @@ pytest = "7.4.0"
         6 pkg:pypi/lib direct <https://git.example/a/lib.git>
         7 pkg:pypi/fast@0.17.0 optional direct ?0.17.0
         8 pkg:pypi/multiple@1.0 direct ?1.0
+        8 pkg:pypi/multiple@2.0 direct ?2.0
         11 pkg:pypi/black@23.1.0 dev direct ?23.1.0
         14 pkg:pypi/pytest@7.4.0 dev direct ?7.4.0
         ",
@@ -254,6 +255,16 @@ pytest = "7.4.0"
         13 pkg:pypi/pytest dev direct
         17 pkg:pypi/uvloop optional direct
         !! 11 `???` is no requirement
+        ",
+    );
+    check(
+        &[(
+            "setup.py",
+            "from setuptools import setup\n# 'old==1.0'\nsetup(install_requires=['a==1.0', \"b == 2.0;python_version<'3'\", 'c>=1', f\"d=={V}\"],\n  e='x'=='y')\n",
+        )],
+        "
+        3 pkg:pypi/a@1.0 direct ?==1.0
+        3 pkg:pypi/b@2.0 direct ?== 2.0
         ",
     );
     check(
