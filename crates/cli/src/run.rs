@@ -53,12 +53,26 @@ pub(crate) struct How<'a> {
     pub(crate) part: Option<Part>,
     /// Packages that were listed before.
     pub(crate) inventory: Option<InventorySource>,
+    /// How deep archives are opened in search of secrets, in place of what the configuration says.
+    pub(crate) archive_depth: Option<usize>,
+    /// How many times encoded a value is decoded, in place of what the configuration says.
+    pub(crate) decode_depth: Option<usize>,
 }
 
 impl<'a> How<'a> {
     /// Everything, at that time.
     pub(crate) fn at(now: Timestamp) -> How<'a> {
-        How { base: None, changed_only: false, keep_all: false, now, versions: None, part: None, inventory: None }
+        How {
+            base: None,
+            changed_only: false,
+            keep_all: false,
+            now,
+            versions: None,
+            part: None,
+            inventory: None,
+            archive_depth: None,
+            decode_depth: None,
+        }
     }
 }
 
@@ -70,6 +84,8 @@ impl How<'_> {
             versions: self.versions.clone(),
             advisories: arguments.advisories.clone(),
             part: self.part,
+            archive_depth: self.archive_depth,
+            decode_depth: self.decode_depth,
             inventory: self.inventory.clone(),
         })
     }

@@ -1,6 +1,8 @@
-//! Fakes for tests: a tree of files in memory.
+//! Fakes for tests: a tree of files in memory, archives.
 //!
 //! What does not live here: anything a released program uses.
+
+pub mod archives;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

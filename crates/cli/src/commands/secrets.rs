@@ -28,7 +28,14 @@ pub(crate) fn run(arguments: &SecretsArguments) -> Result<u8> {
         None => None,
     };
     let part = if versions.is_some() { Part::Versions } else { Part::Secrets };
-    let how = How { keep_all: arguments.printing.show != Show::Findings, versions, part: Some(part), ..How::at(now) };
+    let how = How {
+        keep_all: arguments.printing.show != Show::Findings,
+        versions,
+        part: Some(part),
+        archive_depth: arguments.max_archive_depth.map(usize::from),
+        decode_depth: arguments.max_decode_depth.map(usize::from),
+        ..How::at(now)
+    };
     let opened = if image::is_image(&arguments.path) { Some(image::open(&arguments.path, arguments.reading.max_file_size)?) } else { None };
     let given = if opened.is_some() { given.outside_only() } else { given };
     let staged = if arguments.staged { Some(StagedTree::open(&target)?) } else { None };
