@@ -8,6 +8,7 @@ mod advisories;
 mod arguments;
 mod commands;
 mod image;
+mod layers;
 mod output;
 mod policies;
 mod reading;

@@ -11,6 +11,7 @@ use probity_value::SourceMap;
 
 use crate::adapters::{Rules, SOURCES, SshSignatures, SystemClock};
 use crate::arguments::ReadingArguments;
+use crate::layers::Layers;
 use crate::reading::{self, Target};
 use crate::supply::{self, Part, Supply};
 use crate::versions::Versions;
@@ -55,6 +56,8 @@ pub(crate) struct How<'a> {
     pub(crate) inventory: Option<InventorySource>,
     /// How deep archives are opened in search of secrets, in place of what the configuration says.
     pub(crate) archive_depth: Option<usize>,
+    /// What an image holds beside the files it shows.
+    pub(crate) layers: Option<Arc<Layers>>,
     /// How many times encoded a value is decoded, in place of what the configuration says.
     pub(crate) decode_depth: Option<usize>,
 }
@@ -71,6 +74,7 @@ impl<'a> How<'a> {
             part: None,
             inventory: None,
             archive_depth: None,
+            layers: None,
             decode_depth: None,
         }
     }
@@ -85,6 +89,7 @@ impl How<'_> {
             advisories: arguments.advisories.clone(),
             part: self.part,
             archive_depth: self.archive_depth,
+            layers: self.layers.clone(),
             decode_depth: self.decode_depth,
             inventory: self.inventory.clone(),
         })

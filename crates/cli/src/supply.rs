@@ -19,6 +19,7 @@ use probity_supply::{
 use probity_value::{SourceMap, Span};
 use probity_verdict::config::{Config, Hole, VulnerabilitySettings};
 
+use crate::layers::{LayerSource, Layers};
 use crate::versions::{VersionSource, Versions};
 use crate::{Wrong, advisories};
 
@@ -36,6 +37,8 @@ pub(crate) struct Supply {
     pub(crate) key: Option<Arc<[u8]>>,
     /// Versions of files beside those that lie in the folder.
     pub(crate) versions: Option<Arc<Versions>>,
+    /// What an image holds beside the files it shows.
+    pub(crate) layers: Option<Arc<Layers>>,
     /// Database of advisories.
     pub(crate) advisories: Option<PathBuf>,
     /// Only this part.
@@ -207,7 +210,11 @@ pub(crate) fn compile(supply: &Supply, config: &Config, own: Vec<Rule>, tree: &d
                 readers.push(Box::new(VersionSource::new(inner, Arc::clone(versions), left_alone(), key)));
             }
             if supply.part != Some(Part::Versions) {
-                readers.push(Box::new(SecretSource::new(engine, naming(supply), left_alone(), depth)));
+                readers.push(Box::new(SecretSource::new(Arc::clone(&engine), naming(supply), left_alone(), depth)));
+            }
+            if let Some(layers) = &supply.layers {
+                let inner = SecretSource::new(engine, naming(supply), left_alone(), depth);
+                readers.push(Box::new(LayerSource::new(inner, Arc::clone(layers), left_alone())));
             }
         }
     }

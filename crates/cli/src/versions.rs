@@ -194,7 +194,7 @@ impl Source for VersionSource {
                     let known = (Arc::clone(&id), rule.to_owned(), name.to_owned());
                     !now.contains(&known) && seen.insert(known)
                 };
-                if keep_new(&mut subject, &commit, is_new) {
+                if keep_new(&mut subject, &[("commit", &commit)], is_new) {
                     *file += 1;
                     out.subjects.push(subject);
                     out.suppressions.extend(suppressions);

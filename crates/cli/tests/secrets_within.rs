@@ -156,3 +156,100 @@ fn an_encoded_secret_is_found_where_it_stands() {
     json(&repo, &[]).code(0);
     json(&repo, &["--max-decode-depth", "1"]).code(1);
 }
+
+/// An image as `docker save` writes it: its layers, each with its step, and its environment.
+fn image(layers: &[(&[(&str, &str)], &str)], environment: &[&str], more: &[&str]) -> Vec<u8> {
+    let mut files: Vec<(String, Vec<u8>)> = Vec::new();
+    for (number, (entries, _)) in layers.iter().enumerate() {
+        let entries: Vec<(&str, &[u8])> = entries.iter().map(|(path, text)| (*path, text.as_bytes())).collect();
+        files.push((format!("{number}/layer.tar"), tar(&entries)));
+    }
+    let digests: Vec<String> = files.iter().map(|(_, bytes)| format!("sha256:{}", probity_attest::sha256(bytes))).collect();
+    let steps = layers.iter().map(|(_, step)| serde_json::json!({ "created_by": step }));
+    let more = more.iter().map(|step| serde_json::json!({ "created_by": step, "empty_layer": true }));
+    let config = serde_json::json!({
+        "architecture": "amd64", "os": "linux",
+        "config": { "Env": environment, "Labels": { "maintainer": "me" } },
+        "rootfs": { "type": "layers", "diff_ids": digests },
+        "history": steps.chain(more).collect::<Vec<_>>(),
+    });
+    let names: Vec<&String> = files.iter().map(|(name, _)| name).collect();
+    let manifest = serde_json::json!([{ "Config": "config.json", "RepoTags": ["acme/app:1"], "Layers": names }]);
+    files.push(("config.json".to_owned(), config.to_string().into_bytes()));
+    files.push(("manifest.json".to_owned(), manifest.to_string().into_bytes()));
+    let entries: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+    tar(&entries)
+}
+
+/// `rule path message` of each result.
+fn told(ran: &Ran) -> Vec<String> {
+    let value = ran.json();
+    let list = value["results"].as_array().unwrap();
+    let text = |one: &serde_json::Value| {
+        format!("{} {} {}", one["rule"].as_str().unwrap(), one["subject"]["id"].as_str().unwrap(), one["message"].as_str().unwrap())
+    };
+    list.iter().map(text).collect()
+}
+
+#[test]
+fn what_a_later_layer_hides_is_found_in_its_layer() {
+    let repo = Repo::plain();
+    let text = format!("key = {}\n", key());
+    let args = format!("RUN |1 STRIPE_KEY={} /bin/sh -c make", key());
+    let bytes = image(
+        &[
+            (&[("app/.env", &text), ("app/both", &text), ("app/moved", "x = 1\n")], &args),
+            (&[("app/.wh..env", ""), ("app/both", &format!("more\n{text}")), ("app/moved", "x = 2\n")], "RUN rm app/.env"),
+            (&[("app/moved", &format!("x = 3 {}\n", key().replace("7hRw", "9pWx")))], "COPY moved"),
+            (&[("app/.wh.moved", "")], "RUN rm moved"),
+        ],
+        &["PATH=/bin"],
+        &[],
+    );
+    put(&repo, "image.tar", &bytes);
+    let ran = json(&repo, &["image.tar"]).code(1);
+    let found = told(&ran);
+    let hidden = |path: &str, step: &str| {
+        let one = found.iter().find(|one| one.starts_with(&format!("{RULE} {path} "))).unwrap_or_else(|| panic!("{path}: {found:#?}"));
+        assert!(one.contains("in layer sha256:") && one.contains(step) && one.ends_with("which a later one hides"), "{one}");
+    };
+    hidden("app/.env", "(`RUN |1 STRIPE_KEY=");
+    hidden("app/moved", "(`COPY moved`)");
+    // What the file as it is shown has too is told once, and there.
+    let both: Vec<&String> = found.iter().filter(|one| one.contains(" app/both ")).collect();
+    assert!(both.len() == 1 && !both[0].contains("layer"), "{both:#?}");
+    // The argument of the build.
+    assert!(found.iter().any(|one| one.starts_with(&format!("{RULE} image configuration "))), "{found:#?}");
+    assert_eq!(found.len(), 4, "{found:#?}");
+    for format in ["human", "json", "sarif", "junit", "github", "gitlab", "markdown"] {
+        let ran = repo.run(&["secrets", "image.tar", "--format", format]);
+        assert!(!ran.out.contains(&key()[12..]) && !ran.err.contains(&key()[12..]), "{format}: {}", ran.out);
+    }
+}
+
+#[test]
+fn the_configuration_of_an_image_is_searched() {
+    let repo = Repo::plain();
+    let variable = format!("STRIPE_KEY={}", key());
+    let step = format!("ENV {variable}");
+    put(&repo, "image.tar", &image(&[(&[("a", "x = 1\n")], "COPY a")], &["PATH=/bin", &variable], &[&step]));
+    let ran = json(&repo, &["image.tar"]).code(1);
+    let found = told(&ran);
+    assert_eq!(found.len(), 1, "told once, although the history has it too: {found:#?}");
+    assert!(found[0].starts_with(&format!("{RULE} image configuration ")), "{found:#?}");
+    repo.run(&["secrets", "image.tar"]).code(1).prints("image configuration:2:");
+    // Nothing to say of one that has none.
+    put(&repo, "image.tar", &image(&[(&[("a", "x = 1\n")], "COPY a")], &["PATH=/bin"], &[]));
+    json(&repo, &["image.tar"]).code(0);
+}
+
+#[test]
+fn one_content_in_several_layers_is_told_once() {
+    let repo = Repo::plain();
+    let text = format!("key = {}\n", key());
+    let once: &[(&str, &str)] = &[("a", &text)];
+    put(&repo, "image.tar", &image(&[(once, "COPY a"), (once, "RUN chmod a"), (once, "RUN chmod a")], &[], &[]));
+    assert_eq!(told(&json(&repo, &["image.tar"]).code(1)).len(), 1);
+    put(&repo, "image.tar", &image(&[(once, "COPY a"), (once, "RUN chmod a"), (&[(".wh.a", "")], "RUN rm a")], &[], &[]));
+    assert_eq!(told(&json(&repo, &["image.tar"]).code(1)).len(), 1);
+}

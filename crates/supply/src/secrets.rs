@@ -238,8 +238,9 @@ impl SecretSource {
     }
 }
 
-/// Keeps of a subject the secrets that are new (by rule and name), marked with the commit they came with; whether any is left.
-pub fn keep_new(subject: &mut Subject, commit: &str, mut is_new: impl FnMut(&str, &str) -> bool) -> bool {
+/// Keeps of a subject the secrets that are new (by rule and name), marked with where they are: the `commit` that brought them, or the
+/// `layer` that has them and the `step` that made it; whether any is left.
+pub fn keep_new(subject: &mut Subject, marks: &[(&str, &str)], mut is_new: impl FnMut(&str, &str) -> bool) -> bool {
     let span = subject.span;
     let secrets = subject.value.get("secrets").and_then(Value::as_list).unwrap_or_default();
     let mut kept = Vec::new();
@@ -247,7 +248,9 @@ pub fn keep_new(subject: &mut Subject, commit: &str, mut is_new: impl FnMut(&str
         let text = |key: &str| secret.get(key).and_then(Value::as_str).unwrap_or_default();
         if is_new(text("rule"), text("name")) {
             let mut map = secret.as_map().cloned().unwrap_or_default();
-            map.insert("commit", span, Value::string(commit, span));
+            for (key, mark) in marks {
+                map.insert(*key, span, Value::string(*mark, span));
+            }
             kept.push(Value::map(map, secret.span));
         }
     }
@@ -419,6 +422,14 @@ impl Program for SecretProgram {
             let message = match secret.get("commit").and_then(Value::as_str) {
                 Some("") => format!("{message}, in a version of the file that no commit has"),
                 Some(commit) => format!("{message}, in commit {} and not in the file as it is now", commit.get(..12).unwrap_or(commit)),
+                None => message,
+            };
+            let message = match secret.get("layer").and_then(Value::as_str) {
+                Some("") => format!("{message}, in an entry of the archive that a later one hides"),
+                Some(layer) => {
+                    let step = Some(text("step")).filter(|step| !step.is_empty()).map(|step| format!(" (`{step}`)")).unwrap_or_default();
+                    format!("{message}, in layer {}{step}, which a later one hides", layer.get(..19).unwrap_or(layer))
+                }
                 None => message,
             };
             Some(RuleResult {

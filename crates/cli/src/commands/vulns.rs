@@ -49,7 +49,7 @@ fn judge(arguments: &VulnsArguments) -> Result<u8> {
     if let Some(opened) = &opened {
         given = given.outside_only();
         how.inventory = Some(listed(&opened.subject.name, opened.inventory.clone()));
-        tree = &opened.files;
+        tree = &*opened.files;
     } else if Distribution::of(&target.tree).is_some() {
         given = given.outside_only();
         how.inventory = Some(listed(&arguments.path.display().to_string(), image::of_folder(&target.tree).0));
