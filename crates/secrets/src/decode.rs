@@ -151,7 +151,16 @@ impl Engine {
                 kept.push(hit);
             }
         }
-        hits.retain(|hit| !kept.iter().any(|other| overlap(&other.secret, &hit.secret) && hit.line > 0));
+        hits.retain(|hit| {
+            let surer: Vec<&mut Hit> = kept.iter_mut().filter(|other| hit.line > 0 && overlap(&other.secret, &hit.secret)).collect();
+            let stays = surer.is_empty();
+            // What the weaker rule took for the secret stays covered.
+            for other in surer {
+                other.secret = union(&other.secret, &hit.secret);
+                other.range = union(&other.range, &hit.range);
+            }
+            stays
+        });
         let mut lines = Lines::new(text);
         for hit in &mut kept {
             (hit.line, hit.column) = lines.place(hit.secret.start);
@@ -234,6 +243,10 @@ impl Engine {
         let decoded = Some(Decoded { secret: letters, encodings });
         found.push(Deep { hit: Hit { range, secret, decoded, ..hit }, layer: level, here, stale: false });
     }
+}
+
+fn union(a: &Range<usize>, b: &Range<usize>) -> Range<usize> {
+    a.start.min(b.start)..a.end.max(b.end)
 }
 
 /// Parts of a text around its runs, each with the runs in it; none overlaps another.
@@ -355,6 +368,8 @@ path = '''\.p12$'''
         // A surer rule for what it says takes the place of one that only saw a value.
         let encoded = STANDARD.encode(secret());
         assert_eq!(found(&format!("token = {encoded}\n")), [format!("1:9 acme {} [base64-encoded] {encoded}", secret())]);
+        // All that one took for the secret is what is covered.
+        assert_eq!(found(&format!("token = aaaa:{encoded}\n")), [format!("1:9 acme {} [base64-encoded] aaaa:{encoded}", secret())]);
         // What is beside a run is no finding of the run's.
         let text = format!("token = aaaabbbbcccc {}\n", STANDARD.encode("nothing of interest"));
         assert_eq!(found(&text), ["1:9 generic aaaabbbbcccc [] aaaabbbbcccc"]);
