@@ -1,12 +1,12 @@
-//! Any bytes as a text that may hold credentials, before all our rules: the fast way finds what each expression alone finds, and places
-//! lie within the text.
+//! Any bytes as a text that may hold credentials, plain and encoded, before all our rules: the fast way finds what each expression alone
+//! finds, and places lie within the text.
 #![no_main]
 
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use probity_catalog::builtin;
-use probity_secrets::{Context, Engine, Pack};
+use probity_secrets::{Context, DECODE_DEPTH, Engine, Pack};
 
 static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
     let rules = builtin().secret_rules().expect("our rules are whole");
@@ -17,8 +17,8 @@ static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
 
 fuzz_target!(|data: &[u8]| {
     let context = Context { path: "src/settings.py", commit: "" };
-    let fast = ENGINE.scan(data, context);
-    assert_eq!(fast, ENGINE.plain(data, context));
+    let fast = ENGINE.search(data, context, DECODE_DEPTH);
+    assert_eq!(fast, ENGINE.search_plain(data, context, DECODE_DEPTH));
     for hit in &fast {
         assert!(data.get(hit.range.clone()).is_some() && data.get(hit.secret.clone()).is_some());
         assert!(hit.range.start <= hit.secret.start && hit.secret.end <= hit.range.end);

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use probity_catalog::builtin;
-use probity_secrets::{Context, Engine, Pack, gitleaks};
+use probity_secrets::{Context, DECODE_DEPTH, Engine, Pack, gitleaks};
 use probity_value::{FileId, Value, yaml};
 use serde_json::json;
 
@@ -25,7 +25,7 @@ fn main() -> Result<(), Failure> {
 }
 
 fn ids(engine: &Engine, path: &str, text: &[u8]) -> Vec<String> {
-    let hits = engine.scan(text, Context { path, commit: "" });
+    let hits = engine.search(text, Context { path, commit: "" }, DECODE_DEPTH);
     hits.iter().filter_map(|hit| engine.rules().get(hit.rule)).map(|rule| rule.meta.id.to_string()).collect()
 }
 
@@ -132,10 +132,10 @@ fn same_as_plain(folder: &Path) -> Result<(), Failure> {
         let text = std::fs::read(path)?;
         let shown = path.strip_prefix(folder).unwrap_or(path).to_string_lossy().into_owned();
         let context = Context { path: &shown, commit: "" };
-        let found = engine.scan(&text, context);
+        let found = engine.search(&text, context, DECODE_DEPTH);
         bytes += text.len();
         hits += found.len();
-        if engine.plain(&text, context) != found {
+        if engine.search_plain(&text, context, DECODE_DEPTH) != found {
             differ += 1;
             eprintln!("{shown}: the fast way and the plain way differ");
         }

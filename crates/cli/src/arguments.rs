@@ -150,6 +150,13 @@ pub(crate) struct SecretsArguments {
     /// With `--history`: look at everything again, also at what was clean before
     #[arg(long, requires = "history")]
     pub(crate) no_cache: bool,
+    /// How deep archives are opened within each other; 0 leaves them closed. Without, as configured, else 8
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub(crate) max_archive_depth: Option<u8>,
+    /// How many times encoded (base64, hexadecimal digits, percent-encoding) a value is decoded; 0 takes it as it stands. Without, as
+    /// configured, else 3
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub(crate) max_decode_depth: Option<u8>,
     #[command(flatten)]
     pub(crate) reading: ReadingArguments,
     #[command(flatten)]

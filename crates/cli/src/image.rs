@@ -15,6 +15,7 @@ use probity_packages::{Inventory, Purl, catalogue};
 use probity_sbom::{Subject, SubjectKind};
 
 use crate::Wrong;
+use crate::layers::Layers;
 
 /// A file on disk, read where it is asked for.
 struct OnDisk {
@@ -76,7 +77,9 @@ impl Store for Layout {
 /// An image, opened.
 pub(crate) struct Opened {
     /// Its files.
-    pub(crate) files: FileSystem,
+    pub(crate) files: Arc<FileSystem>,
+    /// What it holds beside them.
+    pub(crate) layers: Arc<Layers>,
     /// What is in it.
     pub(crate) inventory: Inventory,
     /// What it is.
@@ -122,8 +125,8 @@ pub(crate) fn open(path: &Path, max_file_size: u64) -> Result<Opened> {
         let is_layout = store.open("manifest.json").is_some() || store.open("index.json").is_some();
         if is_layout { Some(read_image(&store, Choice::First, &options).map_err(wrong)?) } else { None }
     };
-    let (files, mut inventory, mut subject) = match image {
-        Some(image) => {
+    let (files, layers, mut inventory, mut subject) = match image {
+        Some(mut image) => {
             let inventory = image.inventory();
             let subject = Subject {
                 name: image.names.first().cloned().unwrap_or_else(|| name.into()),
@@ -131,20 +134,28 @@ pub(crate) fn open(path: &Path, max_file_size: u64) -> Result<Opened> {
                 digest: Some(Arc::clone(&image.digest)),
                 ..Subject::default()
             };
-            (image.files, inventory, subject)
+            let files = Arc::new(std::mem::take(&mut image.files));
+            let layers = Layers::of_image(&image, Arc::clone(&files));
+            (files, layers, inventory, subject)
         }
         None => {
             let files = read_root(disk()?, &options).map_err(wrong)?;
             let mut inventory = catalogue_root(&files);
             inventory.problems.extend(files.problems().iter().cloned());
-            (files, inventory, Subject { name: name.into(), kind: SubjectKind::OperatingSystem, ..Subject::default() })
+            let files = Arc::new(files);
+            (
+                Arc::clone(&files),
+                Layers::of_root(files),
+                inventory,
+                Subject { name: name.into(), kind: SubjectKind::OperatingSystem, ..Subject::default() },
+            )
         }
     };
-    let mut lists = lists(&files, true);
+    let mut lists = lists(&*files, true);
     files.attribute(&mut lists);
     inventory.append(lists);
-    subject.distribution = distribution(&files);
-    Ok(Opened { files, inventory, subject })
+    subject.distribution = distribution(&*files);
+    Ok(Opened { files, layers: Arc::new(layers), inventory, subject })
 }
 
 /// Readers of files that say what somebody wishes for, or what something else is made of: in an image, which is made already, they say

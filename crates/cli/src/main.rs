@@ -10,6 +10,7 @@ mod clock;
 mod commands;
 mod feed;
 mod image;
+mod layers;
 mod output;
 mod policies;
 mod reading;

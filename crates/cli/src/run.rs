@@ -14,6 +14,7 @@ use probity_value::SourceMap;
 use crate::adapters::{Rules, SOURCES, SshSignatures, SystemClock};
 use crate::arguments::{EvidencePlace, ReadingArguments};
 use crate::clock::{Book, Keeper};
+use crate::layers::Layers;
 use crate::reading::{self, Target};
 use crate::supply::{self, Part, Supply};
 use crate::versions::Versions;
@@ -60,6 +61,12 @@ pub(crate) struct How<'a> {
     pub(crate) product: Option<Purl>,
     /// Who knows when holes were first met.
     pub(crate) clock: Clock,
+    /// How deep archives are opened in search of secrets, in place of what the configuration says.
+    pub(crate) archive_depth: Option<usize>,
+    /// What an image holds beside the files it shows.
+    pub(crate) layers: Option<Arc<Layers>>,
+    /// How many times encoded a value is decoded, in place of what the configuration says.
+    pub(crate) decode_depth: Option<usize>,
 }
 
 /// Who knows when holes were first met.
@@ -84,6 +91,9 @@ impl<'a> How<'a> {
             inventory: None,
             product: None,
             clock: Clock::Log(EvidencePlace::default()),
+            archive_depth: None,
+            layers: None,
+            decode_depth: None,
         }
     }
 }
@@ -96,6 +106,9 @@ impl How<'_> {
             versions: self.versions.clone(),
             advisories: arguments.advisories.clone(),
             part: self.part,
+            archive_depth: self.archive_depth,
+            layers: self.layers.clone(),
+            decode_depth: self.decode_depth,
             inventory: self.inventory.clone(),
             product: self.product.clone(),
             clock: Some(match &self.clock {

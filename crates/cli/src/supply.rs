@@ -14,12 +14,14 @@ use probity_sbom::vex;
 use probity_secrets::gitleaks::{self, Configuration, Fault};
 use probity_secrets::{Engine, Pack, Rule};
 use probity_supply::{
-    AdvisoryProgram, InventorySource, Naming, PackageSource, PatchClock, SecretProgram, SecretSource, Vetting, VettingProgram, Weighed,
+    AdvisoryProgram, Depth, InventorySource, Naming, PackageSource, PatchClock, SecretProgram, SecretSource, Vetting, VettingProgram,
+    Weighed,
 };
 use probity_value::{SourceMap, Span};
 use probity_verdict::config::{Config, Hole, VulnerabilitySettings};
 
 use crate::clock::Keeper;
+use crate::layers::{LayerSource, Layers};
 use crate::versions::{VersionSource, Versions};
 use crate::{Wrong, advisories};
 
@@ -37,10 +39,16 @@ pub(crate) struct Supply {
     pub(crate) key: Option<Arc<[u8]>>,
     /// Versions of files beside those that lie in the folder.
     pub(crate) versions: Option<Arc<Versions>>,
+    /// What an image holds beside the files it shows.
+    pub(crate) layers: Option<Arc<Layers>>,
     /// Database of advisories.
     pub(crate) advisories: Option<PathBuf>,
     /// Only this part.
     pub(crate) part: Option<Part>,
+    /// How deep archives are opened, in place of what the configuration says.
+    pub(crate) archive_depth: Option<usize>,
+    /// How many times encoded a value is decoded, in place of what the configuration says.
+    pub(crate) decode_depth: Option<usize>,
     /// Packages that were listed before, in place of those the files name.
     pub(crate) inventory: Option<InventorySource>,
     /// What the packages are part of.
@@ -196,15 +204,23 @@ pub(crate) fn compile(supply: &Supply, config: &Config, own: Vec<Rule>, tree: &d
                 let patterns = config.secrets.ignore_paths.clone();
                 Box::new(move |path: &str| patterns.iter().any(|pattern| pattern.matches(path)))
             };
+            let depth = Depth {
+                archives: supply.archive_depth.unwrap_or(config.secrets.archive_depth),
+                encodings: supply.decode_depth.unwrap_or(config.secrets.decode_depth),
+            };
             programs.push(Box::new(SecretProgram::new(&engine)));
             if let Some(versions) = &supply.versions {
-                let inner = SecretSource::new(Arc::clone(&engine), naming(supply), left_alone());
+                let inner = SecretSource::new(Arc::clone(&engine), naming(supply), left_alone(), depth);
                 // What was clean under other rules or another configuration is looked at again.
-                let key = sha256(format!("{}{:?}{}", env!("CARGO_PKG_VERSION"), engine.rules(), sha256(&bytes)).as_bytes());
+                let key = sha256(format!("{}{depth:?}{:?}{}", env!("CARGO_PKG_VERSION"), engine.rules(), sha256(&bytes)).as_bytes());
                 readers.push(Box::new(VersionSource::new(inner, Arc::clone(versions), left_alone(), key)));
             }
             if supply.part != Some(Part::Versions) {
-                readers.push(Box::new(SecretSource::new(engine, naming(supply), left_alone())));
+                readers.push(Box::new(SecretSource::new(Arc::clone(&engine), naming(supply), left_alone(), depth)));
+            }
+            if let Some(layers) = &supply.layers {
+                let inner = SecretSource::new(engine, naming(supply), left_alone(), depth);
+                readers.push(Box::new(LayerSource::new(inner, Arc::clone(layers), left_alone())));
             }
         }
     }

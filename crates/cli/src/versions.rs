@@ -7,12 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
 use probity_attest::sha256;
-use probity_core::{
-    Collected, Diagnostic, Digest, Level, ReadFile, Scope, SkippedFile, Source, Subject, Suppression, Tree, TreeError, TreeFile,
-};
+use probity_core::{Collected, Diagnostic, Digest, Level, ReadFile, Scope, SkippedFile, Source, Tree, TreeError, TreeFile};
 use probity_files::{BlobId, Commit, FolderTree, History, HistoryOptions, Introduced, Repository, Version};
-use probity_secrets::Context;
-use probity_supply::{LeftAlone, SecretSource, keep_new};
+use probity_supply::{Known, LeftAlone, Searched, SecretSource, keep_new, keep_unread};
 use probity_value::Span;
 use rayon::prelude::*;
 
@@ -89,7 +86,7 @@ pub(crate) struct VersionSource {
 }
 
 /// What a version holds, and the commit that brought it.
-type Looked = Result<Option<((Subject, Vec<Suppression>), Arc<str>)>, (bool, String)>;
+type Looked = Result<(Searched, Arc<str>), (bool, String)>;
 
 impl VersionSource {
     pub(crate) fn new(inner: SecretSource, versions: Arc<Versions>, left_alone: LeftAlone, key: Digest) -> VersionSource {
@@ -132,8 +129,8 @@ impl VersionSource {
                     let commit = version.introduced.as_ref().map_or_else(|| "".into(), |introduced| Arc::clone(&introduced.commit));
                     match blobs.read(version.blob, LARGEST) {
                         Ok(Some(bytes)) => {
-                            let add = |text: String| scope.sources.add(Arc::clone(path), text);
-                            Ok(self.inner.look(path, &bytes, Context { path, commit: &commit }, &add).map(|found| (found, commit)))
+                            let add = |path: &Arc<str>, text: String| scope.sources.add(Arc::clone(path), text);
+                            Ok((self.inner.search(path, &bytes, &commit, &add), commit))
                         }
                         Ok(None) => Err((false, format!("a version of more than {} MiB was not searched", LARGEST >> 20))),
                         Err(error) => Err((true, format!("version {} cannot be read: {error}", version.blob))),
@@ -167,33 +164,41 @@ impl Source for VersionSource {
             .collect();
         let looked = self.look(scope, &wanted);
         // What lies in the folder is found there; what a file had before is said once, by the commit that brought it.
-        let mut seen: BTreeSet<(Arc<str>, String, String)> = BTreeSet::new();
+        let mut seen: BTreeSet<Known> = BTreeSet::new();
+        let mut here: BTreeMap<Arc<str>, BTreeSet<Known>> = BTreeMap::new();
         let mut files: BTreeMap<Arc<str>, usize> = BTreeMap::new();
         for ((path, version), looked) in wanted.iter().zip(looked) {
-            let found = match looked {
-                Ok(found) => found,
+            let (searched, commit) = match looked {
+                Ok(looked) => looked,
                 Err((fails, why)) => {
                     out.coverage.skipped.push(SkippedFile { file: Arc::clone(path), source: "commits", why, fails, partly: true });
                     continue;
                 }
             };
             if let Some(cache) = &mut cache {
-                cache.add(version, found.is_none());
+                cache.add(version, searched.is_clean());
             }
             let file = files.entry(Arc::clone(path)).or_insert(0);
-            let Some(((mut subject, suppressions), commit)) = found else { continue };
+            // What lies in the folder is looked at there.
             if self.versions.beside_folder && version.in_head {
                 continue;
             }
-            let here = || self.versions.beside_folder.then(|| scope.tree.read(path).ok()).flatten();
-            let is_new = |rule: &str, name: &str| {
-                seen.insert((Arc::clone(path), rule.to_owned(), name.to_owned()))
-                    && !here().is_some_and(|bytes| self.inner.holds(path, &bytes, rule, name))
-            };
-            if keep_new(&mut subject, &commit, is_new) {
-                *file += 1;
-                out.subjects.push(subject);
-                out.suppressions.extend(suppressions);
+            keep_unread(searched.unread, path, "commits", &mut out);
+            for (mut subject, suppressions) in searched.found {
+                let now = here.entry(Arc::clone(path)).or_insert_with(|| {
+                    let bytes = self.versions.beside_folder.then(|| scope.tree.read_within(path, LARGEST).ok()).flatten();
+                    bytes.map(|bytes| self.inner.known(path, &bytes)).unwrap_or_default()
+                });
+                let id = Arc::clone(&subject.id);
+                let is_new = |rule: &str, name: &str| {
+                    let known = (Arc::clone(&id), rule.to_owned(), name.to_owned());
+                    !now.contains(&known) && seen.insert(known)
+                };
+                if keep_new(&mut subject, &[("commit", &commit)], is_new) {
+                    *file += 1;
+                    out.subjects.push(subject);
+                    out.suppressions.extend(suppressions);
+                }
             }
         }
         out.coverage.read.extend(files.into_iter().map(|(file, subjects)| ReadFile { file, source: "commits", subjects }));

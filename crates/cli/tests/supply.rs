@@ -5,6 +5,7 @@
 mod common;
 
 use common::{Ran, Repo, Report};
+use probity_testkit::archives;
 
 /// An invented key, in two parts, so that this file holds none.
 fn key() -> String {
@@ -360,12 +361,13 @@ fn a_database_may_have_to_be_signed() {
 fn advisories_are_read_as_they_are_published() {
     let repo = Repo::new();
     repo.write("requirements.txt", "acme==1.0.0\n");
-    let zipped = probity_testkit::zip(&[("ACME-1.json", ADVISORY.as_bytes()), ("notes.bin", b"no advisory"), ("broken.json", b"{")]);
+    let zipped =
+        archives::zip(&[("ACME-1.json", ADVISORY.as_bytes(), false), ("notes.bin", b"no advisory", false), ("broken.json", b"{", false)]);
     std::fs::create_dir_all(repo.beside("osv/PyPI")).unwrap();
     std::fs::write(repo.beside("osv/PyPI/all.zip"), zipped).unwrap();
     let epss = "#model_version:v2025.03.14,score_date:2026-01-02T00:00:00Z\ncve,epss,percentile\nCVE-2026-1,0.5,0.9\n";
-    std::fs::write(repo.beside("epss.csv.gz"), probity_testkit::gzip(epss.as_bytes())).unwrap();
-    let tarball = probity_testkit::gzip(&probity_testkit::tar(&[("db/crates/a/RUSTSEC-2026-0001.md", RUSTSEC.as_bytes())]));
+    std::fs::write(repo.beside("epss.csv.gz"), archives::gzip(epss.as_bytes())).unwrap();
+    let tarball = archives::gzip(&archives::tar(&[("db/crates/a/RUSTSEC-2026-0001.md", RUSTSEC.as_bytes())]));
     std::fs::write(repo.beside("rustsec.tar.gz"), tarball).unwrap();
     let file = repo.outside("a.db");
     let all = [repo.outside("osv/PyPI/all.zip"), repo.outside("epss.csv.gz"), repo.outside("rustsec.tar.gz")];

@@ -1,6 +1,8 @@
-//! The file system an image's layers make together, or that of one archive; each file knows its layer.
+//! The file system an image's layers make together, or that of one archive; each file knows its layer. What a later layer hides is kept
+//! too: it is still in the image.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::digest;
@@ -42,6 +44,24 @@ struct Layer {
     content: Arc<dyn Blob>,
 }
 
+/// A file that a later layer overwrites or takes away. Whoever has the image has it too.
+#[derive(Clone)]
+pub struct Buried {
+    /// Its path.
+    pub path: Arc<str>,
+    /// Digest of the layer that has it; none where there are no layers.
+    pub layer: Option<Arc<str>>,
+    /// Its size in bytes.
+    pub size: u64,
+    file: File,
+}
+
+impl fmt::Debug for Buried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Buried").field("path", &self.path).field("layer", &self.layer).finish_non_exhaustive()
+    }
+}
+
 /// The files of an image, or of an archive of a root file system. Symbolic links are followed when a file is read, as they are for a
 /// program that has it as its root; they are not in [`Tree::files`] themselves, so that each file is met once.
 #[derive(Default)]
@@ -53,6 +73,8 @@ pub struct FileSystem {
     hidden: HashSet<String>,
     /// Contents that databases of packages had in each layer that wrote them; none where a layer took them away.
     versions: BTreeMap<Arc<str>, Vec<(usize, Option<File>)>>,
+    /// What later layers hide, in the order in which that was done.
+    buried: Vec<Buried>,
     digests: Mutex<BTreeMap<Arc<str>, Digest>>,
     budget: u64,
     problems: Vec<Problem>,
@@ -149,7 +171,8 @@ impl FileSystem {
             match self.nodes.get(folder).map(|node| &node.what) {
                 Some(What::Folder) | None => {}
                 Some(_) => {
-                    self.nodes.remove(folder);
+                    let folder: Arc<str> = folder.into();
+                    self.remove(&folder);
                     self.problem(&path, format!("it lies below `{folder}`, which is no folder"), false);
                 }
             }
@@ -165,14 +188,32 @@ impl FileSystem {
             };
             self.versions.entry(Arc::clone(&path)).or_default().push((node.layer, file));
         }
-        self.nodes.insert(path, node);
+        if let Some(before) = self.nodes.insert(Arc::clone(&path), node) {
+            self.bury(path, before);
+        }
+    }
+
+    /// Keeps what is hidden now.
+    fn bury(&mut self, path: Arc<str>, node: Node) {
+        if let What::File(file) = node.what
+            && file.size > 0
+        {
+            let layer = self.layers.get(file.layer).and_then(|layer| layer.digest.clone());
+            self.buried.push(Buried { path, layer, size: file.size, file });
+        }
+    }
+
+    fn remove(&mut self, path: &Arc<str>) {
+        if let Some(node) = self.nodes.remove(path) {
+            self.bury(Arc::clone(path), node);
+        }
     }
 
     /// Hides what lower layers have at a path, or only below it.
     fn hide(&mut self, path: &str, layer: usize, itself: bool) {
         if itself && self.nodes.get(path).is_some_and(|node| node.layer < layer) {
             let folder = self.nodes.get(path).is_some_and(|node| matches!(node.what, What::Folder));
-            self.nodes.remove(path);
+            self.remove(&path.into());
             self.gone(path, layer);
             if !folder {
                 return;
@@ -198,7 +239,7 @@ impl FileSystem {
         let all = self.nodes.range(Arc::clone(&prefix)..).take_while(|(path, _)| path.starts_with(&*prefix));
         let gone: Vec<Arc<str>> = all.filter(|(_, node)| node.layer < before).map(|(path, _)| Arc::clone(path)).collect();
         for path in &gone {
-            self.nodes.remove(path);
+            self.remove(path);
         }
         gone
     }
@@ -259,6 +300,21 @@ impl FileSystem {
     #[must_use]
     pub fn problems(&self) -> &[Problem] {
         &self.problems
+    }
+
+    /// Files that later layers hide; of one that was hidden several times each content, the lowest first. A content that another name or
+    /// a later layer still shows may be among them.
+    #[must_use]
+    pub fn buried(&self) -> &[Buried] {
+        &self.buried
+    }
+
+    /// The bytes of a file that a later layer hides, at most that many.
+    ///
+    /// # Errors
+    /// As [`Tree::read`].
+    pub fn read_buried(&self, buried: &Buried, budget: u64) -> Result<Vec<u8>, TreeError> {
+        self.bytes(&buried.file, budget)
     }
 
     /// Digest of the layer that has a file as it is; none where there are no layers, or no such file.

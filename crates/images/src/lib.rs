@@ -30,7 +30,7 @@ mod sheet;
 pub use blob::{Blob, Memory, Scratch, Store};
 pub use catalogue::{Cataloguer, INSTALLED, catalogue_root};
 pub use distribution::Distribution;
-pub use filesystem::FileSystem;
+pub use filesystem::{Buried, FileSystem};
 pub use image::{Choice, Image, ImageConfig, ImageError, ImageLayer, Options, read_image, read_root};
 pub use layout::{ArchiveStore, ImageReference, images_of, open_archive};
 pub use sheet::Root;

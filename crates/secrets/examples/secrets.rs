@@ -1,10 +1,11 @@
-//! Runs a Gitleaks configuration over folders, the fast way and the plain way: `secrets CONFIG [--plain|--compare|--list] DIR...`.
+//! Runs a Gitleaks configuration over folders, the fast way and the plain way, encoded values too:
+//! `secrets CONFIG [--plain|--compare|--list|--as-it-stands] DIR...`.
 #![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr, reason = "reads files from outside and prints")]
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use probity_secrets::{Context, Engine, Pack, gitleaks};
+use probity_secrets::{Context, DECODE_DEPTH, Engine, Pack, gitleaks};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1).peekable();
@@ -30,16 +31,25 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let started = Instant::now();
     for (path, text) in &texts {
         let context = Context { path, commit: "" };
-        let found = if mode == "--plain" { engine.plain(text, context) } else { engine.scan(text, context) };
+        let found = match mode.as_str() {
+            "--plain" => engine.search_plain(text, context, DECODE_DEPTH),
+            "--as-it-stands" => engine.scan(text, context),
+            _ => engine.search(text, context, DECODE_DEPTH),
+        };
         hits += found.len();
-        if mode == "--compare" && engine.plain(text, context) != found {
-            differences += 1;
-            eprintln!("{path}: differs\n fast {found:?}\n plain {:?}", engine.plain(text, context));
+        if mode == "--compare" {
+            let plain = engine.search_plain(text, context, DECODE_DEPTH);
+            if plain != found {
+                differences += 1;
+                eprintln!("{path}: differs\n fast {found:?}\n plain {plain:?}");
+            }
         }
         if mode == "--list" {
             for hit in &found {
                 let rule = &engine.rules()[hit.rule].local;
-                println!("{path}\t{rule}\t{}\t{}", hit.line, String::from_utf8_lossy(&text[hit.secret.clone()]).escape_debug());
+                let how: Vec<String> = hit.decoded.iter().flat_map(|decoded| &decoded.encodings).map(ToString::to_string).collect();
+                let secret = String::from_utf8_lossy(hit.letters(text)).into_owned();
+                println!("{path}\t{rule}\t{}\t{}\t{}", hit.line, secret.escape_debug(), how.join(", "));
             }
         }
     }

@@ -15,6 +15,7 @@ use regex_syntax::hir::Hir;
 use serde::{Deserialize, Serialize};
 
 use crate::anchor::{self, Anchor, Back, Bytes};
+use crate::decode::Decoded;
 use crate::filter;
 use crate::rule::{Allow, Flavour, Patterns, Rule, Target};
 use crate::scanner::{Scanner, Word};
@@ -49,6 +50,19 @@ pub struct Hit {
     pub column: u32,
     /// Whether a comment on its line (`gitleaks:allow`) or the configuration of a Gitleaks we took over allows it.
     pub allowed: bool,
+    /// The secret itself where the text has it only encoded; `secret` is then the encoded run.
+    pub decoded: Option<Decoded>,
+}
+
+impl Hit {
+    /// The secret, as it was before it was encoded; `text` is what was searched.
+    #[must_use]
+    pub fn letters<'a>(&'a self, text: &'a [u8]) -> &'a [u8] {
+        match &self.decoded {
+            Some(decoded) => decoded.secret(),
+            None => text.get(self.secret.clone()).unwrap_or_default(),
+        }
+    }
 }
 
 /// A configuration's rules belong together: its allowlists are theirs.
@@ -407,7 +421,7 @@ impl Engine {
         let mut hits = Vec::new();
         for (index, rule) in self.rules.iter().enumerate() {
             if rule.regexes.is_empty() && !self.closed(index, rule, context, &packs) {
-                hits.push(Hit { rule: index, range: 0..0, secret: 0..0, line: 0, column: 0, allowed: false });
+                hits.push(Hit { rule: index, range: 0..0, secret: 0..0, line: 0, column: 0, allowed: false, decoded: None });
             }
         }
         for (pattern, range) in matches {
@@ -479,7 +493,7 @@ impl Engine {
         let allowed = memchr::memmem::find(line, b"gitleaks:allow").is_some();
         let secret = base + secret.start..base + secret.end;
         let (line, column) = lines.place(secret.start);
-        Some(Hit { rule: pattern.rule, range: base..base + trimmed.len(), secret, line, column, allowed })
+        Some(Hit { rule: pattern.rule, range: base..base + trimmed.len(), secret, line, column, allowed, decoded: None })
     }
 
     /// A match of a rule of ours.
@@ -534,7 +548,7 @@ impl Engine {
         let waives = |allow: &Allow| allows_path(allow, context) || allows(allow, letters, matched, line, context);
         let allowed = memchr::memmem::find(line, b"gitleaks:allow").is_some() || pack.iter().chain(&rule.waive).any(waives);
         let (line, column) = lines.place(secret.start);
-        Some(Hit { rule: pattern.rule, range, secret, line, column, allowed })
+        Some(Hit { rule: pattern.rule, range, secret, line, column, allowed, decoded: None })
     }
 
     /// Drops hits of rules whose required rules have none near by, then those of rules that only serve others.
@@ -593,7 +607,7 @@ fn is_generic(rule: &Rule) -> bool {
     rule.local.to_ascii_lowercase().contains("generic")
 }
 
-fn overlap(a: &Range<usize>, b: &Range<usize>) -> bool {
+pub(crate) fn overlap(a: &Range<usize>, b: &Range<usize>) -> bool {
     a.start < b.end && b.start < a.end
 }
 
@@ -688,19 +702,19 @@ impl<'a> Gates<'a> {
 }
 
 /// Lines of a text; places are asked for in rising order.
-struct Lines<'a> {
+pub(crate) struct Lines<'a> {
     text: &'a [u8],
     at: usize,
     line: u32,
 }
 
 impl<'a> Lines<'a> {
-    fn new(text: &'a [u8]) -> Lines<'a> {
+    pub(crate) fn new(text: &'a [u8]) -> Lines<'a> {
         Lines { text, at: 0, line: 1 }
     }
 
     /// One-based line and column, in characters.
-    fn place(&mut self, offset: usize) -> (u32, u32) {
+    pub(crate) fn place(&mut self, offset: usize) -> (u32, u32) {
         if offset < self.at {
             (self.at, self.line) = (0, 1);
         }
@@ -721,7 +735,7 @@ impl<'a> Lines<'a> {
     }
 
     /// The whole lines a range is on.
-    fn around(&self, range: &Range<usize>) -> &'a [u8] {
+    pub(crate) fn around(&self, range: &Range<usize>) -> &'a [u8] {
         self.text.get(self.start(range.start)..self.end(range.end)).unwrap_or_default()
     }
 

@@ -1,6 +1,6 @@
-//! Secrets in files: one subject for each file that holds some, one result for each secret.
+//! Secrets in files: one subject for each file that holds some, one result for each secret. A file in an archive is a file like others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -10,12 +10,16 @@ use probity_core::{
     Status, Subject, SubjectIndex, SubjectKind, Suppression, SuppressionReach, SuppressionStyle, TreeError, World,
 };
 use probity_iac::suppress::parse_comment;
-use probity_secrets::{Context, Engine, Flavour, Hit, entropy};
+use probity_secrets::{Context, DECODE_DEPTH, Engine, Flavour, Hit, entropy};
 use probity_value::{FileId, Map, Span, Value};
 use rayon::prelude::*;
 
+use crate::archives::{self, Bounds, Form, Unread};
+
 /// Largest file that is searched, in bytes.
 const LARGEST: u64 = 100 << 20;
+/// Most bytes that are unpacked of one file.
+const MOST_UNPACKED: u64 = 1 << 30;
 /// Bits of entropy from which on nobody finds a secret by trying all there are.
 const UNGUESSABLE: f64 = 80.0;
 
@@ -52,14 +56,60 @@ impl Naming {
     }
 }
 
+/// What is asked about a text, with its path.
+type Ask<'a, T> = dyn Fn(&Arc<str>, &[u8]) -> Option<T> + Sync + 'a;
+
 /// Which files are left alone, by path.
 pub type LeftAlone = Box<dyn Fn(&str) -> bool + Send + Sync>;
+
+/// How far a secret may be wrapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Depth {
+    /// How deep archives are opened within each other; 0 for not at all.
+    pub archives: usize,
+    /// How many times encoded a value is decoded; 0 for not at all.
+    pub encodings: usize,
+}
+
+impl Depth {
+    /// How deep archives are opened, unless somebody says otherwise.
+    pub const ARCHIVES: usize = 8;
+    /// How many times encoded a value is decoded, unless somebody says otherwise.
+    pub const ENCODINGS: usize = DECODE_DEPTH;
+}
+
+impl Default for Depth {
+    fn default() -> Depth {
+        Depth { archives: Depth::ARCHIVES, encodings: Depth::ENCODINGS }
+    }
+}
+
+/// What a file holds, and what lies in it where it is an archive.
+#[derive(Debug, Default)]
+pub struct Searched {
+    /// Each text with secrets, and the comments in it that allow some.
+    pub found: Vec<(Subject, Vec<Suppression>)>,
+    /// What was not read of an archive.
+    pub unread: Vec<Unread>,
+}
+
+impl Searched {
+    /// Whether all was read and nothing found.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.found.is_empty() && self.unread.is_empty()
+    }
+}
+
+/// A secret as it is known again: the path of its text, its rule, its name.
+pub type Known = (Arc<str>, String, String);
 
 /// Searches every file. It claims nothing: others read the same files for what they mean.
 pub struct SecretSource {
     engine: Arc<Engine>,
     naming: Naming,
     left_alone: LeftAlone,
+    depth: Depth,
 }
 
 impl fmt::Debug for SecretSource {
@@ -71,44 +121,95 @@ impl fmt::Debug for SecretSource {
 impl SecretSource {
     /// Searches with an engine, but for the files that are left alone.
     #[must_use]
-    pub fn new(engine: Arc<Engine>, naming: Naming, left_alone: LeftAlone) -> SecretSource {
-        SecretSource { engine, naming, left_alone }
+    pub fn new(engine: Arc<Engine>, naming: Naming, left_alone: LeftAlone, depth: Depth) -> SecretSource {
+        SecretSource { engine, naming, left_alone, depth }
+    }
+
+    /// Searches a file, and where it is an archive what lies in it. `add` takes the texts in, masked, with their paths.
+    #[must_use]
+    pub fn search(&self, path: &Arc<str>, bytes: &[u8], commit: &str, add: &(dyn Fn(&Arc<str>, String) -> FileId + Sync)) -> Searched {
+        let look = |path: &Arc<str>, bytes: &[u8]| self.look(path, bytes, Context { path, commit }, &|text| add(path, text));
+        let (found, unread) = self.each(path, bytes, &look);
+        Searched { found, unread }
+    }
+
+    /// The secrets of a file, and where it is an archive of what lies in it.
+    #[must_use]
+    pub fn known(&self, path: &Arc<str>, bytes: &[u8]) -> BTreeSet<Known> {
+        let names = |path: &Arc<str>, bytes: &[u8]| {
+            let hits = self.engine.search(bytes, Context { path, commit: "" }, self.depth.encodings);
+            let known: Vec<Known> = self.named(&hits, bytes).map(|(_, rule, name)| (Arc::clone(path), rule.id.to_string(), name)).collect();
+            Some(known)
+        };
+        self.each(path, bytes, &names).0.into_iter().flatten().collect()
+    }
+
+    /// What a text says where it tells of itself and is not judged: its letters, with the secrets covered.
+    #[must_use]
+    pub fn covered(&self, text: &str) -> String {
+        let hits = self.engine.search(text.as_bytes(), Context::default(), self.depth.encodings);
+        masked(text.as_bytes(), &hits.into_iter().map(|hit| hit.secret).collect::<Vec<_>>())
+    }
+
+    /// Asks about each text of a file: itself, or where it is an archive those in it.
+    fn each<T: Send>(&self, path: &Arc<str>, bytes: &[u8], ask: &Ask<'_, T>) -> (Vec<T>, Vec<Unread>) {
+        let form = if self.depth.archives == 0 { None } else { Form::of(bytes) };
+        let Some(form) = form else { return (ask(path, bytes).into_iter().collect(), Vec::new()) };
+        // What its name alone says of it.
+        let mut out: Vec<T> = ask(path, &[]).into_iter().collect();
+        let bounds = Bounds { depth: self.depth.archives, largest: LARGEST, total: MOST_UNPACKED };
+        let unread = archives::texts(path, form, bytes, bounds, &|path| !(self.left_alone)(path), &mut |batch| {
+            let found: Vec<Option<T>> = batch.par_iter().map(|text| ask(&text.path, &text.bytes)).collect();
+            out.extend(found.into_iter().flatten());
+        });
+        (out, unread)
+    }
+
+    /// Each hit with its rule and the name by which it is known again.
+    fn named<'h>(&'h self, hits: &'h [Hit], bytes: &'h [u8]) -> impl Iterator<Item = (&'h Hit, &'h RuleMeta, String)> {
+        let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
+        hits.iter().filter_map(move |hit| {
+            let rule = self.engine.rules().get(hit.rule)?;
+            let number = counts.entry(hit.rule).or_insert(0);
+            *number += 1;
+            Some((hit, &*rule.meta, self.naming.name(&rule.meta, hit.letters(bytes), *number)))
+        })
     }
 
     /// What a text holds: the subject, its suppressions. `None` where it holds nothing.
-    #[must_use]
-    pub fn look(
+    fn look(
         &self,
         path: &Arc<str>,
         bytes: &[u8],
         context: Context<'_>,
         add: &dyn Fn(String) -> FileId,
     ) -> Option<(Subject, Vec<Suppression>)> {
-        let hits = self.engine.scan(bytes, context);
+        let hits = self.engine.search(bytes, context, self.depth.encodings);
         if hits.is_empty() {
             return None;
         }
         let shown: Vec<Range<usize>> = hits.iter().map(|hit| self.hidden(hit)).collect();
         let text = masked(bytes, &shown);
         let file = add(text);
-        let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
         let mut list = Vec::new();
         let mut suppressions = Vec::new();
-        for hit in &hits {
-            let Some(rule) = self.engine.rules().get(hit.rule) else { continue };
-            let number = counts.entry(hit.rule).or_insert(0);
-            *number += 1;
-            let secret = bytes.get(hit.secret.clone()).unwrap_or_default();
+        for (hit, rule, name) in self.named(&hits, bytes) {
+            let secret = hit.letters(bytes);
+            let shown = self.engine.rules().get(hit.rule).map_or(0, |rule| rule.shown);
             let span = Span::new(file, hit.secret.clone());
             let mut map = Map::new();
             let mut set = |key: &str, value: Value| drop(map.insert(key, span, value));
-            set("rule", Value::string(Arc::clone(&rule.meta.id), span));
-            set("name", Value::string(self.naming.name(&rule.meta, secret, *number), span));
+            set("rule", Value::string(Arc::clone(&rule.id), span));
+            set("name", Value::string(name, span));
             set("length", Value::int(i64::try_from(String::from_utf8_lossy(secret).chars().count()).unwrap_or(i64::MAX), span));
-            let begins = secret.get(..rule.shown.min(secret.len() / 3)).map(String::from_utf8_lossy).unwrap_or_default();
+            let begins = secret.get(..shown.min(secret.len() / 3)).map(String::from_utf8_lossy).unwrap_or_default();
             set("begins", Value::string(&*begins, span));
+            if let Some(decoded) = &hit.decoded {
+                let how: Vec<String> = decoded.encodings.iter().map(ToString::to_string).collect();
+                set("encoded", Value::string(how.join(", then "), span));
+            }
             list.push(Value::map(map, span));
-            suppressions.extend(allowances(bytes, hit, &rule.meta, file));
+            suppressions.extend(allowances(bytes, hit, rule, file));
         }
         let whole = Span::new(file, 0..bytes.len());
         let head = hits.first().map_or(whole, |hit| Span::new(file, hit.secret.clone()));
@@ -127,27 +228,19 @@ impl SecretSource {
         Some((subject, suppressions))
     }
 
-    /// Whether a text has a secret of that rule and name.
-    #[must_use]
-    pub fn holds(&self, path: &str, bytes: &[u8], rule: &str, name: &str) -> bool {
-        let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
-        self.engine.scan(bytes, Context { path, commit: "" }).iter().any(|hit| {
-            let Some(known) = self.engine.rules().get(hit.rule) else { return false };
-            let number = counts.entry(hit.rule).or_insert(0);
-            *number += 1;
-            *known.meta.id == *rule && self.naming.name(&known.meta, bytes.get(hit.secret.clone()).unwrap_or_default(), *number) == name
-        })
-    }
-
     /// The part of a secret that is not shown.
     fn hidden(&self, hit: &Hit) -> Range<usize> {
+        if hit.decoded.is_some() {
+            return hit.secret.clone();
+        }
         let shown = self.engine.rules().get(hit.rule).map_or(0, |rule| rule.shown);
         hit.secret.start + shown.min(hit.secret.len() / 3)..hit.secret.end
     }
 }
 
-/// Keeps of a subject the secrets that are new (by rule and name), marked with the commit they came with; whether any is left.
-pub fn keep_new(subject: &mut Subject, commit: &str, mut is_new: impl FnMut(&str, &str) -> bool) -> bool {
+/// Keeps of a subject the secrets that are new (by rule and name), marked with where they are: the `commit` that brought them, or the
+/// `layer` that has them and the `step` that made it; whether any is left.
+pub fn keep_new(subject: &mut Subject, marks: &[(&str, &str)], mut is_new: impl FnMut(&str, &str) -> bool) -> bool {
     let span = subject.span;
     let secrets = subject.value.get("secrets").and_then(Value::as_list).unwrap_or_default();
     let mut kept = Vec::new();
@@ -155,7 +248,9 @@ pub fn keep_new(subject: &mut Subject, commit: &str, mut is_new: impl FnMut(&str
         let text = |key: &str| secret.get(key).and_then(Value::as_str).unwrap_or_default();
         if is_new(text("rule"), text("name")) {
             let mut map = secret.as_map().cloned().unwrap_or_default();
-            map.insert("commit", span, Value::string(commit, span));
+            for (key, mark) in marks {
+                map.insert(*key, span, Value::string(*mark, span));
+            }
             kept.push(Value::map(map, secret.span));
         }
     }
@@ -228,11 +323,27 @@ fn allowances(bytes: &[u8], hit: &Hit, rule: &RuleMeta, file: FileId) -> Vec<Sup
     out
 }
 
-/// What came of one file.
-enum Looked {
-    Clean,
-    Found(Box<(Subject, Vec<Suppression>)>),
-    Unread(TreeError),
+/// Takes in what came of a file: how many texts in it had secrets.
+fn keep(searched: Searched, path: &Arc<str>, source: &'static str, out: &mut Collected) -> usize {
+    let count = searched.found.len();
+    for (subject, suppressions) in searched.found {
+        out.subjects.push(subject);
+        out.suppressions.extend(suppressions);
+    }
+    keep_unread(searched.unread, path, source, out);
+    count
+}
+
+/// Tells what was not read of an archive.
+pub fn keep_unread(unread: Vec<Unread>, path: &Arc<str>, source: &'static str, out: &mut Collected) {
+    if let Some(first) = unread.iter().find(|unread| unread.hostile) {
+        let more = unread.len() - 1;
+        let more = if more == 0 { String::new() } else { format!("; and {more} more of its parts") };
+        let what = format!("`{}`: {}{more}", first.path, first.why);
+        out.diagnostics.push(Diagnostic::new(Level::Warning, "archive", Arc::clone(path), Span::NONE, what));
+    }
+    let skipped = |unread: Unread| SkippedFile { file: unread.path, source, why: unread.why, fails: false, partly: unread.partly };
+    out.coverage.skipped.extend(unread.into_iter().map(skipped));
 }
 
 impl Source for SecretSource {
@@ -242,44 +353,28 @@ impl Source for SecretSource {
 
     fn collect(&self, scope: &Scope<'_>) -> Collected {
         let mut out = Collected::default();
-        let looked: Vec<(&Arc<str>, Looked)> = scope
+        let add = |path: &Arc<str>, text: String| scope.sources.add(Arc::clone(path), text);
+        let looked: Vec<(&Arc<str>, Result<Searched, TreeError>)> = scope
             .unclaimed
             .par_iter()
             .filter(|path| !(self.left_alone)(path))
-            .map(|path| {
-                let looked = match scope.tree.read_within(path, LARGEST) {
-                    Ok(bytes) => {
-                        let add = |text: String| scope.sources.add(Arc::clone(path), text);
-                        match self.look(path, &bytes, Context { path, commit: "" }, &add) {
-                            Some(found) => Looked::Found(Box::new(found)),
-                            None => Looked::Clean,
-                        }
-                    }
-                    Err(error) => Looked::Unread(error),
-                };
-                (path, looked)
-            })
+            .map(|path| (path, scope.tree.read_within(path, LARGEST).map(|bytes| self.search(path, &bytes, "", &add))))
             .collect();
         for (path, looked) in looked {
-            let subjects = match looked {
-                Looked::Clean => 0,
-                Looked::Found(found) => {
-                    let (subject, suppressions) = *found;
-                    out.subjects.push(subject);
-                    out.suppressions.extend(suppressions);
-                    1
+            match looked {
+                Ok(searched) => {
+                    let subjects = keep(searched, path, "secrets", &mut out);
+                    out.coverage.read.push(ReadFile { file: Arc::clone(path), source: "secrets", subjects });
                 }
-                Looked::Unread(error) => {
+                Err(error) => {
                     let fails = !matches!(error, TreeError::TooLarge { .. });
                     let why = format!("no secret was sought in it: {error}");
                     if fails {
                         out.diagnostics.push(Diagnostic::new(Level::Error, "unreadable", Arc::clone(path), Span::NONE, why.clone()));
                     }
                     out.coverage.skipped.push(SkippedFile { file: Arc::clone(path), source: "secrets", why, fails, partly: false });
-                    continue;
                 }
-            };
-            out.coverage.read.push(ReadFile { file: Arc::clone(path), source: "secrets", subjects });
+            }
         }
         out
     }
@@ -320,9 +415,21 @@ impl Program for SecretProgram {
                 ("", length) => format!("a secret of {length} characters"),
                 (begins, length) => format!("a secret of {length} characters that begins with `{begins}`"),
             };
+            let message = match secret.get("encoded").and_then(Value::as_str) {
+                Some(how) => format!("{message}, {how}"),
+                None => message,
+            };
             let message = match secret.get("commit").and_then(Value::as_str) {
                 Some("") => format!("{message}, in a version of the file that no commit has"),
                 Some(commit) => format!("{message}, in commit {} and not in the file as it is now", commit.get(..12).unwrap_or(commit)),
+                None => message,
+            };
+            let message = match secret.get("layer").and_then(Value::as_str) {
+                Some("") => format!("{message}, in an entry of the archive that a later one hides"),
+                Some(layer) => {
+                    let step = Some(text("step")).filter(|step| !step.is_empty()).map(|step| format!(" (`{step}`)")).unwrap_or_default();
+                    format!("{message}, in layer {}{step}, which a later one hides", layer.get(..19).unwrap_or(layer))
+                }
                 None => message,
             };
             Some(RuleResult {
@@ -340,3 +447,6 @@ impl Program for SecretProgram {
         secrets.iter().filter_map(of).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

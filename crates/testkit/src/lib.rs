@@ -1,13 +1,12 @@
-//! Fakes for tests: a tree of files in memory, and archives of files.
+//! Fakes for tests: a tree of files in memory, archives.
 //!
 //! What does not live here: anything a released program uses.
 
-mod pack;
+pub mod archives;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-pub use pack::{gzip, tar, zip};
 use probity_core::{Digest, Tree, TreeError, TreeFile};
 
 /// A tree of files in memory.

@@ -85,10 +85,15 @@ impl Renames {
         Renames { files: files.iter().cloned().collect(), roots }
     }
 
-    /// What a file of the base revision is called now; anything that is no renamed file is itself.
+    /// What a file of the base revision is called now; anything that is no renamed file is itself. What lies in an archive
+    /// (`outer.zip!/inner`) goes with it.
     #[must_use]
     pub fn file(&self, old: &Arc<str>) -> Arc<str> {
-        self.files.get(old).unwrap_or(old).clone()
+        if let Some(new) = self.files.get(old) {
+            return Arc::clone(new);
+        }
+        let renamed = old.split_once("!/").and_then(|(outer, inner)| Some(format!("{}!/{inner}", self.files.get(outer)?).into()));
+        renamed.unwrap_or_else(|| Arc::clone(old))
     }
 
     /// What a file of the base revision is called now, where it stayed in its folder or its whole folder was renamed. One that went
@@ -219,6 +224,15 @@ mod tests {
 
     fn renames(list: &[(&str, &str)], roots: &[&str]) -> Renames {
         Renames::new(&pairs(list), &roots.iter().map(|root| Arc::from(*root)).collect())
+    }
+
+    #[test]
+    fn what_lies_in_an_archive_goes_with_it() {
+        let renames = renames(&[("a.zip", "lib/b.zip")], &[]);
+        let check = |old: &str, expected: &str| assert_eq!(&*renames.file(&old.into()), expected);
+        check("a.zip", "lib/b.zip");
+        check("a.zip!/x/y.txt", "lib/b.zip!/x/y.txt");
+        check("c.zip!/x/y.txt", "c.zip!/x/y.txt");
     }
 
     #[test]

@@ -315,6 +315,15 @@ fn supply(floor: &Config, config: &mut Config, attempts: &mut Attempts<'_>) {
             *asked = true;
         }
     }
+    for (key, held, asked) in [
+        ("secrets.max_archive_depth", floor.secrets.archive_depth, &mut config.secrets.archive_depth),
+        ("secrets.max_decode_depth", floor.secrets.decode_depth, &mut config.secrets.decode_depth),
+    ] {
+        if *asked < held {
+            attempts.refused(key, *asked, held);
+            *asked = held;
+        }
+    }
     for file in &floor.secrets.gitleaks {
         if !config.secrets.gitleaks.contains(file) {
             config.secrets.gitleaks.push(Arc::clone(file));
@@ -713,13 +722,14 @@ mod tests {
              vulnerabilities: {max_age: 7d, red_if: [high], vex: [ours.json]}\n",
         );
         let repository = read(
-            "secrets: {enabled: false, ignore_paths: [src]}\n\
+            "secrets: {enabled: false, ignore_paths: [src], max_archive_depth: 0, max_decode_depth: 9}\n\
              packages: {enabled: false, allowed_licences: [MIT, WTFPL], sources: {npm: [b.example], pypi: [c.example]}}\n\
              vulnerabilities: {enabled: false, max_age: 2w, red_if: [malicious], vex: [theirs.json]}\n",
         );
         let (merged, attempts) = merge(&Arc::new(floor), &repository, &[]);
         assert!(merged.secrets.enabled && merged.packages.enabled && merged.vulnerabilities.enabled);
         assert!(merged.secrets.ignore_paths.is_empty());
+        assert_eq!((merged.secrets.archive_depth, merged.secrets.decode_depth), (8, 9));
         assert_eq!(merged.packages.allowed_licences, [Arc::from("MIT")].into());
         assert_eq!(merged.packages.denied_licences, [Arc::from("AGPL-3.0-only")].into());
         assert_eq!(merged.packages.sources["npm"], [Arc::from("a.example")]);
@@ -735,6 +745,7 @@ mod tests {
                 "secrets.enabled",
                 "packages.enabled",
                 "vulnerabilities.enabled",
+                "secrets.max_archive_depth",
                 "secrets.ignore_paths",
                 "packages.allowed_licences",
                 "packages.sources.npm",

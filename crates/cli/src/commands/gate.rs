@@ -34,12 +34,9 @@ pub(crate) fn run(arguments: &GateArguments) -> Result<u8> {
         base: base.as_ref(),
         changed_only: arguments.changed_only,
         keep_all: arguments.printing.show != Show::Findings,
-        now,
         versions,
-        part: None,
-        inventory: None,
-        product: None,
         clock: Clock::Log(arguments.place.clone()),
+        ..How::at(now)
     };
     let judged = run::judged(&target, &target.tree, reading, &given, &how, &texts)?;
 

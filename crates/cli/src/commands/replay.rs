@@ -183,13 +183,9 @@ pub(crate) fn run(index: u64, path: &Path, place: &EvidencePlace) -> Result<u8> 
     let how = How {
         base: base.as_ref(),
         changed_only: options["changed_only"].as_bool().unwrap_or(false),
-        keep_all: false,
-        now: parse_time(text(&manifest["time"], "time")?)?,
         versions: open_base.as_ref().map(|base| versions::between(&target, &base.commit)).transpose()?.flatten(),
-        part: None,
-        inventory: None,
-        product: None,
         clock: Clock::Told(Arc::new(clock(&reader, index, &manifest, &mut remarks)?)),
+        ..How::at(parse_time(text(&manifest["time"], "time")?)?)
     };
     let texts = SourceMap::new();
     let judged = run::judged(&target, &tree, &reading, &given, &how, &texts)?;

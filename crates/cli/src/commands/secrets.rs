@@ -1,6 +1,7 @@
 //! `probity secrets`: credentials in a folder, in what is staged, in commits, in the whole history.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use probity_core::{Colour, Tree};
@@ -28,13 +29,21 @@ pub(crate) fn run(arguments: &SecretsArguments) -> Result<u8> {
         None => None,
     };
     let part = if versions.is_some() { Part::Versions } else { Part::Secrets };
-    let how = How { keep_all: arguments.printing.show != Show::Findings, versions, part: Some(part), ..How::at(now) };
     let opened = if image::is_image(&arguments.path) { Some(image::open(&arguments.path, arguments.reading.max_file_size)?) } else { None };
+    let how = How {
+        keep_all: arguments.printing.show != Show::Findings,
+        versions,
+        part: Some(part),
+        archive_depth: arguments.max_archive_depth.map(usize::from),
+        layers: opened.as_ref().map(|opened| Arc::clone(&opened.layers)),
+        decode_depth: arguments.max_decode_depth.map(usize::from),
+        ..How::at(now)
+    };
     let given = if opened.is_some() { given.outside_only() } else { given };
     let staged = if arguments.staged { Some(StagedTree::open(&target)?) } else { None };
     let tree: &dyn Tree = match (&staged, &opened) {
         (Some(staged), _) => staged,
-        (None, Some(opened)) => &opened.files,
+        (None, Some(opened)) => &*opened.files,
         (None, None) => &target.tree,
     };
     let judged = run::judged(&target, tree, &arguments.reading, &given, &how, &texts)?;

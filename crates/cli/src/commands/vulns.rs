@@ -51,7 +51,7 @@ fn judge(arguments: &VulnsArguments) -> Result<u8> {
         given = given.outside_only();
         how.inventory = Some(listed(&opened.subject.name, opened.inventory.clone()));
         how.product = opened.product();
-        tree = &opened.files;
+        tree = &*opened.files;
     } else if Distribution::of(&target.tree).is_some() {
         given = given.outside_only();
         how.inventory = Some(listed(&arguments.path.display().to_string(), image::of_folder(&target.tree).0));

@@ -158,6 +158,32 @@ fn layers_lie_over_each_other() {
 }
 
 #[test]
+fn what_a_later_layer_hides_is_still_there() {
+    let buried = |layers: &[&[&str]]| -> Vec<String> {
+        let layers: Vec<Vec<u8>> = layers.iter().map(|entries| archive(entries)).collect();
+        let image = read_image(&Folder::one(&layers), Choice::First, &OPTIONS).unwrap();
+        let number = |digest: &Option<Arc<str>>| image.layers.iter().position(|layer| Some(&layer.digest) == digest.as_ref()).unwrap();
+        let shown = image.files.buried().iter().map(|one| {
+            let bytes = image.files.read_buried(one, 1 << 20).unwrap();
+            format!("{}={} {}", one.path, String::from_utf8(bytes).unwrap(), number(&one.layer))
+        });
+        shown.collect()
+    };
+    let check = |layers: &[&[&str]], expected: &[&str]| assert_eq!(buried(layers), expected);
+    check(&[&["a=1", "b=2"], &["c=3"]], &[]);
+    check(&[&["a=1"], &["a=2"], &["a=3"]], &["a=1 0", "a=2 1"]);
+    check(&[&["a=1", "d/b=2"], &[".wh.a="], &[".wh.d="]], &["a=1 0", "d/b=2 0"]);
+    check(&[&["d/b=2", "d/e/c=3"], &["d/.wh..wh..opq=", "d/new=4"]], &["d/b=2 0", "d/e/c=3 0"]);
+    // A file where a folder was, and the other way round; a link in place of a file; one path twice in one layer.
+    check(&[&["d/b=2"], &["d=file"], &["d/c=3"]], &["d/b=2 0", "d=file 1"]);
+    check(&[&["a=1", "b=2"], &["a->b"]], &["a=1 0"]);
+    check(&[&["a=1", "a=2"]], &["a=1 0"]);
+    // The content of a hard link is where it was written.
+    check(&[&["a=1"], &["b=>a"], &["b=2"]], &["a=1 0".replace("a=", "b=").as_str()]);
+    check(&[&["empty="], &[".wh.empty="]], &[]);
+}
+
+#[test]
 fn links_are_followed_as_a_program_inside_would() {
     let image = check(
         &[

@@ -82,6 +82,8 @@ pub const KEYS: &[Key] = &[
     key("secrets.own_rules", "true or false", "true"),
     key("secrets.gitleaks", "list of files", "none"),
     key("secrets.ignore_paths", "list of path patterns", "none"),
+    key("secrets.max_archive_depth", "number", "8"),
+    key("secrets.max_decode_depth", "number", "3"),
     key("packages", "map", "all defaults"),
     key("packages.enabled", "true or false", "true"),
     key("packages.allowed_licences", "list of SPDX ids", "any"),

@@ -463,7 +463,7 @@ approvers:
 evidence: {{ directory: ledger, key: keys/one }}
 required: {{ dast: 24h, sast: 7d, a: 30m, b: 2w }}
 scans: [{{ name: sast, file: reports/codeql.sarif, format: sarif }}]
-secrets: {{ enabled: true, own_rules: true, gitleaks: [gitleaks.toml], ignore_paths: [fixtures/**] }}
+secrets: {{ enabled: true, own_rules: true, gitleaks: [gitleaks.toml], ignore_paths: [fixtures/**], max_archive_depth: 2, max_decode_depth: 1 }}
 packages: {{ enabled: true, allowed_licences: [MIT], denied_licences: [AGPL-3.0-only], sources: {{ npm: [npm.acme.example] }}, internal: ['pkg:npm/acme-*'] }}
 vulnerabilities: {{ enabled: true, database: a.db, max_age: 7d, red_if: [high], yellow_if: [low], vex: [v.json], patch_windows: {{ high: 30d, known-exploited: 3d }}, signers: ['{KEY}'] }}
 terraform: {{ variable_files: [prod.tfvars], workspace: prod }}

@@ -158,6 +158,16 @@ impl Reader {
         found
     }
 
+    /// How deep something may lie: a whole number, 0 for not at all.
+    pub(crate) fn depth(&mut self, map: &Map, at: &str, key: &str) -> Option<usize> {
+        let value = map.get(key)?;
+        let number = value.as_int().and_then(|number| usize::try_from(number).ok()).filter(|number| *number <= 100);
+        if number.is_none() {
+            self.wrong(value.span, format!("`{}` takes a whole number from 0 to 100", shown(&join(at, key))));
+        }
+        number
+    }
+
     /// A whole number from 1 to 36500.
     pub(crate) fn days(&mut self, map: &Map, at: &str, key: &str) -> Option<u32> {
         let value = map.get(key)?;

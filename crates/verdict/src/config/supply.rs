@@ -23,11 +23,15 @@ pub struct SecretSettings {
     pub gitleaks: Vec<Arc<str>>,
     /// Files in which no secret is sought.
     pub ignore_paths: Vec<PathPattern>,
+    /// How deep archives are opened within each other; 0 for not at all.
+    pub archive_depth: usize,
+    /// How many times encoded a value is decoded; 0 for not at all.
+    pub decode_depth: usize,
 }
 
 impl Default for SecretSettings {
     fn default() -> SecretSettings {
-        SecretSettings { enabled: true, own_rules: true, gitleaks: Vec::new(), ignore_paths: Vec::new() }
+        SecretSettings { enabled: true, own_rules: true, gitleaks: Vec::new(), ignore_paths: Vec::new(), archive_depth: 8, decode_depth: 3 }
     }
 }
 
@@ -203,6 +207,11 @@ pub(super) fn secrets(reader: &mut Reader, map: &Map, out: &mut SecretSettings) 
     for item in reader.items(map, AT, "ignore_paths") {
         out.ignore_paths.extend(path_pattern(reader, item, "secrets.ignore_paths"));
     }
+    for (key, depth) in [("max_archive_depth", &mut out.archive_depth), ("max_decode_depth", &mut out.decode_depth)] {
+        if let Some(number) = reader.depth(map, AT, key) {
+            *depth = number;
+        }
+    }
     if out.enabled && !out.own_rules && out.gitleaks.is_empty() {
         reader.wrong(
             map.get("own_rules").map_or(probity_value::Span::NONE, |value| value.span),
@@ -291,6 +300,8 @@ pub(super) fn flat(config: &super::Config, put: &mut dyn FnMut(String, String)) 
     let list = |items: &mut dyn Iterator<Item = String>| items.collect::<Vec<_>>().join(", ");
     put("secrets.enabled".into(), config.secrets.enabled.to_string());
     put("secrets.own_rules".into(), config.secrets.own_rules.to_string());
+    put("secrets.max_archive_depth".into(), config.secrets.archive_depth.to_string());
+    put("secrets.max_decode_depth".into(), config.secrets.decode_depth.to_string());
     for file in &config.secrets.gitleaks {
         put(format!("secrets.gitleaks[{file}]"), "read".into());
     }
@@ -393,6 +404,8 @@ mod tests {
         assert_eq!(config.packages.sources["npm"], [Arc::from("npm.acme.example")]);
         for bad in [
             "secrets: {own_rules: false}",
+            "secrets: {max_decode_depth: 101}",
+            "secrets: {max_archive_depth: deep}",
             "packages: {internal: [acme]}",
             "packages: {sources: {npm: []}}",
             "vulnerabilities: {red_if: [info]}",
