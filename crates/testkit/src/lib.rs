@@ -1,6 +1,8 @@
-//! Fakes for tests: a tree of files in memory.
+//! Fakes for tests: a tree of files in memory, a registry of images.
 //!
 //! What does not live here: anything a released program uses.
+
+pub mod registry;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
