@@ -11,6 +11,7 @@ mod image;
 mod output;
 mod policies;
 mod reading;
+mod registry;
 mod run;
 mod state;
 mod supply;
