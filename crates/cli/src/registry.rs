@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use probity_archive::Limits;
-use probity_registry::{Credentials, Pulled, Reference, Registry, Settings};
+use probity_registry::{Credentials, PullError, Pulled, Reference, Registry, Settings};
 
 use crate::adapters::with_causes;
 use crate::arguments::ImageArguments;
@@ -43,7 +43,11 @@ pub(crate) fn pull(reference: &Reference, arguments: &ImageArguments) -> Result<
     let pulled = Registry::new(settings).pull(reference, arguments.platform.as_ref());
     drop(progress);
     let pulled = pulled.map_err(|error| {
-        let hint = error.hint(reference.registry());
+        let taken = "there is no file or folder of that name: it is taken for an image in a registry";
+        let hint = match &error {
+            PullError::Unreachable { .. } => error.hint(reference.registry()).or_else(|| Some(taken.to_owned())),
+            _ => error.hint(reference.registry()),
+        };
         let wrong = Wrong::hint(format!("`{reference}`: {}", with_causes(&error)), hint.as_deref());
         // What a registry does not give now it may give later.
         if error.is_final() { anyhow::Error::new(wrong) } else { anyhow!("{wrong}") }

@@ -150,7 +150,9 @@ impl PullError {
             PullError::Unreachable { why, .. } if why.contains("certificate") || why.contains("UnknownIssuer") => {
                 Some("name the authority that signed its certificate with `--registry-ca FILE`".to_owned())
             }
-            PullError::Unreachable { why, .. } if why.contains("InvalidContentType") || why.contains("corrupt message") => {
+            PullError::Unreachable { why, .. }
+                if ["InvalidContentType", "corrupt message", "handshake eof"].iter().any(|word| why.contains(word)) =>
+            {
                 Some("it does not speak TLS; where that is meant, say `--plain-http`".to_owned())
             }
             PullError::Refused { answer, signed_in, .. } => match (answer.status, answer.code.as_deref()) {

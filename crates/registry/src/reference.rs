@@ -100,7 +100,7 @@ impl Reference {
 
 /// Whether the first part of a name is a registry and not a part of a repository.
 fn is_host(first: &str) -> bool {
-    first == "localhost" || first.contains(['.', ':']) || first.bytes().any(|byte| byte.is_ascii_uppercase())
+    first == "localhost" || first.contains(['.', ':'])
 }
 
 /// Whether it is a host, with or without a port: a name, an IPv4 address, or an IPv6 address in brackets.

@@ -242,7 +242,7 @@ impl Session {
     pub(crate) fn unreachable(&self, error: reqwest::Error) -> Failure {
         let host = Arc::clone(&self.endpoint.host);
         let for_good = error.is_builder() || error.is_redirect();
-        let why = causes(&error.without_url());
+        let why = network(&error.without_url());
         // A certificate does not become good by asking again.
         let for_good = for_good || why.contains("certificate") || why.contains("TLS");
         let error = PullError::Unreachable { host, why };
@@ -353,6 +353,19 @@ impl Challenge {
             scope: text("scope").unwrap_or_else(|| format!("repository:{}:pull", endpoint.repository)),
         }
     }
+}
+
+/// What the network says, without the words of the libraries around it.
+fn network(error: &reqwest::Error) -> String {
+    let mut inner: &dyn std::error::Error = error;
+    while let Some(cause) = inner.source() {
+        let said = inner.to_string();
+        if !said.starts_with("error sending request") && !said.starts_with("client error") {
+            break;
+        }
+        inner = cause;
+    }
+    causes(inner)
 }
 
 /// An error with its causes on one line.

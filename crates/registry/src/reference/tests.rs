@@ -32,7 +32,8 @@ fn registries_have_a_dot_a_port_or_are_here() {
     check("[::1]:5000/app:1", "[::1]:5000/app:1");
     check("[::1]/app", "[::1]/app:latest");
     check("registry/app", "docker.io/registry/app:latest");
-    check("Registry/app", "Registry/app:latest");
+    // Others take this for a registry; a folder that is not there looks the same.
+    check("Registry/app", "! the repository `Registry/app` has capital letters, which no registry takes");
 }
 
 #[test]
@@ -68,7 +69,19 @@ fn what_names_nothing_says_why() {
 #[test]
 fn a_path_is_taken_for_no_name() {
     let named = |text: &str| Reference::named(text).map(|found| found.map(|reference| reference.to_string()));
-    for path in ["app", "acme/app", "image.tar", "./a.b/c", "../a", "/a.b/c", ".github/workflows", "sub/image.tar", "a.b/C d", "C:\\a"] {
+    for path in [
+        "app",
+        "acme/app",
+        "image.tar",
+        "./a.b/c",
+        "../a",
+        "/a.b/c",
+        ".github/workflows",
+        "sub/image.tar",
+        "a.b/C d",
+        "C:\\a",
+        "Docs/guide",
+    ] {
         assert_eq!(named(path), Ok(None), "{path}");
     }
     for (text, expected) in [
@@ -109,7 +122,9 @@ proptest! {
     #[test]
     fn it_is_read_as_the_library_does(text in near()) {
         // The library knows no IPv6 address, and takes any number for a port.
-        prop_assume!(!text.contains('['));
+        if text.contains('[') {
+            return Ok(());
+        }
         let theirs = text.parse::<oci_client::Reference>();
         match text.parse::<Reference>() {
             Ok(ours) => {
@@ -118,7 +133,7 @@ proptest! {
                     prop_assert_eq!((ours.registry(), ours.repository(), ours.tag()), (theirs.registry(), theirs.repository(), theirs.tag()), "{}", text);
                 }
             }
-            Err(ReferenceError::Long | ReferenceError::Registry(_)) => {}
+            Err(ReferenceError::Long | ReferenceError::Registry(_) | ReferenceError::Capitals(_)) => {}
             Err(error) => prop_assert!(theirs.is_err(), "{}: {} but {:?}", text, error, theirs),
         }
     }
