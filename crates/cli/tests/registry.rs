@@ -181,7 +181,11 @@ fn what_a_registry_says_is_told() {
         .code(2)
         .says(&format!("`{missing}`: `{host}` does not give the manifest `2`: MANIFEST_UNKNOWN (404)"));
     both.stub.ask(Door::Bearer(format!("Basic {}", base64(b"anna:sesame-42"))));
-    both.repo.run(&["sbom", &both.name()]).code(2).says("UNAUTHORIZED (401)").says(&format!("hint: there are no credentials for `{host}`"));
+    both.repo
+        .run(&["sbom", &both.name()])
+        .code(2)
+        .says("UNAUTHORIZED (401)")
+        .says(&format!("wants credentials: `docker login {host}` gives them"));
     let config = |password: &str| {
         let text = json!({ "auths": { &host: { "auth": base64(format!("anna:{password}").as_bytes()) } } }).to_string();
         both.repo.write_beside("home/.docker/config.json", &text);

@@ -87,3 +87,33 @@ pub(crate) fn is_here(host: &str) -> bool {
     let address = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
     host == "localhost" || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(name: &str, mirrors: &[&str], plain: bool, has_authority: bool, expected: &str) {
+        let mirrors: Vec<Mirror> = mirrors.iter().map(|mirror| mirror.parse().unwrap()).collect();
+        let endpoint = Endpoint::of(&name.parse().unwrap(), &mirrors, plain, has_authority);
+        assert_eq!(endpoint.url("manifests/1"), expected);
+    }
+
+    #[test]
+    fn where_images_are_asked_for() {
+        check("alpine", &[], false, false, "https://registry-1.docker.io/v2/library/alpine/manifests/1");
+        check("registry.example:5000/a/b", &[], false, false, "https://registry.example:5000/v2/a/b/manifests/1");
+        check("registry.example/a", &[], true, false, "http://registry.example/v2/a/manifests/1");
+        for host in ["localhost", "localhost:5000", "127.0.0.1:5000", "127.0.0.9", "[::1]:5000", "[::1]"] {
+            check(&format!("{host}/a"), &[], false, false, &format!("http://{host}/v2/a/manifests/1"));
+            check(&format!("{host}/a"), &[], false, true, &format!("https://{host}/v2/a/manifests/1"));
+        }
+        for host in ["localhost.example", "127.0.0.1.example", "10.0.0.1:5000", "[::2]"] {
+            check(&format!("{host}/a"), &[], false, false, &format!("https://{host}/v2/a/manifests/1"));
+        }
+        let mirrors = ["docker.io=mirror.example/hub", "docker.io=other.example", "a.example=b.example:5000"];
+        check("alpine", &mirrors, false, false, "https://mirror.example/v2/hub/library/alpine/manifests/1");
+        check("a.example/x", &mirrors, false, false, "https://b.example:5000/v2/x/manifests/1");
+        check("b.example:5000/x", &mirrors, false, false, "https://b.example:5000/v2/x/manifests/1");
+    }
+}

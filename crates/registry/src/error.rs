@@ -157,9 +157,9 @@ impl PullError {
             }
             PullError::Refused { answer, signed_in, .. } => match (answer.status, answer.code.as_deref()) {
                 (Some(401 | 403), _) | (_, Some("UNAUTHORIZED" | "DENIED")) => Some(if *signed_in {
-                    format!("the credentials for `{registry}` do not do; renew them with `docker login {registry}`")
+                    format!("the credentials for `{registry}` do not do: `docker login {registry}` renews them")
                 } else {
-                    format!("there are no credentials for `{registry}`; give them with `docker login {registry}`")
+                    format!("either there is no such repository, or it wants credentials: `docker login {registry}` gives them")
                 }),
                 (Some(429), _) | (_, Some("TOOMANYREQUESTS")) => {
                     Some(format!("wait, sign in with `docker login {registry}`, or name a mirror with `--registry-mirror {registry}=HOST`"))

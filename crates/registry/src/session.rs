@@ -304,7 +304,12 @@ impl Session {
         let broken = |why: String| Failure::last(PullError::Broken { what: "the way to a token".to_owned(), why });
         let realm = Url::parse(&challenge.realm).map_err(|error| broken(format!("its address is none: {error}")))?;
         let host = realm.host_str().unwrap_or_default();
-        let is_safe = realm.scheme() == "https" || realm.scheme() == "http" && (is_here(host) || self.plain);
+        // A registry elsewhere has no business with what listens on this machine.
+        let is_safe = match realm.scheme() {
+            "https" => true,
+            "http" => self.plain || self.endpoint.here && is_here(host),
+            _ => false,
+        };
         if !is_safe {
             let realm = format!("{}://{host}", realm.scheme());
             return Err(Failure::last(PullError::Unprotected { host: Arc::clone(&self.endpoint.host), realm }));

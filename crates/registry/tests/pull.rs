@@ -357,11 +357,11 @@ fn credentials_are_shown_as_they_are_asked_for() {
         check(&known(json!({ "auth": basic }))).unwrap();
         let error = check(&known(json!({ "username": "anna", "password": "wrong-42" }))).unwrap_err();
         assert!(error.to_string().contains("UNAUTHORIZED (401)"), "{error}");
-        assert!(error.hint("registry.example").unwrap().contains("renew them with `docker login registry.example`"));
+        assert!(error.hint("registry.example").unwrap().contains("`docker login registry.example` renews them"));
         assert!(!format!("{error} {error:?}").contains("wrong-42"));
         let error = check(&Registry::new(settings())).unwrap_err();
         assert!(error.to_string().contains("UNAUTHORIZED (401)") && error.is_final(), "{error}");
-        assert!(error.hint("registry.example").unwrap().contains("there are no credentials"));
+        assert!(error.hint("registry.example").unwrap().contains("wants credentials"));
     }
     // A token for everybody.
     stub.ask(Door::Bearer(String::new()));
