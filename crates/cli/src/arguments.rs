@@ -126,14 +126,34 @@ pub(crate) struct ReadingArguments {
     pub(crate) rule: Vec<String>,
 }
 
+/// Which image, and how registries are asked.
+#[derive(Debug, Args)]
+pub(crate) struct ImageArguments {
+    /// Image to take of several; without, that for linux/amd64, else the first
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]", help_heading = "Images")]
+    pub(crate) platform: Option<probity_registry::Platform>,
+    /// Seconds a registry may take for an answer, or to go on with a layer
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600), help_heading = "Images")]
+    pub(crate) registry_timeout: u64,
+    /// Certificates (PEM) of authorities to trust beside those of the system; may be given several times
+    #[arg(long, value_name = "FILE", help_heading = "Images")]
+    pub(crate) registry_ca: Vec<PathBuf>,
+    /// Ask another registry in place of one, as docker.io=mirror.example/hub; may be given several times
+    #[arg(long, value_name = "HOST=HOST[/PATH]", help_heading = "Images")]
+    pub(crate) registry_mirror: Vec<probity_registry::Mirror>,
+    /// Ask registries without TLS; those on this machine are asked so anyway
+    #[arg(long, help_heading = "Images")]
+    pub(crate) plain_http: bool,
+}
+
 /// `probity secrets`.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct SecretsArguments {
     #[command(subcommand)]
     pub(crate) command: Option<SecretsCommand>,
-    /// Folder or file to look into
-    #[arg(value_name = "PATH", default_value = ".")]
+    /// Folder, file or image on disk to look into, or an image in a registry: REGISTRY/REPOSITORY[:TAG][@DIGEST], registry:NAME
+    #[arg(value_name = "PATH|IMAGE", default_value = ".")]
     pub(crate) path: PathBuf,
     /// Only what is staged for the next commit
     #[arg(long, conflicts_with_all = ["range", "history"])]
@@ -158,6 +178,8 @@ pub(crate) struct SecretsArguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=100))]
     pub(crate) max_decode_depth: Option<u8>,
     #[command(flatten)]
+    pub(crate) image: ImageArguments,
+    #[command(flatten)]
     pub(crate) reading: ReadingArguments,
     #[command(flatten)]
     pub(crate) printing: PrintingArguments,
@@ -177,8 +199,9 @@ pub(crate) enum SecretsCommand {
 /// `probity sbom`.
 #[derive(Debug, Args)]
 pub(crate) struct SbomArguments {
-    /// Folder to list, or another bill of materials to write in this format
-    #[arg(value_name = "PATH", default_value = ".")]
+    /// Folder or image on disk to list, an image in a registry (REGISTRY/REPOSITORY[:TAG][@DIGEST], registry:NAME), or another bill of
+    /// materials to write in this format
+    #[arg(value_name = "PATH|IMAGE", default_value = ".")]
     pub(crate) path: PathBuf,
     /// Format
     #[arg(long, value_name = "FORMAT", default_value = "cyclonedx-json", value_parser = bill_format)]
@@ -198,6 +221,8 @@ pub(crate) struct SbomArguments {
     /// Largest file that is read, in MiB
     #[arg(long, value_name = "MIB", default_value_t = 16)]
     pub(crate) max_file_size: u64,
+    #[command(flatten)]
+    pub(crate) image: ImageArguments,
 }
 
 fn bill_format(text: &str) -> Result<probity_sbom::Format, String> {
@@ -233,9 +258,11 @@ pub(crate) enum TableFormat {
 pub(crate) struct VulnsArguments {
     #[command(subcommand)]
     pub(crate) command: Option<VulnsCommand>,
-    /// Folder or file to look into
-    #[arg(value_name = "PATH", default_value = ".")]
+    /// Folder, file or image on disk to look into, or an image in a registry: REGISTRY/REPOSITORY[:TAG][@DIGEST], registry:NAME
+    #[arg(value_name = "PATH|IMAGE", default_value = ".")]
     pub(crate) path: PathBuf,
+    #[command(flatten)]
+    pub(crate) image: ImageArguments,
     #[command(flatten)]
     pub(crate) reading: ReadingArguments,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! Container images and root file systems on disk, as something to list and to judge.
+//! Container images and root file systems on disk, and images in registries, as something to list and to judge.
 
 use std::fs::File;
 use std::io::{self, Read, Write as _};
@@ -9,46 +9,19 @@ use anyhow::{Context as _, Result};
 use probity_archive::Limits;
 use probity_core::Tree;
 use probity_images::{
-    Blob, Choice, Distribution, FileSystem, ImageError, Options, Scratch, Store, catalogue_root, open_archive, read_image, read_root,
+    Blob, Choice, Distribution, FileBlob, FileSystem, Image, ImageError, Options, Scratch, Store, catalogue_root, open_archive, read_image,
+    read_root,
 };
 use probity_packages::{Inventory, Purl, catalogue};
 use probity_sbom::{Subject, SubjectKind};
 
-use crate::Wrong;
+use crate::arguments::ImageArguments;
 use crate::layers::Layers;
+use crate::{Wrong, registry};
 
-/// A file on disk, read where it is asked for.
-struct OnDisk {
-    file: File,
-    size: u64,
-}
-
-impl OnDisk {
-    fn open(path: &Path) -> io::Result<Arc<dyn Blob>> {
-        let file = File::open(path)?;
-        let size = file.metadata()?.len();
-        Ok(Arc::new(OnDisk { file, size }))
-    }
-}
-
-impl Blob for OnDisk {
-    fn size(&self) -> u64 {
-        self.size
-    }
-
-    #[cfg(unix)]
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        use std::os::unix::fs::FileExt as _;
-        self.file.read_at(buffer, offset)
-    }
-
-    #[cfg(not(unix))]
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        use std::io::{Seek as _, SeekFrom};
-        let mut file = self.file.try_clone()?;
-        file.seek(SeekFrom::Start(offset))?;
-        file.read(buffer)
-    }
+/// A file on disk.
+fn on_disk(path: &Path) -> io::Result<Arc<dyn Blob>> {
+    Ok(Arc::new(FileBlob::new(File::open(path)?)?))
 }
 
 /// Keeps unpacked layers in files without a name.
@@ -57,9 +30,9 @@ struct Temporary;
 impl Scratch for Temporary {
     fn keep(&self, content: &mut dyn Read) -> io::Result<Arc<dyn Blob>> {
         let mut file = tempfile::tempfile()?;
-        let size = io::copy(content, &mut file)?;
+        io::copy(content, &mut file)?;
         file.flush()?;
-        Ok(Arc::new(OnDisk { file, size }))
+        Ok(Arc::new(FileBlob::new(file)?))
     }
 }
 
@@ -70,7 +43,7 @@ impl Store for Layout {
     fn open(&self, path: &str) -> Option<Arc<dyn Blob>> {
         // The names come from the image: none leads out of its folder.
         let path = probity_files::normalise(path)?;
-        OnDisk::open(&self.0.join(path)).ok()
+        on_disk(&self.0.join(path)).ok()
     }
 }
 
@@ -84,6 +57,8 @@ pub(crate) struct Opened {
     pub(crate) inventory: Inventory,
     /// What it is.
     pub(crate) subject: Subject,
+    /// What reports say was looked at, where it does not lie on disk.
+    pub(crate) shown: Option<String>,
 }
 
 impl Opened {
@@ -104,7 +79,7 @@ impl Opened {
 }
 
 /// Whether a path is an image or an archive of a root file system, by what lies there.
-pub(crate) fn is_image(path: &Path) -> bool {
+fn is_image(path: &Path) -> bool {
     if path.is_dir() {
         return path.join("oci-layout").is_file() && path.join("index.json").is_file();
     }
@@ -112,50 +87,71 @@ pub(crate) fn is_image(path: &Path) -> bool {
     path.is_file() && [".tar", ".tar.gz", ".tgz", ".tar.zst", ".oci"].iter().any(|end| name.ends_with(end))
 }
 
-/// Opens an image: an OCI layout, an archive as `docker save` writes it, or an archive of a root file system.
-pub(crate) fn open(path: &Path, max_file_size: u64) -> Result<Opened> {
+/// Opens what a path or a name stands for where that is an image: an OCI layout, an archive as `docker save` writes it or of a root file
+/// system, an image in a registry. What lies on disk is no name.
+pub(crate) fn find(path: &Path, arguments: &ImageArguments, max_file_size: u64) -> Result<Option<Opened>> {
     let options = Options { limits: Limits::default(), max_file_size: max_file_size.saturating_mul(1 << 20), scratch: &Temporary };
+    if is_image(path) {
+        return open(path, arguments, &options).map(Some);
+    }
+    let Some(reference) = registry::named(path)? else { return Ok(None) };
+    let pulled = registry::pull(&reference, arguments)?;
+    let name: Arc<str> = pulled.reference.to_string().into();
+    let image = read_image(&pulled, Choice::First, &options);
+    let image = image.map_err(|error| Wrong::hint(format!("`{name}`: {error}"), None))?;
+    let shown = format!("{name} ({})", pulled.digest);
+    Ok(Some(Opened { shown: Some(shown), ..of_image(image, &name) }))
+}
+
+/// Opens an image on disk.
+fn open(path: &Path, arguments: &ImageArguments, options: &Options<'_>) -> Result<Opened> {
     let wrong = |error: ImageError| Wrong::hint(format!("`{}`: {error}", path.display()), None);
-    let disk = || OnDisk::open(path).with_context(|| format!("`{}` cannot be read", path.display()));
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let image = if path.is_dir() {
-        Some(read_image(&Layout(path.to_path_buf()), Choice::First, &options).map_err(wrong)?)
-    } else {
-        let store = open_archive(disk()?, &options).map_err(wrong)?;
-        let is_layout = store.open("manifest.json").is_some() || store.open("index.json").is_some();
-        if is_layout { Some(read_image(&store, Choice::First, &options).map_err(wrong)?) } else { None }
+    let disk = || on_disk(path).with_context(|| format!("`{}` cannot be read", path.display()));
+    let name: Arc<str> = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default().into();
+    let platform = arguments.platform.as_ref().map(ToString::to_string);
+    let choice = platform.as_deref().map_or(Choice::First, Choice::Named);
+    if path.is_dir() {
+        let image = read_image(&Layout(path.to_path_buf()), choice, options).map_err(wrong)?;
+        return Ok(of_image(image, &name));
+    }
+    let store = open_archive(disk()?, options).map_err(wrong)?;
+    if store.open("manifest.json").is_some() || store.open("index.json").is_some() {
+        return Ok(of_image(read_image(&store, choice, options).map_err(wrong)?, &name));
+    }
+    let files = read_root(disk()?, options).map_err(wrong)?;
+    let mut inventory = catalogue_root(&files);
+    inventory.problems.extend(files.problems().iter().cloned());
+    let files = Arc::new(files);
+    let layers = Layers::of_root(Arc::clone(&files));
+    Ok(complete(files, layers, inventory, Subject { name, kind: SubjectKind::OperatingSystem, ..Subject::default() }))
+}
+
+/// An image, which has a name of its own or that of its file.
+fn of_image(mut image: Image, name: &Arc<str>) -> Opened {
+    let inventory = image.inventory();
+    let subject = Subject {
+        name: image.names.first().unwrap_or(name).clone(),
+        kind: SubjectKind::Container,
+        digest: Some(Arc::clone(&image.digest)),
+        ..Subject::default()
     };
-    let (files, layers, mut inventory, mut subject) = match image {
-        Some(mut image) => {
-            let inventory = image.inventory();
-            let subject = Subject {
-                name: image.names.first().cloned().unwrap_or_else(|| name.into()),
-                kind: SubjectKind::Container,
-                digest: Some(Arc::clone(&image.digest)),
-                ..Subject::default()
-            };
-            let files = Arc::new(std::mem::take(&mut image.files));
-            let layers = Layers::of_image(&image, Arc::clone(&files));
-            (files, layers, inventory, subject)
-        }
-        None => {
-            let files = read_root(disk()?, &options).map_err(wrong)?;
-            let mut inventory = catalogue_root(&files);
-            inventory.problems.extend(files.problems().iter().cloned());
-            let files = Arc::new(files);
-            (
-                Arc::clone(&files),
-                Layers::of_root(files),
-                inventory,
-                Subject { name: name.into(), kind: SubjectKind::OperatingSystem, ..Subject::default() },
-            )
-        }
-    };
+    let files = Arc::new(std::mem::take(&mut image.files));
+    let layers = Layers::of_image(&image, Arc::clone(&files));
+    complete(files, layers, inventory, subject)
+}
+
+/// What is installed, with what lock files in it name.
+fn complete(files: Arc<FileSystem>, layers: Layers, mut inventory: Inventory, mut subject: Subject) -> Opened {
     let mut lists = lists(&*files, true);
     files.attribute(&mut lists);
     inventory.append(lists);
     subject.distribution = distribution(&*files);
-    Ok(Opened { files, layers: Arc::new(layers), inventory, subject })
+    Opened { files, layers: Arc::new(layers), inventory, subject, shown: None }
+}
+
+/// What reports say was looked at.
+pub(crate) fn shown(path: &Path, opened: Option<&Opened>) -> String {
+    opened.and_then(|opened| opened.shown.clone()).unwrap_or_else(|| path.display().to_string())
 }
 
 /// Readers of files that say what somebody wishes for, or what something else is made of: in an image, which is made already, they say

@@ -14,6 +14,7 @@ mod layers;
 mod output;
 mod policies;
 mod reading;
+mod registry;
 mod run;
 mod state;
 mod supply;

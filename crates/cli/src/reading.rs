@@ -12,6 +12,7 @@ use probity_verdict::exception::Author;
 
 use crate::Wrong;
 use crate::arguments::{ReadingArguments, ReportFile};
+use crate::image::Opened;
 use crate::state;
 
 /// A folder to judge.
@@ -38,6 +39,16 @@ impl Target {
         let tree = FolderTree::open(path, repository.as_ref(), max_file_size).map_err(Wrong::new)?;
         let unlisted = tree.problems().iter().map(|problem| (Arc::clone(&problem.path), problem.why.clone(), problem.fails)).collect();
         Ok(Target { tree, repository, prefix, unlisted })
+    }
+
+    /// Opens a folder or one file of a folder; what stands for it, where an image does not lie on disk. Sizes are in MiB.
+    pub(crate) fn of(path: &Path, image: Option<&Opened>, max_file_size: u64) -> Result<Target> {
+        if image.is_none_or(|image| image.shown.is_none()) {
+            return Target::open(path, max_file_size.saturating_mul(1 << 20));
+        }
+        let folder = tempfile::tempdir().context("a temporary folder cannot be made")?;
+        let tree = FolderTree::open(folder.path(), None, 0).map_err(Wrong::new)?;
+        Ok(Target { tree, repository: None, prefix: String::new(), unlisted: Vec::new() })
     }
 
     /// Absolute path of the repository's top, else of the folder, by which other scanners may name files.

@@ -1,6 +1,7 @@
 //! Bytes that can be read at any place, and where unpacked ones are kept. The caller decides what lies behind: memory, a file, a map of
 //! one.
 
+use std::fs::File;
 use std::io::{self, Read};
 use std::sync::Arc;
 
@@ -31,6 +32,44 @@ impl Blob for Vec<u8> {
             *to = *from;
         }
         Ok(count)
+    }
+}
+
+/// A file that was opened, read where it is asked for.
+#[derive(Debug)]
+pub struct FileBlob {
+    file: File,
+    size: u64,
+}
+
+impl FileBlob {
+    /// A file as it is now; what is written to it later is not seen.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn new(file: File) -> io::Result<FileBlob> {
+        let size = file.metadata()?.len();
+        Ok(FileBlob { file, size })
+    }
+}
+
+impl Blob for FileBlob {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    #[cfg(unix)]
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        use std::os::unix::fs::FileExt as _;
+        self.file.read_at(buffer, offset)
+    }
+
+    #[cfg(not(unix))]
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        use std::io::{Seek as _, SeekFrom};
+        let mut file = self.file.try_clone()?;
+        file.seek(SeekFrom::Start(offset))?;
+        file.read(buffer)
     }
 }
 

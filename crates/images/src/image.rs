@@ -252,6 +252,8 @@ fn chosen<'r>(all: &'r [ImageReference], choice: Choice<'_>) -> Result<&'r Image
             all.iter()
                 .find(|one| *one.digest == *name || one.names.iter().any(|known| **known == *name))
                 .or_else(|| all.iter().find(|one| *one.platform == *name || one.platform.strip_prefix("linux/") == Some(name)))
+                // A variant that is not asked for does not matter.
+                .or_else(|| all.iter().find(|one| one.platform.strip_prefix(name).is_some_and(|rest| rest.starts_with('/'))))
                 .or_else(|| all.iter().find(short))
         }
     };

@@ -27,7 +27,7 @@ mod rpm;
 mod rust_binary;
 mod sheet;
 
-pub use blob::{Blob, Memory, Scratch, Store};
+pub use blob::{Blob, FileBlob, Memory, Scratch, Store};
 pub use catalogue::{Cataloguer, INSTALLED, catalogue_root};
 pub use distribution::Distribution;
 pub use filesystem::{Buried, FileSystem};

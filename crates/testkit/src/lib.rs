@@ -1,8 +1,9 @@
-//! Fakes for tests: a tree of files in memory, archives.
+//! Fakes for tests: a tree of files in memory, archives, a registry of images.
 //!
 //! What does not live here: anything a released program uses.
 
 pub mod archives;
+pub mod registry;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,6 +1,5 @@
 //! `probity sbom`: what is in here, as a bill of materials.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
@@ -13,7 +12,9 @@ use crate::reading::Target;
 use crate::{Wrong, image, output, run};
 
 /// What a folder, or one file, holds; and what the file says it is about, where it is a bill of materials itself.
-fn inventory(path: &Path, max_file_size: u64) -> Result<(Inventory, Option<Subject>)> {
+fn inventory(arguments: &SbomArguments) -> Result<(Inventory, Option<Subject>)> {
+    let path = &*arguments.path;
+    let max_file_size = arguments.max_file_size;
     if path.is_file() {
         let bytes = std::fs::read(path).with_context(|| format!("`{}` cannot be read", path.display()))?;
         match probity_sbom::read(&bytes, &path.display().to_string()) {
@@ -25,8 +26,7 @@ fn inventory(path: &Path, max_file_size: u64) -> Result<(Inventory, Option<Subje
             Err(_) => {}
         }
     }
-    if image::is_image(path) {
-        let opened = image::open(path, max_file_size)?;
+    if let Some(opened) = image::find(path, &arguments.image, max_file_size)? {
         return Ok((opened.inventory, Some(opened.subject)));
     }
     let target = Target::open(path, max_file_size.saturating_mul(1 << 20))?;
@@ -35,7 +35,7 @@ fn inventory(path: &Path, max_file_size: u64) -> Result<(Inventory, Option<Subje
 }
 
 pub(crate) fn run(arguments: &SbomArguments) -> Result<u8> {
-    let (inventory, subject) = inventory(&arguments.path, arguments.max_file_size)?;
+    let (inventory, subject) = inventory(arguments)?;
     for problem in &inventory.problems {
         let at = if problem.line == 0 { String::new() } else { format!(":{}", problem.line) };
         output::talk(&format!("{}: {}{at}: {}", if problem.fails { "error" } else { "warning" }, problem.file, problem.what));

@@ -22,14 +22,14 @@ pub(crate) fn run(arguments: &SecretsArguments) -> Result<u8> {
     let texts = SourceMap::new();
     let given = Given::read(&arguments.reading)?;
     let now = run::now();
-    let target = Target::open(&arguments.path, arguments.reading.max_file_size.saturating_mul(1 << 20))?;
+    let opened = image::find(&arguments.path, &arguments.image, arguments.reading.max_file_size)?;
+    let target = Target::of(&arguments.path, opened.as_ref(), arguments.reading.max_file_size)?;
     let versions = match &arguments.range {
         Some(range) => Some(versions::range(&target, range)?),
         None if arguments.history => Some(versions::history(&target, arguments.unreachable, !arguments.no_cache)?),
         None => None,
     };
     let part = if versions.is_some() { Part::Versions } else { Part::Secrets };
-    let opened = if image::is_image(&arguments.path) { Some(image::open(&arguments.path, arguments.reading.max_file_size)?) } else { None };
     let how = How {
         keep_all: arguments.printing.show != Show::Findings,
         versions,
@@ -48,7 +48,7 @@ pub(crate) fn run(arguments: &SecretsArguments) -> Result<u8> {
     };
     let judged = run::judged(&target, tree, &arguments.reading, &given, &how, &texts)?;
     let nothing = run::nothing_at_all(&judged) && judged.verdict.colour == Some(Colour::Green);
-    let report = run::report(&judged, arguments.path.display().to_string(), now, true);
+    let report = run::report(&judged, image::shown(&arguments.path, opened.as_ref()), now, true);
     output::report(&report, &texts, &arguments.printing, false, &target.prefix)?;
     // Nothing staged, or no commit in a range, is nothing to complain of.
     let nothing = nothing && !arguments.staged && arguments.range.is_none();

@@ -42,10 +42,10 @@ fn judge(arguments: &VulnsArguments) -> Result<u8> {
     let texts = SourceMap::new();
     let mut given = Given::read(&arguments.reading)?;
     let now = run::now();
-    let target = Target::open(&arguments.path, arguments.reading.max_file_size.saturating_mul(1 << 20))?;
+    let opened = image::find(&arguments.path, &arguments.image, arguments.reading.max_file_size)?;
+    let target = Target::of(&arguments.path, opened.as_ref(), arguments.reading.max_file_size)?;
     let mut how = How { keep_all: arguments.printing.show != Show::Findings, part: Some(Part::Packages), ..How::at(now) };
     let listed = |name: &str, inventory| InventorySource { name: name.into(), inventory: Arc::new(inventory) };
-    let opened = if image::is_image(&arguments.path) { Some(image::open(&arguments.path, arguments.reading.max_file_size)?) } else { None };
     let mut tree: &dyn Tree = &target.tree;
     if let Some(opened) = &opened {
         given = given.outside_only();
@@ -58,7 +58,7 @@ fn judge(arguments: &VulnsArguments) -> Result<u8> {
     }
     let judged = run::judged(&target, tree, &arguments.reading, &given, &how, &texts)?;
     let nothing = run::nothing(&judged) && judged.verdict.colour == Some(Colour::Green);
-    let mut report = run::report(&judged, arguments.path.display().to_string(), now, !nothing);
+    let mut report = run::report(&judged, image::shown(&arguments.path, opened.as_ref()), now, !nothing);
     if arguments.printing.show == Show::Pass {
         report.findings.retain(|finding| finding.status != probity_core::Status::NotApplicable);
     }
