@@ -109,7 +109,7 @@ fn server(registry: &str) -> &str {
     if registry == HUB { HUB_KEY } else { registry }
 }
 
-#[allow(clippy::disallowed_methods, reason = "the place that reads the files it is given")]
+#[expect(clippy::disallowed_methods, reason = "the place that reads the files it is given")]
 fn read(path: &std::path::Path) -> Result<Option<Config>, CredentialError> {
     use std::io::Read as _;
     let shown = path.display().to_string();

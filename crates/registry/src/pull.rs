@@ -249,15 +249,15 @@ async fn chosen(
             images.push((digest, platform));
         }
     }
+    if images.is_empty() {
+        return Err(PullError::Broken { what: "the list of images".to_owned(), why: "there is no image in it".to_owned() });
+    }
     let find = |wanted: &Platform| images.iter().position(|(_, platform)| platform.as_ref().is_some_and(|one| wanted.takes(one)));
     let there = || images.iter().filter_map(|(_, platform)| platform.as_ref()).map(Platform::to_string).collect::<Vec<_>>().join(", ");
     let at = match wanted {
         Some(wanted) => find(wanted).ok_or_else(|| PullError::Platform { wanted: wanted.clone(), there: there() })?,
         None => find(&Platform::usual()).unwrap_or(0),
     };
-    if images.is_empty() {
-        return Err(PullError::Broken { what: "the list of images".to_owned(), why: "there is no image in it".to_owned() });
-    }
     let (digest, platform) = images.remove(at);
     let image = manifest(session, Some(&digest), None).await?;
     if image.is_list() {
