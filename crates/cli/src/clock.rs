@@ -23,18 +23,26 @@ use crate::state;
 /// Who knows when holes were first met.
 #[derive(Clone, Debug)]
 pub(crate) enum Keeper {
-    /// The log a run is recorded in, or would be: by flag or configuration, for a folder.
-    Log(EvidencePlace, PathBuf),
+    /// The log of a folder, by flag or configuration; and whether this run is recorded in it.
+    Log { place: EvidencePlace, top: PathBuf, recorded: bool },
     /// What a log told before.
     Told(Arc<Book>),
 }
 
 impl Keeper {
+    /// Whether the run is, or was, recorded.
+    pub(crate) fn is_recorded(&self) -> bool {
+        match self {
+            Keeper::Log { recorded, .. } => *recorded,
+            Keeper::Told(_) => true,
+        }
+    }
+
     /// What is known; `None` where no log is kept.
     pub(crate) fn book(&self, settings: &EvidenceSettings) -> Result<Option<Arc<Book>>> {
         match self {
             Keeper::Told(book) => Ok(Some(Arc::clone(book))),
-            Keeper::Log(place, top) => match place_of(place, settings, top) {
+            Keeper::Log { place, top, .. } => match place_of(place, settings, top) {
                 Ok(Some(folder)) => Ok(Some(Arc::new(Book::of_folder(&folder)?))),
                 // A place that cannot be is said where the run is to be recorded.
                 Ok(None) | Err(_) => Ok(None),

@@ -72,8 +72,10 @@ pub(crate) struct How<'a> {
 /// Who knows when holes were first met.
 #[derive(Clone, Debug)]
 pub(crate) enum Clock {
-    /// The log in which a run is recorded, or would be.
-    Log(EvidencePlace),
+    /// The log in which the run is recorded.
+    Recorded(EvidencePlace),
+    /// The user's or the folder's log; the run is not recorded.
+    Read,
     /// What a log told up to some record.
     Told(Arc<Book>),
 }
@@ -90,7 +92,7 @@ impl<'a> How<'a> {
             part: None,
             inventory: None,
             product: None,
-            clock: Clock::Log(EvidencePlace::default()),
+            clock: Clock::Read,
             archive_depth: None,
             layers: None,
             decode_depth: None,
@@ -112,7 +114,8 @@ impl How<'_> {
             inventory: self.inventory.clone(),
             product: self.product.clone(),
             clock: Some(match &self.clock {
-                Clock::Log(place) => Keeper::Log(place.clone(), top.to_owned()),
+                Clock::Recorded(place) => Keeper::Log { place: place.clone(), top: top.to_owned(), recorded: true },
+                Clock::Read => Keeper::Log { place: EvidencePlace::default(), top: top.to_owned(), recorded: false },
                 Clock::Told(book) => Keeper::Told(Arc::clone(book)),
             }),
         })

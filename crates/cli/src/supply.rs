@@ -273,7 +273,9 @@ fn patch_clock(supply: &Supply, config: &Config, diagnostics: &mut Vec<Diagnosti
         wrong(Level::Warning, format!("the manifests of {} records are gone; a hole may have been met before it is said", book.gone));
     }
     let settings = config.vulnerabilities.clone();
+    let recorded = supply.clock.as_ref().is_some_and(Keeper::is_recorded);
     Some(PatchClock {
+        recorded,
         first_met: Box::new(move |names, package| book.first_met(names, package)),
         window: Box::new(move |weighed| settings.patch_window(&hole(weighed))),
     })

@@ -32,6 +32,8 @@ pub struct Weighed {
 pub struct PatchClock {
     /// When one of these names of a hole first met a package (its URL without a version); `None` where it never did before.
     pub first_met: Box<dyn Fn(&[&str], &str) -> Option<Timestamp> + Send + Sync>,
+    /// Whether this run is recorded, so that it is the first meeting of what nobody met before.
+    pub recorded: bool,
     /// Seconds a hole may stay.
     pub window: Box<dyn Fn(Weighed) -> Option<u64> + Send + Sync>,
 }
@@ -229,13 +231,15 @@ impl AdvisoryProgram {
         let names: Vec<&str> = hole.names().chain(hole.advisories.iter().copied()).collect();
         let mut first_met = None;
         if let Some(clock) = &self.clock {
-            let met = (clock.first_met)(&names, &package.purl.without_version().to_string()).filter(|met| *met < now).unwrap_or(now);
-            first_met = Some(met);
+            let known = (clock.first_met)(&names, &package.purl.without_version().to_string()).filter(|met| *met < now);
+            first_met = known.or(clock.recorded.then_some(now));
             let window = if hole.informational.is_some() { None } else { (clock.window)(weighed) };
-            let (age, late) = spent(met, now, window);
-            message.push_str(&age);
-            if late {
-                colour = Colour::Red;
+            if let Some(met) = first_met {
+                let (age, late) = spent(met, now, window);
+                message.push_str(&age);
+                if late {
+                    colour = Colour::Red;
+                }
             }
         }
         let said = self.vex.verdict(&package.purl, Scope { subject: self.product.as_ref(), bom: None }, &names);

@@ -35,7 +35,7 @@ pub(crate) fn run(arguments: &GateArguments) -> Result<u8> {
         changed_only: arguments.changed_only,
         keep_all: arguments.printing.show != Show::Findings,
         versions,
-        clock: Clock::Log(arguments.place.clone()),
+        clock: Clock::Recorded(arguments.place.clone()),
         ..How::at(now)
     };
     let judged = run::judged(&target, &target.tree, reading, &given, &how, &texts)?;
