@@ -112,6 +112,9 @@ pub(crate) struct ReadingArguments {
     /// Database of advisories; without one the configured one, else the user's (`probity vulns build`), else the one built in
     #[arg(long, value_name = "FILE", help_heading = "Reading")]
     pub(crate) advisories: Option<PathBuf>,
+    /// Statements on exploitability (OpenVEX, CycloneDX, CSAF) beside those the configuration names; may be given several times
+    #[arg(long, value_name = "FILE", help_heading = "Reading")]
+    pub(crate) vex: Vec<PathBuf>,
     /// Key by which secrets are known again (16 bytes or more); without one, what could be guessed is known by its place
     #[arg(long, value_name = "FILE", help_heading = "Reading")]
     pub(crate) fingerprint_key: Option<PathBuf>,

@@ -107,6 +107,7 @@ impl How<'_> {
             key,
             versions: self.versions.clone(),
             advisories: arguments.advisories.clone(),
+            vex: arguments.vex.iter().map(|path| supply::statements(path)).collect::<Result<_>>()?,
             part: self.part,
             archive_depth: self.archive_depth,
             layers: self.layers.clone(),

@@ -43,6 +43,8 @@ pub(crate) struct Supply {
     pub(crate) layers: Option<Arc<Layers>>,
     /// Database of advisories.
     pub(crate) advisories: Option<PathBuf>,
+    /// Documents of statements on exploitability from outside, by their paths.
+    pub(crate) vex: Vec<(Arc<str>, Vec<u8>)>,
     /// Only this part.
     pub(crate) part: Option<Part>,
     /// How deep archives are opened, in place of what the configuration says.
@@ -78,6 +80,12 @@ pub(crate) fn key(path: &Path) -> Result<Arc<[u8]>> {
         return Err(Wrong::hint(message, Some("make one with `openssl rand -hex 32`")).into());
     }
     Ok(key.into())
+}
+
+/// Reads a document of statements on exploitability that the command line names.
+pub(crate) fn statements(path: &Path) -> Result<(Arc<str>, Vec<u8>)> {
+    let bytes = std::fs::read(path).map_err(|error| Wrong::hint(format!("cannot read `{}`: {error}", path.display()), None))?;
+    Ok((path.display().to_string().into(), bytes))
 }
 
 /// The engine for secrets as a configuration wants it, with what there is to say and the texts of the files it comes from.
@@ -294,17 +302,23 @@ fn advisory_program(
     bytes: &mut Vec<u8>,
 ) -> Result<(AdvisoryProgram, Vec<u8>, String)> {
     let mut statements = Vec::new();
-    for path in &settings.vex {
-        let wrong = |what: String| Diagnostic::new(Level::Error, "vex", Arc::clone(path), Span::NONE, what);
-        match tree.read(path) {
+    // What is in an image does not say how it is judged: what the configuration names lies where the command is given.
+    let configured = settings.vex.iter().map(|path| match supply.inventory {
+        Some(_) => (Arc::clone(path), std::fs::read(&**path).map_err(|error| error.to_string())),
+        None => (Arc::clone(path), tree.read(path).map(|bytes| bytes.to_vec()).map_err(|error| error.to_string())),
+    });
+    let outside = supply.vex.iter().map(|(path, bytes)| (Arc::clone(path), Ok(bytes.clone())));
+    for (path, read) in configured.chain(outside) {
+        let wrong = |what: String| Diagnostic::new(Level::Error, "vex", Arc::clone(&path), Span::NONE, what);
+        match read {
             Ok(text) => {
                 bytes.extend_from_slice(&sha256(&text).0);
-                match vex::read(&text, path) {
+                match vex::read(&text, &path) {
                     Ok(read) => {
                         statements.extend(read.statements);
                         diagnostics.extend(read.problems.into_iter().map(|problem| {
                             let what = format!("line {}: {}", problem.line, problem.what);
-                            Diagnostic::new(Level::Warning, "vex", Arc::clone(path), Span::NONE, what)
+                            Diagnostic::new(Level::Warning, "vex", Arc::clone(&path), Span::NONE, what)
                         }));
                     }
                     Err(error) => diagnostics.push(wrong(error.to_string())),

@@ -119,6 +119,65 @@ fn known_holes_are_those_of_the_same_image_on_disk() {
     both.repo.run(&["vulns", &both.name()]).code(0).says(&format!("`{}` is `{}` for linux/amd64", both.name(), both.digest));
 }
 
+/// An advisory in OSV form for every version before one.
+fn advisory(id: &str, ecosystem: &str, name: &str, fixed: &str) -> String {
+    let range = json!({ "type": "ECOSYSTEM", "events": [{ "introduced": "0" }, { "fixed": fixed }] });
+    let affected = json!([{ "package": { "ecosystem": ecosystem, "name": name }, "ranges": [range] }]);
+    json!({ "id": id, "modified": "2026-01-01T00:00:00Z", "summary": "made up", "affected": affected }).to_string()
+}
+
+#[test]
+fn an_image_and_its_bill_are_judged_alike() {
+    let both = Both::new();
+    let repo = &both.repo;
+    repo.write_beside("data/a.json", &advisory("MADE-1", "Debian:12", "zlib", "1:1.2.13.dfsg-2"));
+    repo.write_beside("data/b.json", &advisory("MADE-2", "PyPI", "jinja2", "2.11"));
+    let (data, file) = (repo.outside("data"), repo.outside("a.db"));
+    repo.run(&["vulns", "build", &data, "--output", &file]).code(0);
+    let holes = |what: &str| -> Vec<String> {
+        let found = repo.run(&["vulns", what, "--advisories", &file, "--format", "json"]).json();
+        let results = found["results"].as_array().unwrap().iter();
+        let mut all: Vec<String> = results.map(|one| format!("{} {} {}", one["rule"], one["status"], one["subject"]["id"])).collect();
+        all.sort();
+        all
+    };
+    for image in ["image", &both.name()] {
+        let own = holes(image);
+        assert_eq!(own.len(), 2, "{own:?}");
+        for (format, name) in
+            [("cyclonedx-json", "a.cdx.json"), ("cyclonedx-xml", "a.cdx.xml"), ("spdx-json", "a.spdx.json"), ("spdx-tag-value", "a.spdx")]
+        {
+            let bill = repo.outside(name);
+            repo.run(&["sbom", image, "--format", format, "--output", &bill]).code(0);
+            assert_eq!(holes(&bill), own, "{image} {format}");
+        }
+    }
+}
+
+#[test]
+fn a_statement_about_the_image_is_honoured() {
+    let both = Both::new();
+    // Whether the hole counts, where a statement speaks of the package within a product.
+    let counts = |product: &str| {
+        let vex = json!({
+            "@context": "https://openvex.dev/ns/v0.2.0", "@id": "https://a.example/1", "author": "Sara", "timestamp": "2026-01-01T00:00:00Z",
+            "version": 1,
+            "statements": [{
+                "vulnerability": { "name": "CVE-2019-10906" }, "status": "not_affected",
+                "justification": "vulnerable_code_not_in_execute_path",
+                "products": [{ "@id": product, "subcomponents": [{ "@id": "pkg:pypi/jinja2@2.10" }] }],
+            }],
+        });
+        both.repo.write_beside("vex.json", &vex.to_string());
+        let (there, here) = both.run(&["vulns", "--format", "json", "--vex", &both.repo.outside("vex.json")]);
+        [there, here].map(|ran| ran.json()["results"].to_string().contains("\"CVE-2019-10906\""))
+    };
+    assert_eq!(counts("pkg:oci/other"), [true, true]);
+    assert_eq!(counts("pkg:oci/app"), [false, false]);
+    assert_eq!(counts(&format!("pkg:oci/app@{}", both.digest.replace(':', "%3A"))), [false, false]);
+    assert_eq!(counts(&format!("pkg:oci/app@sha256%3A{}", "0".repeat(64))), [true, true]);
+}
+
 #[test]
 fn secrets_are_those_of_the_same_image_on_disk() {
     let both = Both::new();

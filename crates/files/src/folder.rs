@@ -204,6 +204,11 @@ mod tests {
         let tree = FolderTree::open(top.path(), None, 1 << 20).unwrap();
         assert_eq!(names(&tree), [".env", ".github/workflows/b.yml", ".gitignore", "a.tf", "live/.terraform/modules/m/x.tf"]);
         assert!(tree.problems().is_empty());
+
+        // In a root file system nothing is ignored.
+        write(top.path(), "etc/os-release", "ID=debian\n");
+        let tree = FolderTree::open(top.path(), None, 1 << 20).unwrap();
+        assert!(names(&tree).contains(&"build/out.tf"), "{:?}", names(&tree));
     }
 
     #[test]

@@ -63,6 +63,11 @@ fn link_target(top: &Path, path: &Path) -> Result<Option<u64>, String> {
     Ok(metadata.is_file().then_some(metadata.len()))
 }
 
+/// Whether a folder is a root file system: what `.gitignore` files in its packages say is about their own repositories.
+fn is_root(top: &Path) -> bool {
+    ["etc/os-release", "usr/lib/os-release"].iter().any(|file| top.join(file).symlink_metadata().is_ok())
+}
+
 /// Walks `top` (canonical). `tracked`: paths below it that git knows.
 pub(crate) fn walk(top: &Path, tracked: &BTreeSet<String>, budget: usize) -> Result<Walked, WalkError> {
     let found: Mutex<(BTreeMap<String, u64>, Vec<WalkProblem>)> = Mutex::default();
@@ -95,7 +100,7 @@ pub(crate) fn walk(top: &Path, tracked: &BTreeSet<String>, budget: usize) -> Res
         found.lock().unwrap_or_else(PoisonError::into_inner).0.insert(name, size);
     };
     // Terraform keeps installed modules in a folder that repositories ignore; they are read all the same.
-    let mut tops = vec![(top.to_path_buf(), true)];
+    let mut tops = vec![(top.to_path_buf(), !is_root(top))];
     let terraform_modules: Mutex<Vec<PathBuf>> = Mutex::default();
     while let Some((start, respect_ignores)) = tops.pop() {
         let over = std::sync::atomic::AtomicBool::new(false);

@@ -178,6 +178,7 @@ fn options(arguments: &GateArguments, given: &Given) -> Value {
         "max_file_size": reading.max_file_size,
         "rules": reading.rule,
         "advisories": reading.advisories.as_ref().map(|file| file.display().to_string()),
+        "vex": reading.vex.iter().map(|file| json!({ "path": file.display().to_string(), "sha256": std::fs::read(file).map(|bytes| digest(&bytes)).ok() })).collect::<Vec<_>>(),
         "fingerprint_key": reading.fingerprint_key.as_ref().map(|file| file.display().to_string()),
         "config": given.config.as_ref().map(|file| json!({ "path": &*file.path, "sha256": digest(file.text.as_bytes()) })),
         "floor": given.floor.as_ref().map(|floor| json!({ "path": &*floor.file.path, "sha256": digest(floor.file.text.as_bytes()), "key": floor.key })),

@@ -109,6 +109,7 @@ pub(crate) fn run(index: u64, path: &Path, place: &EvidencePlace) -> Result<u8> 
         var_file: strings(&options["var_files"]),
         workspace: options["workspace"].as_str().map(str::to_owned),
         advisories: options["advisories"].as_str().map(PathBuf::from),
+        vex: options["vex"].as_array().into_iter().flatten().filter_map(|file| unchanged(file, &mut gone)).collect(),
         fingerprint_key: options["fingerprint_key"].as_str().map(PathBuf::from),
         max_file_size: options["max_file_size"].as_u64().context("the manifest has no `max_file_size`")?,
         config: unchanged(&options["config"], &mut gone),
