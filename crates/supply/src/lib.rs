@@ -13,4 +13,4 @@ pub use archives::Unread;
 pub use packages::{InventorySource, LIST, PackageSource, is_bill, package_of};
 pub use secrets::{Depth, Hash, Known, LeftAlone, Naming, Searched, SecretProgram, SecretSource, keep_new, keep_unread, masked};
 pub use vetting::{Vetting, VettingProgram};
-pub use vulnerabilities::{AdvisoryProgram, Bytes, PatchClock, Weighed};
+pub use vulnerabilities::{AdvisoryProgram, Bytes, FirstMet, PatchClock, Weighed};

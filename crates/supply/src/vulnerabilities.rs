@@ -28,10 +28,13 @@ pub struct Weighed {
     pub malicious: bool,
 }
 
+/// When one of these names of a hole first met a package (its URL without a version); `None` where it never did before.
+pub type FirstMet = Box<dyn Fn(&[&str], &str) -> Option<Timestamp> + Send + Sync>;
+
 /// When holes first met packages here, and how long they may stay.
 pub struct PatchClock {
-    /// When one of these names of a hole first met a package (its URL without a version); `None` where it never did before.
-    pub first_met: Box<dyn Fn(&[&str], &str) -> Option<Timestamp> + Send + Sync>,
+    /// When holes first met packages.
+    pub first_met: FirstMet,
     /// Whether this run is recorded, so that it is the first meeting of what nobody met before.
     pub recorded: bool,
     /// Seconds a hole may stay.
