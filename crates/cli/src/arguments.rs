@@ -155,7 +155,7 @@ pub(crate) struct ImageArguments {
 pub(crate) struct SecretsArguments {
     #[command(subcommand)]
     pub(crate) command: Option<SecretsCommand>,
-    /// Folder, file or image on disk to look into, or an image in a registry: REGISTRY/REPOSITORY[:TAG][@DIGEST], registry:NAME
+    /// Folder, file or image on disk to look into, or an image in a registry: REGISTRY/REPOSITORY:TAG or @DIGEST, registry:NAME
     #[arg(value_name = "PATH|IMAGE", default_value = ".")]
     pub(crate) path: PathBuf,
     /// Only what is staged for the next commit
@@ -202,7 +202,7 @@ pub(crate) enum SecretsCommand {
 /// `probity sbom`.
 #[derive(Debug, Args)]
 pub(crate) struct SbomArguments {
-    /// Folder or image on disk to list, an image in a registry (REGISTRY/REPOSITORY[:TAG][@DIGEST], registry:NAME), or another bill of
+    /// Folder or image on disk to list, an image in a registry (REGISTRY/REPOSITORY:TAG or @DIGEST, registry:NAME), or another bill of
     /// materials to write in this format
     #[arg(value_name = "PATH|IMAGE", default_value = ".")]
     pub(crate) path: PathBuf,
@@ -261,7 +261,7 @@ pub(crate) enum TableFormat {
 pub(crate) struct VulnsArguments {
     #[command(subcommand)]
     pub(crate) command: Option<VulnsCommand>,
-    /// Folder, file or image on disk to look into, or an image in a registry: REGISTRY/REPOSITORY[:TAG][@DIGEST], registry:NAME
+    /// Folder, file or image on disk to look into, or an image in a registry: REGISTRY/REPOSITORY:TAG or @DIGEST, registry:NAME
     #[arg(value_name = "PATH|IMAGE", default_value = ".")]
     pub(crate) path: PathBuf,
     #[command(flatten)]
