@@ -1,7 +1,7 @@
 //! The one module that knows `sigstore-verify`: our types in, the library's inside, ours out.
 
 use probity_core::{Digest, Timestamp};
-use sigstore_verify::crypto::{KeyAlgorithm, SigningScheme};
+use sigstore_verify::crypto::{KeyAlgorithm, SigningScheme, VerificationKey};
 use sigstore_verify::trust_root::TrustedRoot;
 use sigstore_verify::types::bundle::VerificationMaterialContent;
 use sigstore_verify::types::{self, DerPublicKey, HashAlgorithm, MediaType, Sha256Hash, SignatureContent};
@@ -36,10 +36,16 @@ pub(crate) struct Found {
 /// A trust root made ready.
 pub(crate) struct Prepared {
     verifier: Verifier,
-    /// Log ids and their addresses.
-    logs: Vec<(Vec<u8>, String)>,
+    logs: Vec<Log>,
     /// The timestamp authority, where there is only one.
     authority: Option<String>,
+}
+
+/// A transparency log of the trust root.
+struct Log {
+    id: Vec<u8>,
+    address: String,
+    key: VerificationKey,
 }
 
 /// A public key.
@@ -53,7 +59,11 @@ impl Prepared {
     pub(crate) fn root(text: &str) -> Result<Prepared, String> {
         let root = TrustedRoot::from_json(text).map_err(|error| error.to_string())?;
         let verifier = Verifier::new(&root).map_err(|error| error.to_string())?;
-        let logs = root.tlogs.iter().map(|log| (log.log_id.key_id.as_bytes().to_vec(), log.base_url.clone())).collect();
+        let mut logs = Vec::with_capacity(root.tlogs.len());
+        for log in &root.tlogs {
+            let key = VerificationKey::from_spki(&log.public_key.raw_bytes).map_err(|error| error.to_string())?;
+            logs.push(Log { id: log.log_id.key_id.as_bytes().to_vec(), address: log.base_url.clone(), key });
+        }
         let authority = match root.timestamp_authorities.as_slice() {
             [one] => one.uri.clone(),
             _ => None,
@@ -89,7 +99,13 @@ impl Key {
 
 impl Parsed {
     pub(crate) fn bundle(text: &str) -> Result<Parsed, VerifyError> {
-        types::Bundle::from_json(text).map(Parsed).map_err(|error| VerifyError::new(Step::Bundle, error.to_string()))
+        types::Bundle::from_json(text).map(Parsed).map_err(|error| {
+            let why = match &error {
+                types::Error::Json(error) => error.to_string(),
+                other => other.to_string(),
+            };
+            VerifyError::new(Step::Bundle, why)
+        })
     }
 
     pub(crate) fn version(&self) -> &'static str {
@@ -184,6 +200,10 @@ impl Parsed {
             }
         }
         .map_err(|error| self.told(&error))?;
+        let entries = &self.0.verification_material.tlog_entries;
+        if log {
+            entries.iter().try_for_each(|entry| root.check_log(entry))?;
+        }
         let certificate = matches!(policy.signer, Signer::Certificate { .. });
         // INVARIANT: what is claimed to hold, the library says to hold.
         if certificate && !(result.certificate_verified() && result.sct_verified()) {
@@ -196,18 +216,18 @@ impl Parsed {
         let times = result.verified_timestamps();
         let authorities = self.parts().timestamps;
         let first = if certificate { 0 } else { times.len().saturating_sub(authorities) };
-        let entries = &self.0.verification_material.tlog_entries;
-        let by_log = entries.iter().find(|entry| entry.integrated_time.is_some()).and_then(|entry| root.name_of(&entry.log_id));
+        // Which log said which time is told where only one did.
+        let by_log = match entries.iter().filter(|entry| entry.integrated_time.is_some()).collect::<Vec<_>>().as_slice() {
+            [one] => root.log(&one.log_id).map(|log| log.address.clone()),
+            _ => None,
+        };
         let times = times
             .iter()
             .enumerate()
             .map(|(index, time)| {
                 let authority = index >= first && index < first + authorities;
                 SignedTime {
-                    time: Timestamp {
-                        seconds: time.as_second(),
-                        nanoseconds: u32::try_from(time.subsec_nanosecond()).unwrap_or_default(),
-                    },
+                    time: Timestamp { seconds: time.as_second(), nanoseconds: u32::try_from(time.subsec_nanosecond()).unwrap_or_default() },
                     source: if authority { TimeSource::TimestampAuthority } else { TimeSource::Log },
                     by: if authority { root.authority.clone() } else { by_log.clone() },
                 }
@@ -217,7 +237,7 @@ impl Parsed {
             .iter()
             .filter(|entry| log && (entry.inclusion_proof.is_some() || entry.inclusion_promise.is_some()))
             .map(|entry| LogEntry {
-                log: root.name_of(&entry.log_id),
+                log: root.log(&entry.log_id).map(|log| log.address.clone()),
                 index: entry.log_index.get(),
                 proven: entry.inclusion_proof.is_some(),
             })
@@ -258,7 +278,8 @@ impl Parsed {
                 match scheme.hash_algorithm() {
                     Some(algorithm) => {
                         let actual = digest_of(algorithm, bytes, &digest).ok_or_else(needed)?;
-                        sigstore_verify::crypto::verify_signature_prehashed(&key.der, &actual, &message.signature, scheme).map_err(wrong)?;
+                        sigstore_verify::crypto::verify_signature_prehashed(&key.der, &actual, &message.signature, scheme)
+                            .map_err(wrong)?;
                     }
                     None => {
                         let bytes = bytes.ok_or_else(needed)?;
@@ -314,6 +335,9 @@ impl Parsed {
             Error::Certificate(error) => match error {
                 CertificateError::Malformed(why) => (Step::Certificate, why.clone()),
                 CertificateError::Sct(why) => (Step::CertificateLog, why.clone()),
+                CertificateError::ChainInvalid(why) if why.contains("CertExpired") || why.contains("CertNotValidYet") => {
+                    (Step::Time, "the certificate did not count yet, or not any more, at the time of signing".to_owned())
+                }
                 CertificateError::NotYetValid { .. } | CertificateError::Expired { .. } => (Step::Time, error.to_string()),
                 other => (Step::CertificateChain, other.to_string()),
             },
@@ -347,8 +371,26 @@ impl Parsed {
 }
 
 impl Prepared {
-    fn name_of(&self, id: &types::LogId) -> Option<String> {
-        self.logs.iter().find(|(known, _)| known.as_slice() == id.key_id.as_bytes()).map(|(_, name)| name.clone())
+    fn log(&self, id: &types::LogId) -> Option<&Log> {
+        self.logs.iter().find(|log| log.id.as_slice() == id.key_id.as_bytes())
+    }
+
+    /// That the log which the entry names is the one that signed its checkpoint. The library takes any log of the trust root whose key
+    /// fits, and the name beside the signature as it comes; what we tell of the log would then be somebody's word.
+    fn check_log(&self, entry: &types::TransparencyLogEntry) -> Result<(), VerifyError> {
+        let wrong = |step: Step, why: &str| Err(VerifyError::new(step, why));
+        let Some(log) = self.log(&entry.log_id) else {
+            return wrong(Step::LogInclusion, "the entry names a log that the trust root does not know");
+        };
+        let Some(proof) = &entry.inclusion_proof else { return Ok(()) };
+        let Some(checkpoint) = proof.checkpoint.checkpoint() else { return wrong(Step::Checkpoint, "there is none") };
+        let signed = checkpoint.signatures().iter().any(|signature| {
+            // Rekor v1 writes its tree's number after its name: `rekor.sigstore.dev - 1193050959916656506`.
+            let rest = checkpoint.origin().strip_prefix(signature.name.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(" - "))
+                && log.key.verify(checkpoint.signed_data(), &signature.signature).is_ok()
+        });
+        if signed { Ok(()) } else { wrong(Step::Checkpoint, "it is not signed, in its own name, by the log that the entry names") }
     }
 }
 

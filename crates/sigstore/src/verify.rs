@@ -85,13 +85,7 @@ pub struct Verified {
 ///
 /// # Errors
 /// The step that failed, and why. An error with [`Step::is_undecided`] says that it could not be judged.
-pub fn verify(
-    bundle: &Bundle,
-    root: &TrustRoot,
-    policy: &Policy,
-    artifact: Artifact<'_>,
-    now: Timestamp,
-) -> Result<Verified, VerifyError> {
+pub fn verify(bundle: &Bundle, root: &TrustRoot, policy: &Policy, artifact: Artifact<'_>, now: Timestamp) -> Result<Verified, VerifyError> {
     // INVARIANT: a panic in a library is an error, never a pass.
     catch_unwind(AssertUnwindSafe(|| checked(bundle, root, policy, artifact, now)))
         .unwrap_or_else(|_| Err(VerifyError::new(Step::Unsupported, "the library that checks bundles failed; nothing was decided")))

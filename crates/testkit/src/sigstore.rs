@@ -57,8 +57,7 @@ impl Signer {
     pub fn generate(algorithm: Algorithm) -> Signer {
         let (pair, public) = match algorithm {
             Algorithm::P256 | Algorithm::P384 => {
-                let kind =
-                    if algorithm == Algorithm::P256 { &ECDSA_P256_SHA256_ASN1_SIGNING } else { &ECDSA_P384_SHA384_ASN1_SIGNING };
+                let kind = if algorithm == Algorithm::P256 { &ECDSA_P256_SHA256_ASN1_SIGNING } else { &ECDSA_P384_SHA384_ASN1_SIGNING };
                 let pair = must(EcdsaKeyPair::generate(kind));
                 let der: PublicKeyX509Der<'_> = must(pair.public_key().as_der());
                 let public = der.as_ref().to_vec();

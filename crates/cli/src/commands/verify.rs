@@ -112,13 +112,8 @@ fn bounded(path: &Path, most: usize) -> Result<Vec<u8>> {
 }
 
 fn policy(arguments: &VerifyArguments) -> Result<Policy> {
-    let SignerArguments {
-        certificate_identity,
-        certificate_identity_regexp,
-        certificate_oidc_issuer,
-        certificate_oidc_issuer_regexp,
-        key,
-    } = &arguments.signer;
+    let SignerArguments { certificate_identity, certificate_identity_regexp, certificate_oidc_issuer, certificate_oidc_issuer_regexp, key } =
+        &arguments.signer;
     let matcher = |flag: &str, exact: &Option<String>, pattern: &Option<String>| -> Result<Matcher> {
         let made = match (exact, pattern) {
             (Some(exact), None) => Matcher::exact(exact),
@@ -130,7 +125,8 @@ fn policy(arguments: &VerifyArguments) -> Result<Policy> {
     let signer = match key {
         Some(path) => {
             let bytes = bounded(path, MAX_KEY)?;
-            let wrong = |why: String| Wrong::hint(format!("`{}` is no public key: {why}", path.display()), Some("it is a PEM `PUBLIC KEY`"));
+            let wrong =
+                |why: String| Wrong::hint(format!("`{}` is no public key: {why}", path.display()), Some("it is a PEM `PUBLIC KEY`"));
             let text = std::str::from_utf8(&bytes).map_err(|_| wrong("it is not text".to_owned()))?;
             Signer::Key(PublicKey::from_pem(text).map_err(|error| wrong(error.0))?)
         }
@@ -152,9 +148,10 @@ fn root(given: Option<&Path>) -> Result<(TrustRoot, String)> {
                 .map_err(|error| Wrong::hint(format!("`{}` cannot be used: {error}", path.display()), None))?;
             Ok((root, path.display().to_string()))
         }
-        None => {
-            Ok((TrustRoot::public_good().map_err(Wrong::new)?, format!("built in: Sigstore's public-good instance as of {PUBLIC_GOOD_DATE}")))
-        }
+        None => Ok((
+            TrustRoot::public_good().map_err(Wrong::new)?,
+            format!("built in: Sigstore's public-good instance as of {PUBLIC_GOOD_DATE}"),
+        )),
     }
 }
 
@@ -188,7 +185,8 @@ impl About<'_> {
             escape::line(self.root)
         );
         if self.built_in && matches!(self.policy.signer, Signer::Certificate { .. }) {
-            text += "hint: what was signed with another instance of Sigstore, or with keys newer than this root, needs `--trusted-root FILE`\n";
+            text +=
+                "hint: what was signed with another instance of Sigstore, or with keys newer than this root, needs `--trusted-root FILE`\n";
         }
         text
     }
