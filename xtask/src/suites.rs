@@ -1,4 +1,4 @@
-//! Other people's suites of policy languages, run as they are: Kyverno's, Gatekeeper's, OPA's, cel-spec's, and Conftest's verdicts.
+//! Other people's suites, run as they are: Kyverno's, Gatekeeper's, OPA's, cel-spec's, Conftest's verdicts, Sigstore's bundles and more.
 //!
 //! Each suite has a folder under `conformance/` with its floor (so that nothing slides back), its excused cases with reasons, and a table
 //! of what differs; `conformance/README.md` has one line for each.
@@ -25,11 +25,21 @@ pub enum Suite {
     Purl,
     Versions,
     Secrets,
+    Sigstore,
 }
 
 impl Suite {
-    pub const ALL: [Suite; 8] =
-        [Suite::Kyverno, Suite::Gatekeeper, Suite::Opa, Suite::Cel, Suite::Conftest, Suite::Purl, Suite::Versions, Suite::Secrets];
+    pub const ALL: [Suite; 9] = [
+        Suite::Kyverno,
+        Suite::Gatekeeper,
+        Suite::Opa,
+        Suite::Cel,
+        Suite::Conftest,
+        Suite::Purl,
+        Suite::Versions,
+        Suite::Secrets,
+        Suite::Sigstore,
+    ];
 
     pub fn named(name: &str) -> Option<Suite> {
         Suite::ALL.into_iter().find(|suite| suite.name() == name)
@@ -45,6 +55,7 @@ impl Suite {
             Suite::Purl => "purl",
             Suite::Versions => "versions",
             Suite::Secrets => "secrets",
+            Suite::Sigstore => "sigstore",
         }
     }
 
@@ -58,6 +69,7 @@ impl Suite {
             Suite::Purl => "purl-spec: parse, build and validate",
             Suite::Versions => "osv-scalibr's version comparisons, each in both directions",
             Suite::Secrets => "Nosey Parker's examples, leaky-repo, Gitleaks' configuration",
+            Suite::Sigstore => "sigstore-conformance: bundles by path and by digest; parts of those that verify, one bit changed",
         }
     }
 
@@ -71,6 +83,7 @@ impl Suite {
             Suite::Purl => "purl-spec",
             Suite::Versions => "version-tables",
             Suite::Secrets => "secrets",
+            Suite::Sigstore => "sigstore-conformance",
             Suite::Conftest => return None,
         })
     }
@@ -86,16 +99,16 @@ impl Suite {
 }
 
 /// One case.
-struct Case {
-    id: String,
-    expected: String,
-    actual: String,
-    agreed: bool,
+pub(crate) struct Case {
+    pub(crate) id: String,
+    pub(crate) expected: String,
+    pub(crate) actual: String,
+    pub(crate) agreed: bool,
     /// `false-allow`, `false-deny` or another word.
-    kind: Option<String>,
-    why: String,
+    pub(crate) kind: Option<String>,
+    pub(crate) why: String,
     /// Why it does not count.
-    excluded: Option<String>,
+    pub(crate) excluded: Option<String>,
 }
 
 fn word(value: &Value) -> String {
@@ -132,7 +145,7 @@ fn tested(folder: &Path) -> Result<Vec<Case>> {
 }
 
 /// The cases of a suite that an example of a crate runs.
-fn example(package: &str, name: &str, arguments: &[&str], conftest: Option<&str>) -> Result<Vec<Case>> {
+pub(crate) fn example(package: &str, name: &str, arguments: &[&str], conftest: Option<&str>) -> Result<Vec<Case>> {
     let mut all = vec!["run", "--quiet", "--package", package, "--example", name, "--"];
     all.extend(arguments);
     let mut command = shell::command("cargo", &all);
@@ -175,6 +188,7 @@ pub fn run(suite: Suite, given: Option<&str>, peer: Option<&str>, verbose: bool)
         Suite::Purl => example("probity-packages", "purl_spec", &[&path], None)?,
         Suite::Versions => example("probity-advisories", "version_tables", &[&path], None)?,
         Suite::Secrets => example("probity-catalog", "secret_suites", &[&path], None)?,
+        Suite::Sigstore => crate::sigstore::cases(Path::new(&path), &suite.home())?,
         Suite::Conftest => example("probity-rego", "conftest_differential", &[], peer)?,
     };
     let took = start.elapsed();

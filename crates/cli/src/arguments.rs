@@ -48,6 +48,11 @@ pub(crate) enum Command {
     Sbom(SbomArguments),
     /// Say which folders, images and bills of materials hold a package
     Where(WhereArguments),
+    /// Verify who signed an artifact: a Sigstore bundle, offline
+    Verify(VerifyArguments),
+    /// Verify as the client of sigstore-conformance does
+    #[command(hide = true)]
+    VerifyBundle(VerifyBundleArguments),
     /// Write and sign an exception for a finding
     Accept(AcceptArguments),
     /// Look into the evidence: list, show, prove, verify, export, replay, append
@@ -760,4 +765,70 @@ pub(crate) enum EvidenceCommand {
         #[command(flatten)]
         place: EvidencePlace,
     },
+}
+
+/// `probity verify`.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 verified, 1 refused, 2 wrong use or an unreadable file, 3 could not decide.\n\
+                        Nothing is fetched. Flags are named as Cosign names them.")]
+pub(crate) struct VerifyArguments {
+    /// File that was signed, or sha256:DIGEST of it
+    #[arg(value_name = "FILE|DIGEST")]
+    pub(crate) artifact: String,
+    /// Sigstore bundle (version 0.1, 0.2 or 0.3)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) bundle: PathBuf,
+    #[command(flatten)]
+    pub(crate) signer: SignerArguments,
+    /// Trust root (trusted_root.json); without, the built-in one of Sigstore's public-good instance
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trusted_root: Option<PathBuf>,
+    /// Demand no entry of a transparency log, and of a key no time of signing; what the bundle brings still has to hold
+    #[arg(long)]
+    pub(crate) insecure_ignore_tlog: bool,
+    /// Demand a timestamp by an authority of the trust root (RFC 3161)
+    #[arg(long)]
+    pub(crate) use_signed_timestamps: bool,
+    /// Format
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub(crate) format: CompareFormat,
+}
+
+/// Who has to have signed.
+#[derive(Debug, Args)]
+pub(crate) struct SignerArguments {
+    /// Whom the signing certificate has to name: an address or a URI, exactly
+    #[arg(long, value_name = "IDENTITY", required_unless_present_any = ["certificate_identity_regexp", "key"], conflicts_with_all = ["certificate_identity_regexp", "key"])]
+    pub(crate) certificate_identity: Option<String>,
+    /// The same as a regular expression; it may match anywhere, so write ^ and $
+    #[arg(long, value_name = "PATTERN", conflicts_with = "key")]
+    pub(crate) certificate_identity_regexp: Option<String>,
+    /// Who has to have vouched for that name: an OpenID Connect issuer, exactly
+    #[arg(long, value_name = "URL", required_unless_present_any = ["certificate_oidc_issuer_regexp", "key"], conflicts_with_all = ["certificate_oidc_issuer_regexp", "key"])]
+    pub(crate) certificate_oidc_issuer: Option<String>,
+    /// The same as a regular expression; it may match anywhere, so write ^ and $
+    #[arg(long, value_name = "PATTERN", conflicts_with = "key")]
+    pub(crate) certificate_oidc_issuer_regexp: Option<String>,
+    /// Public key (PEM) that has to have signed: ECDSA, Ed25519, RSA
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+}
+
+/// `probity verify-bundle`: the command protocol of sigstore-conformance.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyBundleArguments {
+    /// File that was signed, or sha256:DIGEST of it
+    #[arg(value_name = "FILE_OR_DIGEST")]
+    pub(crate) artifact: String,
+    /// Bundle
+    #[arg(long, value_name = "FILE")]
+    pub(crate) bundle: PathBuf,
+    #[command(flatten)]
+    pub(crate) signer: SignerArguments,
+    /// Trust root
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trusted_root: Option<PathBuf>,
+    /// Trust the staging instance; its root is not built in
+    #[arg(long, requires = "trusted_root")]
+    pub(crate) staging: bool,
 }

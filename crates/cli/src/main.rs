@@ -112,6 +112,8 @@ fn dispatch(command: Command) -> anyhow::Result<u8> {
         Command::Sbom(arguments) => commands::sbom::run(&arguments),
         Command::Where(arguments) => commands::whereis::run(&arguments),
         Command::Vulns(arguments) => commands::vulns::run(&arguments),
+        Command::Verify(arguments) => commands::verify::run(&arguments),
+        Command::VerifyBundle(arguments) => commands::verify::client(arguments),
         Command::Accept(arguments) => commands::accept::run(&arguments),
         Command::Evidence { command } => match command {
             EvidenceCommand::List { place, format } => commands::evidence::list(&place, format),

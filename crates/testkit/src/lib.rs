@@ -1,9 +1,10 @@
-//! Fakes for tests: a tree of files in memory, archives, a registry of images.
+//! Fakes for tests: a tree of files in memory, archives, a registry of images, an instance of Sigstore.
 //!
 //! What does not live here: anything a released program uses.
 
 pub mod archives;
 pub mod registry;
+pub mod sigstore;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

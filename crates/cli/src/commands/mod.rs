@@ -16,5 +16,6 @@ pub(crate) mod sbom;
 pub(crate) mod scan;
 pub(crate) mod secrets;
 pub(crate) mod test;
+pub(crate) mod verify;
 pub(crate) mod vulns;
 pub(crate) mod whereis;
