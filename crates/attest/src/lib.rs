@@ -1,7 +1,7 @@
 //! Keys, signatures and the statements they sign.
 //!
 //! Machines sign in-toto statements in DSSE envelopes ([`dsse`], [`statement`]) and the heads of logs as signed notes ([`note`]), through a
-//! [`KeyProvider`]. Keys of any algorithm are in [`keys`]. People
+//! [`KeyProvider`]. They sign artifacts and attestations as Sigstore bundles ([`bundle`]) with keys of any algorithm ([`keys`]). People
 //! sign with SSH keys ([`sshsig`]).
 //!
 //! **Invariant:** this is the only crate that touches private keys, and all cryptography in it is aws-lc-rs's; the exceptions are what
@@ -11,12 +11,14 @@
 
 #![warn(clippy::indexing_slicing, clippy::string_slice)]
 
+pub mod bundle;
 mod digest;
 pub mod dsse;
 mod key;
 pub mod keys;
 pub mod note;
 mod pem;
+pub mod predicate;
 mod ssh_wire;
 pub mod sshsig;
 pub mod statement;
