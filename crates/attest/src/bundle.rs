@@ -49,10 +49,16 @@ impl Bundle {
         &self.signature
     }
 
+    /// The signature in base64, as `cosign sign-blob --output-signature` writes it.
+    #[must_use]
+    pub fn signature_text(&self) -> String {
+        STANDARD.encode(&self.signature)
+    }
+
     /// The JSON form, in one line without a line break.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let signature = STANDARD.encode(&self.signature);
+        let signature = self.signature_text();
         let (name, content): (&str, Value) = match &self.content {
             Content::Message { digest } => (
                 "messageSignature",
