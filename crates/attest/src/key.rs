@@ -1,9 +1,11 @@
-//! Ed25519 keys of machines, and the trait behind which a key may also live elsewhere. Files and their permissions are the caller's.
+//! Ed25519 keys, which sign the records and checkpoints of logs, and the trait behind which such a key may also live elsewhere. Keys of
+//! other algorithms are in [`crate::keys`]. Files and their permissions are the caller's.
 
 use std::fmt;
 
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 use probity_core::Digest;
+use zeroize::Zeroizing;
 
 use crate::{pem, sha256};
 
@@ -55,7 +57,8 @@ impl fmt::Display for KeyId {
     }
 }
 
-/// Somebody who signs: a key in memory, later a key in a KMS or a token. Signatures are Ed25519, deterministic (RFC 8032).
+/// Somebody who signs for a log: a key in memory, later a key in a KMS or a token. Signatures are Ed25519, deterministic (RFC 8032), as
+/// the notes of logs ask for; whoever signs in any algorithm is a [`crate::keys::Signer`].
 pub trait KeyProvider: Send + Sync {
     /// The signature over the bytes, [`SIGNATURE_LENGTH`] bytes.
     fn sign(&self, message: &[u8]) -> Result<[u8; SIGNATURE_LENGTH], SignError>;
@@ -138,13 +141,23 @@ impl SigningKey {
     /// Reads an unencrypted PEM `PRIVATE KEY` (PKCS#8, with or without the public half).
     pub fn from_pem(text: &str) -> Result<SigningKey, KeyError> {
         let der = pem::decode(PRIVATE_LABEL, text).map_err(|error| KeyError::Pem { label: PRIVATE_LABEL, why: error.to_string() })?;
-        Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der).map(SigningKey).map_err(|_| KeyError::NotEd25519("private"))
+        SigningKey::from_pkcs8(&Zeroizing::new(der))
+    }
+
+    /// Reads DER PKCS#8, with or without the public half.
+    pub(crate) fn from_pkcs8(der: &[u8]) -> Result<SigningKey, KeyError> {
+        Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).map(SigningKey).map_err(|_| KeyError::NotEd25519("private"))
+    }
+
+    /// The key as DER PKCS#8, version 1.
+    pub(crate) fn to_pkcs8(&self) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        let document = self.0.to_pkcs8v1().map_err(|_| KeyError::NotEd25519("private"))?;
+        Ok(Zeroizing::new(document.as_ref().to_vec()))
     }
 
     /// The key as an unencrypted PEM `PRIVATE KEY` (PKCS#8). Write it only where nobody else can read it.
     pub fn to_pem(&self) -> Result<String, KeyError> {
-        let der = self.0.to_pkcs8v1().map_err(|_| KeyError::NotEd25519("private"))?;
-        Ok(pem::encode(PRIVATE_LABEL, der.as_ref(), 64))
+        Ok(pem::encode(PRIVATE_LABEL, &self.to_pkcs8()?, 64))
     }
 
     /// The public half.

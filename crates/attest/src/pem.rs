@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
 
 /// Longest armoured text taken; keys and signatures are far smaller.
 const MAX_TEXT: usize = 256 * 1024;
@@ -28,14 +29,26 @@ pub(crate) fn decode(label: &'static str, text: &str) -> Result<Vec<u8>, PemErro
     let inner = inner.and_then(|rest| rest.strip_prefix("-----")).ok_or(PemError::NoBegin(label))?;
     let inner = inner.strip_suffix("-----").and_then(|rest| rest.strip_suffix(label));
     let inner = inner.and_then(|rest| rest.strip_suffix("-----END ")).ok_or(PemError::NoEnd(label))?;
-    let packed: String = inner.chars().filter(|letter| !matches!(letter, '\n' | '\r' | ' ' | '\t')).collect();
-    STANDARD.decode(packed).map_err(|_| PemError::NotBase64)
+    // It may be a private key: no copy of the text stays behind in memory.
+    let mut packed = Zeroizing::new(Vec::with_capacity(inner.len()));
+    packed.extend(inner.bytes().filter(|letter| !matches!(letter, b'\n' | b'\r' | b' ' | b'\t')));
+    STANDARD.decode(packed.as_slice()).map_err(|_| PemError::NotBase64)
+}
+
+/// What the first block of the text is called.
+pub(crate) fn label(text: &str) -> Option<&str> {
+    let (label, _) = text.trim_start().strip_prefix("-----BEGIN ")?.split_once("-----")?;
+    Some(label)
 }
 
 /// The block as text, in lines of `width` letters, with a line break at the end.
 pub(crate) fn encode(label: &str, bytes: &[u8], width: usize) -> String {
-    let packed = STANDARD.encode(bytes);
-    let mut out = format!("-----BEGIN {label}-----\n");
+    let packed = Zeroizing::new(STANDARD.encode(bytes));
+    // Large enough for the whole, so that growing leaves no copies behind.
+    let mut out = String::with_capacity(packed.len() + packed.len() / width.max(1) + 2 * (label.len() + 20));
+    out.push_str("-----BEGIN ");
+    out.push_str(label);
+    out.push_str("-----\n");
     let mut column = 0;
     for letter in packed.chars() {
         out.push(letter);
@@ -48,7 +61,10 @@ pub(crate) fn encode(label: &str, bytes: &[u8], width: usize) -> String {
     if column > 0 {
         out.push('\n');
     }
-    out + &format!("-----END {label}-----\n")
+    out.push_str("-----END ");
+    out.push_str(label);
+    out.push_str("-----\n");
+    out
 }
 
 #[cfg(test)]
@@ -62,6 +78,13 @@ mod tests {
             assert_eq!(decode("THING", &encode("THING", &bytes, 64)).unwrap(), bytes);
             assert_eq!(decode("THING", &encode("THING", &bytes, 64).replace('\n', "\r\n")).unwrap(), bytes);
         }
+    }
+
+    #[test]
+    fn names_of_blocks() {
+        assert_eq!(label("\n-----BEGIN A B-----\n"), Some("A B"));
+        assert_eq!(label("x-----BEGIN A-----"), None);
+        assert_eq!(label("-----BEGIN A"), None);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use probity_attest::dsse::Envelope;
+use probity_attest::keys;
 use probity_attest::note::{self, Checkpoint, VerifierKey};
 use probity_attest::sshsig::{PrivateKey, PublicKey, SshSignature};
 use probity_attest::statement::{Decision, Statement, parse_time};
@@ -16,6 +17,11 @@ fn text() -> impl Strategy<Value = String> {
         "-----END SSH SIGNATURE-----\n",
         "-----BEGIN OPENSSH PRIVATE KEY-----\n",
         "-----BEGIN PUBLIC KEY-----\n",
+        "-----BEGIN EC PARAMETERS-----\n",
+        "-----END EC PARAMETERS-----\n",
+        "-----BEGIN EC PRIVATE KEY-----\n",
+        "-----END EC PRIVATE KEY-----\n",
+        "Proc-Type: 4,ENCRYPTED",
         "-----END OPENSSH PRIVATE KEY-----\n",
         "-----END PUBLIC KEY-----\n",
         "U1NIU0lH",
@@ -41,6 +47,21 @@ fn text() -> impl Strategy<Value = String> {
     ]);
     prop_oneof![prop::collection::vec(words, 0..12).prop_map(|words| words.concat()), any::<String>()]
 }
+
+/// Keys in `tests/keys`.
+const KEYS: &[&str] = &[
+    "cosign.key",
+    "cosign.pub",
+    "ed25519-pkcs8.pem",
+    "ed25519.pub",
+    "p256-pkcs8.pem",
+    "p256-sec1.pem",
+    "p256.pub",
+    "rsa2048-pkcs1.pem",
+    "rsa2048-pkcs8.pem",
+    "rsa2048.pub",
+    "ssh-ed25519",
+];
 
 fn armoured(label: &str, bytes: &[u8]) -> String {
     use base64::Engine as _;
@@ -71,6 +92,29 @@ proptest! {
         let _ = SigningKey::from_pem(&text);
         let _ = VerifyingKey::from_pem(&text);
         let _ = parse_time(&text);
+        let _ = keys::PrivateKey::parse(&text, None);
+        if let Ok(key) = keys::PublicKey::from_pem(&text) {
+            prop_assert_eq!(keys::PublicKey::from_pem(&key.to_pem()), Ok(key));
+        }
+    }
+
+    /// Damage anywhere in a key: it is refused, or it is another key, or it is one of the few bytes that say nothing.
+    #[test]
+    fn damaged_keys(name in prop::sample::select(KEYS), place: prop::sample::Index, byte: u8, cut: bool) {
+        use base64::Engine as _;
+        use base64::engine::general_purpose::STANDARD;
+        let text = std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/keys").join(name)).unwrap();
+        let text = text.rsplit_once("-----BEGIN ").unwrap().1;
+        let (label, rest) = text.split_once("-----").unwrap();
+        let body: String = rest.split_once("-----END").unwrap().0.split_whitespace().collect();
+        let mut der = STANDARD.decode(body).unwrap();
+        let index = place.index(der.len());
+        if cut { der.truncate(index) } else { der[index] = byte }
+        let damaged = armoured(label, &der);
+        let _ = keys::PrivateKey::parse(&damaged, None);
+        let _ = keys::PublicKey::from_pem(&damaged);
+        let _ = keys::PrivateKey::from_pkcs8(&der);
+        let _ = keys::PublicKey::from_der(&der);
     }
 
     #[test]
@@ -81,6 +125,10 @@ proptest! {
         prop_assert!(PrivateKey::parse(&armoured("OPENSSH PRIVATE KEY", &whole), None).is_err());
         let _ = PublicKey::from_blob(&whole);
         let _ = SigningKey::from_pem(&armoured("PRIVATE KEY", &whole));
+        for label in ["PRIVATE KEY", "EC PRIVATE KEY", "RSA PRIVATE KEY", "ENCRYPTED SIGSTORE PRIVATE KEY", "OPENSSH PRIVATE KEY"] {
+            let _ = keys::PrivateKey::parse(&armoured(label, &whole), None);
+        }
+        prop_assert!(keys::PublicKey::from_der(&whole).is_err());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use probity_attest::keys::KeyType;
 use probity_core::ExceptionKind;
 
 /// Security guardrails for regulated software teams: collect, evaluate, decide, record.
@@ -55,6 +56,15 @@ pub(crate) enum Command {
     VerifyBundle(VerifyBundleArguments),
     /// Write and sign an exception for a finding
     Accept(AcceptArguments),
+    /// Sign a file with a key: a Sigstore bundle
+    Sign(SignArguments),
+    /// Say something about a file, and sign it with a key: an in-toto statement in a Sigstore bundle
+    Attest(AttestArguments),
+    /// Make keys for signing, and print their public halves
+    Key {
+        #[command(subcommand)]
+        command: KeyCommand,
+    },
     /// Look into the evidence: list, show, prove, verify, export, replay, append
     Evidence {
         #[command(subcommand)]
@@ -704,6 +714,70 @@ fn parse_kind(text: &str) -> Result<ExceptionKind, String> {
         .copied()
         .find(|kind| kind.as_str() == text)
         .ok_or_else(|| format!("it is one of {}", ExceptionKind::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ")))
+}
+
+/// The key that signs.
+#[derive(Debug, Args)]
+pub(crate) struct KeyReference {
+    /// Private key: a file (Cosign's, PKCS#8, SEC1, PKCS#1, OpenSSH's with Ed25519), or env://NAME for a variable that holds one. A
+    /// passphrase comes from PROBITY_KEY_PASSWORD or COSIGN_PASSWORD, or is asked for
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: String,
+}
+
+/// `probity sign`.
+#[derive(Debug, Args)]
+pub(crate) struct SignArguments {
+    /// File to sign; `-` is standard input
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) key: KeyReference,
+    /// Where to write the Sigstore bundle (v0.3); without it and without --output-signature, standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) bundle: Option<PathBuf>,
+    /// Where to write the signature by itself, in base64
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output_signature: Option<PathBuf>,
+}
+
+/// `probity attest`.
+#[derive(Debug, Args)]
+pub(crate) struct AttestArguments {
+    /// File that it is about; `-` is standard input
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) key: KeyReference,
+    /// File with what is said; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) predicate: PathBuf,
+    /// What kind of thing is said: custom (any text), cyclonedx, link, openvex, slsaprovenance (v0.2), slsaprovenance1, spdxjson, vuln, or
+    /// the URI of a type
+    #[arg(long = "type", value_name = "TYPE", default_value = "custom")]
+    pub(crate) predicate_type: String,
+    /// Where to write the Sigstore bundle (v0.3); without, standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) bundle: Option<PathBuf>,
+}
+
+/// Parts of `probity key`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Make a key under a passphrase, PREFIX.key, and its public half, PREFIX.pub, as Cosign keeps them; nothing is overwritten
+    Generate {
+        /// Its kind: ecdsa-p256, ed25519, rsa-2048, rsa-3072, rsa-4096
+        #[arg(long = "type", value_name = "TYPE", default_value = "ecdsa-p256", value_parser = parse_key_type)]
+        kind: KeyType,
+        /// Where to write it, without `.key`
+        #[arg(long, value_name = "PREFIX", default_value = "cosign", alias = "output-key-prefix")]
+        output_prefix: String,
+    },
+    /// Print the public half of a key (PEM)
+    Public(KeyReference),
+}
+
+fn parse_key_type(text: &str) -> Result<KeyType, String> {
+    let known = KeyType::ALL.iter().copied().find(|kind| kind.as_str() == text);
+    known.ok_or_else(|| format!("it is one of {}", KeyType::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ")))
 }
 
 #[derive(Debug, Subcommand)]

@@ -10,8 +10,10 @@ mod clock;
 mod commands;
 mod feed;
 mod image;
+mod keys;
 mod layers;
 mod output;
+mod passphrase;
 mod policies;
 mod reading;
 mod registry;
@@ -25,7 +27,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use arguments::{Arguments, Command, EvidenceCommand, PoliciesCommand};
+use arguments::{Arguments, Command, EvidenceCommand, KeyCommand, PoliciesCommand};
 
 /// Wrong use or configuration: exit 2, with a hint where there is one.
 #[derive(Debug)]
@@ -115,6 +117,12 @@ fn dispatch(command: Command) -> anyhow::Result<u8> {
         Command::Verify(arguments) => commands::verify::run(&arguments),
         Command::VerifyBundle(arguments) => commands::verify::client(arguments),
         Command::Accept(arguments) => commands::accept::run(&arguments),
+        Command::Sign(arguments) => commands::sign::run(&arguments),
+        Command::Attest(arguments) => commands::attest::run(&arguments),
+        Command::Key { command } => match command {
+            KeyCommand::Generate { kind, output_prefix } => commands::key::generate(kind, &output_prefix),
+            KeyCommand::Public(key) => commands::key::public(&key),
+        },
         Command::Evidence { command } => match command {
             EvidenceCommand::List { place, format } => commands::evidence::list(&place, format),
             EvidenceCommand::Show { index, place } => commands::evidence::show(index, &place),

@@ -88,6 +88,11 @@ impl PrivateKey {
         &self.public
     }
 
+    /// The key, for signing as machines do.
+    pub(crate) fn into_key(self) -> SigningKey {
+        self.key
+    }
+
     /// The armoured signature over the bytes, for a namespace that is not empty: what `ssh-keygen -Y sign` writes.
     pub fn sign(&self, message: &[u8], namespace: &str) -> Result<String, SignatureError> {
         if namespace.is_empty() {

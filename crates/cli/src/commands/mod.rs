@@ -1,6 +1,7 @@
 //! One command is one file; `run` gives the exit code.
 
 pub(crate) mod accept;
+pub(crate) mod attest;
 pub(crate) mod baseline;
 pub(crate) mod compare;
 pub(crate) mod convert;
@@ -8,6 +9,7 @@ pub(crate) mod eval;
 pub(crate) mod evidence;
 pub(crate) mod fix;
 pub(crate) mod gate;
+pub(crate) mod key;
 pub(crate) mod matrix;
 pub(crate) mod policies;
 pub(crate) mod reference;
@@ -15,6 +17,7 @@ pub(crate) mod replay;
 pub(crate) mod sbom;
 pub(crate) mod scan;
 pub(crate) mod secrets;
+pub(crate) mod sign;
 pub(crate) mod test;
 pub(crate) mod verify;
 pub(crate) mod vulns;

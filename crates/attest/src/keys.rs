@@ -1,0 +1,59 @@
+//! Keys of machines in any algorithm, and the trait behind which a key may also live elsewhere: a KMS, a token, Vault. The Ed25519 keys
+//! of logs are in [`crate::SigningKey`], people's keys in [`crate::sshsig`]. Files and their permissions are the caller's.
+
+use crate::{KeyId, SignError};
+
+mod cosign;
+mod der;
+mod private;
+mod public;
+mod secretbox;
+
+pub use cosign::EncryptedKeyError;
+pub use private::{KeyType, PrivateKey, PrivateKeyError};
+pub use public::{PublicKey, PublicKeyError};
+
+/// How bytes are signed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Algorithm {
+    /// ECDSA on the curve P-256 over SHA-256; signatures are DER (FIPS 186-5, RFC 3279 section 2.2.3).
+    EcdsaP256Sha256,
+    /// Ed25519 over the bytes themselves (RFC 8032, not its pre-hashed variant); 64 bytes.
+    Ed25519,
+    /// RSA with PKCS#1 v1.5 padding over SHA-256 (RFC 8017, section 8.2); as long as the modulus.
+    RsaPkcs1Sha256,
+}
+
+impl Algorithm {
+    /// Its name for people.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Algorithm::EcdsaP256Sha256 => "ECDSA P-256",
+            Algorithm::Ed25519 => "Ed25519",
+            Algorithm::RsaPkcs1Sha256 => "RSA",
+        }
+    }
+}
+
+/// Somebody who signs, in any algorithm.
+///
+/// **What must hold:** [`Signer::public_key`] verifies what [`Signer::sign`] gives and has the same [`Signer::algorithm`]; asking for the
+/// key changes nothing and does no work that can fail; errors hold nothing of a secret.
+pub trait Signer: Send + Sync {
+    /// How it signs.
+    fn algorithm(&self) -> Algorithm {
+        self.public_key().algorithm()
+    }
+
+    /// The signature over the whole message, which the signer hashes itself where its algorithm does.
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SignError>;
+
+    /// The key that verifies what [`Signer::sign`] gives.
+    fn public_key(&self) -> &PublicKey;
+
+    /// Its name.
+    fn key_id(&self) -> KeyId {
+        self.public_key().id()
+    }
+}

@@ -1,0 +1,33 @@
+//! `probity attest`: say something about a file and sign it, as `cosign attest-blob` does.
+
+use anyhow::{Context as _, Result};
+use probity_attest::bundle::Bundle;
+use probity_attest::predicate;
+use probity_attest::sha256;
+use probity_attest::statement::{Descriptor, Statement};
+
+use crate::arguments::AttestArguments;
+use crate::{Wrong, keys, output, run as runs, state};
+
+pub(crate) fn run(arguments: &AttestArguments) -> Result<u8> {
+    let read = |path| state::read_bytes(path).map_err(|error| Wrong::hint(format!("{error:#}"), None));
+    let predicate_type = predicate::type_uri(&arguments.predicate_type).map_err(Wrong::new)?;
+    if arguments.file.as_os_str() == "-" && arguments.predicate.as_os_str() == "-" {
+        return Err(Wrong::hint("standard input cannot be both the file and the predicate", None).into());
+    }
+    let subject = sha256(&read(&arguments.file)?);
+    let body = predicate::body(&predicate_type, &read(&arguments.predicate)?, runs::now());
+    let predicate = body.map_err(|error| Wrong::hint(format!("`{}`: {error}", arguments.predicate.display()), None))?;
+    let name = arguments.file.file_name().unwrap_or(arguments.file.as_os_str()).to_string_lossy().into_owned();
+    let statement = Statement { subjects: vec![Descriptor::sha256(name, subject)], predicate_type, predicate };
+    let signer = keys::signer(&arguments.key.key)?;
+    let bundle = Bundle::sign_statement(&statement, signer.as_ref()).context("the statement was not signed")?;
+    match &arguments.bundle {
+        Some(path) => {
+            state::write(path, &bundle.to_json())?;
+            output::talk(&format!("wrote the bundle `{}`, signed by {}", path.display(), signer.public_key()));
+        }
+        None => output::data(&format!("{}\n", bundle.to_json()))?,
+    }
+    Ok(0)
+}
