@@ -175,5 +175,12 @@ fn standard_input_and_output() {
     let output = command.output().unwrap();
     let bundle = repo.ended(&output).code(0).json();
     public(&repo).verify(b"the release\n", &base64(&bundle["messageSignature"]["signature"])).unwrap();
+    let mut command = assert_cmd::Command::from_std(repo.program());
+    command.env("COSIGN_PASSWORD", "x").args(["attest", "-", "--key", "k.key", "--predicate", "p.json", "--type", "urn:x:y"]);
+    let output = command.write_stdin("the release\n".repeat(20_000)).output().unwrap();
+    let bundle = repo.ended(&output).code(0).json();
+    let statement = Statement::parse(&base64(&bundle["dsseEnvelope"]["payload"])).unwrap();
+    assert_eq!(statement.subjects[0].digest["sha256"], sha256("the release\n".repeat(20_000).as_bytes()).to_string());
     with(&repo, "x", &["attest", "-", "--key", "k.key", "--predicate", "-"]).code(2).says("cannot be both");
+    with(&repo, "x", &["attest", "none", "--key", "k.key", "--predicate", "p.json"]).code(2).says("cannot read `none`");
 }
