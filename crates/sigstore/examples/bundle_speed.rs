@@ -1,6 +1,11 @@
 //! How long the bundles of sigstore-conformance that must verify take: `bundle_speed DIR`. Reading the bundle counts, reading the trust
 //! root is told apart.
-#![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr, reason = "measures, reads a suite from outside and prints")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "measures, reads a suite from outside and prints"
+)]
 
 use std::path::Path;
 use std::time::{Duration, Instant};
