@@ -68,6 +68,27 @@ fn a_file_is_signed_by_every_kind_of_key() {
 }
 
 #[test]
+fn what_is_signed_is_verified() {
+    for kind in ["ecdsa-p256", "ed25519", "rsa-2048"] {
+        let repo = prepared(kind);
+        repo.write("p", "{}").write("other.tar", "another\n");
+        with(&repo, "x", &["sign", "release.tar", "--key", "k.key", "--bundle", "b.json"]).code(0);
+        with(&repo, "x", &["attest", "release.tar", "--key", "k.key", "--predicate", "p", "--type", "custom", "--bundle", "a.json"])
+            .code(0);
+        with(&repo, "x", &["key", "generate", "--output-prefix", "o"]).code(0);
+        for bundle in ["b.json", "a.json"] {
+            let verify =
+                |file: &str, key: &str, more: &[&str]| repo.run(&[&["verify", file, "--bundle", bundle, "--key", key], more].concat());
+            let alone = ["--insecure-ignore-tlog"];
+            verify("release.tar", "k.pub", &alone).code(0).prints("verified: release.tar");
+            verify("other.tar", "k.pub", &alone).code(1);
+            verify("release.tar", "o.pub", &alone).code(1);
+            assert!(verify("release.tar", "k.pub", &[]).code(1).out.contains("--insecure-ignore-tlog"));
+        }
+    }
+}
+
+#[test]
 fn a_statement_about_a_file() {
     let repo = prepared("ecdsa-p256");
     let check = |kind: &str, text: &str, uri: &str, predicate: &Value| {

@@ -10,8 +10,8 @@ use probity_attest::statement::format_time;
 use probity_core::Digest;
 use probity_formats::escape;
 use probity_sigstore::{
-    Artifact, Bundle, MAX_BUNDLE, MAX_TRUST_ROOT, Matcher, PUBLIC_GOOD_DATE, PatternError, Policy, PublicKey, SignedBy, Signer, TimeSource,
-    TrustRoot, Verified, VerifyError, verify,
+    Artifact, Bundle, MAX_BUNDLE, MAX_TRUST_ROOT, Matcher, PUBLIC_GOOD_DATE, PatternError, Policy, PublicKey, SignedBy, Signer, Step,
+    TimeSource, TrustRoot, Verified, VerifyError, verify,
 };
 use serde_json::{Value, json};
 
@@ -187,6 +187,9 @@ impl About<'_> {
         if self.built_in && matches!(self.policy.signer, Signer::Certificate { .. }) {
             text +=
                 "hint: what was signed with another instance of Sigstore, or with keys newer than this root, needs `--trusted-root FILE`\n";
+        }
+        if error.step == Step::LogInclusion && matches!(self.policy.signer, Signer::Key(_)) {
+            text += "hint: what a key alone signed, as `probity sign` does, has no entry: `--insecure-ignore-tlog` asks for none\n";
         }
         text
     }
