@@ -7,25 +7,10 @@ use std::cmp::Ordering;
 use libfuzzer_sys::fuzz_target;
 use probity_advisories::version::Order;
 
-const ORDERS: &[Order] = &[
-    Order::Semver,
-    Order::Pub,
-    Order::NuGet,
-    Order::Pypi,
-    Order::Maven,
-    Order::RubyGems,
-    Order::Packagist,
-    Order::Cran,
-    Order::Hackage,
-    Order::Debian,
-    Order::Alpine,
-    Order::Rpm,
-];
-
 fuzz_target!(|data: &str| {
     let mut parts = data.splitn(3, '\n');
     let (Some(a), Some(b), Some(c)) = (parts.next(), parts.next(), parts.next()) else { return };
-    for order in ORDERS {
+    for order in Order::ALL {
         let compare = |one, other| order.compare(one, other);
         for one in [a, b, c] {
             assert_eq!(compare(one, one), Ordering::Equal, "{order:?} {one:?}");

@@ -5,6 +5,7 @@
 mod common;
 
 use common::{Ran, Repo};
+use probity_testkit::archives;
 use probity_testkit::registry::{Door, OCI_INDEX, OCI_MANIFEST, StubRegistry, base64, digest};
 use serde_json::{Value, json};
 
@@ -13,25 +14,10 @@ fn key() -> String {
     format!("sk_live_{}", "4mZqT7hVb2Lw9XnRc6JyPd3K")
 }
 
-/// A tar archive of files.
+/// A tar archive of texts.
 fn archive(files: &[(&str, &str)]) -> Vec<u8> {
-    let mut out = Vec::new();
-    for (name, content) in files {
-        let mut block = vec![0_u8; 512];
-        block[..name.len()].copy_from_slice(name.as_bytes());
-        block[100..108].copy_from_slice(b"0000644\0");
-        block[124..136].copy_from_slice(format!("{:011o}\0", content.len()).as_bytes());
-        block[156] = b'0';
-        block[257..263].copy_from_slice(b"ustar\0");
-        block[148..156].fill(b' ');
-        let sum: u64 = block.iter().map(|byte| u64::from(*byte)).sum();
-        block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
-        out.extend(block);
-        out.extend(content.as_bytes());
-        out.resize(out.len().next_multiple_of(512), 0);
-    }
-    out.resize(out.len() + 1024, 0);
-    out
+    let files: Vec<(&str, &[u8])> = files.iter().map(|(name, text)| (*name, text.as_bytes())).collect();
+    archives::tar(&files)
 }
 
 /// An image in a registry and the same as a layout in the judged folder.

@@ -174,18 +174,9 @@ impl Ignores {
 
 /// `.trivyignore`: an id a line, with `exp:2027-01-31` behind it.
 fn lines(file: &JudgeFile, out: &mut Ignores) {
-    let mut reason: Arc<str> = "".into();
-    for (number, line) in file.text.lines().enumerate() {
-        let line = line.trim();
-        if let Some(comment) = line.strip_prefix('#') {
-            reason = comment.trim().into();
-            continue;
-        }
+    for (number, line, reason) in commented(&file.text) {
         let mut parts = line.split_whitespace();
-        let Some(id) = parts.next() else {
-            reason = "".into();
-            continue;
-        };
+        let Some(id) = parts.next() else { continue };
         let until = parts.find_map(|part| part.strip_prefix("exp:")).map(Arc::from);
         out.entries.push(Ignore {
             tool: "trivy",
@@ -195,8 +186,8 @@ fn lines(file: &JudgeFile, out: &mut Ignores) {
             line: None,
             package: None,
             until,
-            reason: Arc::clone(&reason),
-            place: format!("{}:{}", file.path, number + 1).into(),
+            reason,
+            place: format!("{}:{number}", file.path).into(),
         });
     }
 }
@@ -212,6 +203,39 @@ fn with_document(file: &JudgeFile, sources: &SourceMap, out: &mut Ignores, read:
     if let Some(document) = documents.first() {
         read(file, &document.value, sources, out);
     }
+}
+
+/// A text that may be missing. What is there and no text is refused: a wish that is not understood would make an entry cover more.
+fn wish(value: Option<&Value>) -> Result<Option<Arc<str>>, NotUnderstood> {
+    match value.filter(|value| !value.is_null()) {
+        None => Ok(None),
+        some => text(some).map(Some).ok_or(NotUnderstood),
+    }
+}
+
+/// A list that may be missing.
+fn wishes(value: Option<&Value>) -> Result<&[Value], NotUnderstood> {
+    value.filter(|value| !value.is_null()).map_or(Ok(&[]), |value| value.as_list().ok_or(NotUnderstood))
+}
+
+/// Part of an entry has a form that is not understood.
+struct NotUnderstood;
+
+/// The lines of a file that say something, numbered from one, each with the comment right above it.
+fn commented(text: &str) -> impl Iterator<Item = (usize, &str, Arc<str>)> {
+    let mut reason: Arc<str> = "".into();
+    text.lines().enumerate().filter_map(move |(number, line)| {
+        let line = line.trim();
+        if let Some(comment) = line.strip_prefix('#') {
+            reason = comment.trim().into();
+            return None;
+        }
+        if line.is_empty() {
+            reason = "".into();
+            return None;
+        }
+        Some((number + 1, line, Arc::clone(&reason)))
+    })
 }
 
 fn with_toml(file: &JudgeFile, sources: &SourceMap, out: &mut Ignores, read: Read) {
@@ -257,18 +281,23 @@ fn trivy(file: &JudgeFile, value: &Value, sources: &SourceMap, out: &mut Ignores
             out.warn(&file.path, item.span, "an entry without an `id` covers nothing");
             continue;
         };
+        let narrower = format!("the entry for `{}` is narrower than can be told here; it covers nothing", shown(&id));
+        let (Ok(listed), Ok(purls), Ok(until)) = (wishes(item.get("paths")), wishes(item.get("purls")), wish(item.get("expired_at")))
+        else {
+            out.warn(&file.path, item.span, narrower);
+            continue;
+        };
         let mut paths = Vec::new();
         let mut broken = false;
-        for path in item.get("paths").and_then(Value::as_list).unwrap_or_default() {
+        for path in listed {
             match path.as_str().and_then(|text| out.pattern(&file.path, path.span, text)) {
                 Some(pattern) => paths.push(pattern),
                 None => broken = true,
             }
         }
-        let purls: Vec<&str> = item.get("purls").and_then(Value::as_list).unwrap_or_default().iter().filter_map(Value::as_str).collect();
-        let packages: Vec<Option<PackageIs>> = purls.iter().map(|purl| package_of(purl)).collect();
+        let packages: Vec<Option<PackageIs>> = purls.iter().map(|purl| package_of(purl.as_str()?)).collect();
         if packages.iter().any(Option::is_none) || broken && paths.is_empty() {
-            out.warn(&file.path, item.span, format!("the entry for `{}` is narrower than can be told here; it covers nothing", shown(&id)));
+            out.warn(&file.path, item.span, narrower);
             continue;
         }
         let packages = if packages.is_empty() { vec![None] } else { packages };
@@ -280,7 +309,7 @@ fn trivy(file: &JudgeFile, value: &Value, sources: &SourceMap, out: &mut Ignores
                 resource: "".into(),
                 line: None,
                 package,
-                until: text(item.get("expired_at")).map(|text| day(&text)),
+                until: until.as_deref().map(day),
                 reason: text(item.get("statement")).unwrap_or_default(),
                 place: place(file, item.span, sources),
             });
@@ -298,18 +327,8 @@ fn package_of(purl: &str) -> Option<PackageIs> {
 /// `.gitleaksignore`: `file:rule:line` a line, or `commit:file:rule:line`. An entry with a commit covers the place in the file as it lies
 /// there too: it is the same secret until the line changes.
 fn gitleaks(file: &JudgeFile, out: &mut Ignores) {
-    let mut reason: Arc<str> = "".into();
-    for (number, line) in file.text.lines().enumerate() {
-        let line = line.trim();
-        if let Some(comment) = line.strip_prefix('#') {
-            reason = comment.trim().into();
-            continue;
-        }
-        if line.is_empty() {
-            reason = "".into();
-            continue;
-        }
-        let place: Arc<str> = format!("{}:{}", file.path, number + 1).into();
+    for (number, line, reason) in commented(&file.text) {
+        let place: Arc<str> = format!("{}:{number}", file.path).into();
         let mut parts = line.rsplitn(3, ':');
         let (at, rule, path) = (parts.next().and_then(|at| at.parse::<u32>().ok()), parts.next(), parts.next());
         let (Some(at), Some(rule), Some(path)) = (at, rule.filter(|rule| !rule.is_empty()), path) else {
@@ -330,7 +349,7 @@ fn gitleaks(file: &JudgeFile, out: &mut Ignores) {
             line: Some(at),
             package: None,
             until: None,
-            reason: Arc::clone(&reason),
+            reason,
             place,
         });
     }
@@ -359,7 +378,8 @@ const GRYPE_TYPES: &[(&str, &str)] = &[
 fn grype(file: &JudgeFile, value: &Value, sources: &SourceMap, out: &mut Ignores) {
     for item in value.get("ignore").and_then(Value::as_list).unwrap_or_default() {
         let Some(map) = item.as_map() else { continue };
-        let id = text(map.get("vulnerability")).filter(|id| !id.is_empty());
+        let read = wish(map.get("vulnerability"));
+        let id = read.as_ref().ok().cloned().flatten().filter(|id| !id.is_empty());
         let said = id.clone().unwrap_or_else(|| "*".into());
         let narrower = |out: &mut Ignores, what: &str| {
             let message = format!("the entry for `{}` asks for `{what}`, which cannot be told here; it covers nothing", shown(&said));
@@ -369,9 +389,19 @@ fn grype(file: &JudgeFile, value: &Value, sources: &SourceMap, out: &mut Ignores
         let mut paths = Vec::new();
         let mut strange =
             map.iter().map(|(key, _)| key).find(|key| !matches!(&***key, "vulnerability" | "include-aliases" | "reason" | "package"));
-        let of = map.get("package").and_then(Value::as_map);
+        let package_at = map.get("package").filter(|value| !value.is_null());
+        let of = package_at.and_then(Value::as_map);
         for (key, entry) in of.into_iter().flat_map(|of| of.iter()) {
-            let Some(text) = entry.value.as_str() else { continue };
+            let text = match wish(Some(&entry.value)) {
+                Ok(Some(text)) if !text.is_empty() => text,
+                // Not set, as in a configuration that was written out whole.
+                Ok(_) => continue,
+                Err(NotUnderstood) => {
+                    strange = Some(key);
+                    continue;
+                }
+            };
+            let text = &*text;
             match &**key {
                 "name" => match name_is(text, true) {
                     Ok(name) => package.name = Some(name),
@@ -389,11 +419,14 @@ fn grype(file: &JudgeFile, value: &Value, sources: &SourceMap, out: &mut Ignores
                 _ => strange = Some(key),
             }
         }
-        if let Some(what) = strange {
+        let misread = [("vulnerability", read.is_err()), ("package", package_at.is_some() && of.is_none())];
+        let misread = misread.into_iter().find(|(_, misread)| *misread).map(|(key, _)| key);
+        if let Some(what) = strange.map(|key| &**key).or(misread) {
             narrower(out, what);
             continue;
         }
-        if id.is_none() && of.is_none_or(|of| of.is_empty()) {
+        let asks = !paths.is_empty() || package.kind.is_some() || package.name.is_some() || package.version.is_some();
+        if id.is_none() && !asks {
             out.warn(&file.path, item.span, "an entry without a vulnerability and a package covers nothing");
             continue;
         }
@@ -403,7 +436,7 @@ fn grype(file: &JudgeFile, value: &Value, sources: &SourceMap, out: &mut Ignores
             paths,
             resource: "".into(),
             line: None,
-            package: of.is_some().then_some(package),
+            package: asks.then_some(package),
             until: None,
             reason: text(map.get("reason")).unwrap_or_default(),
             place: place(file, item.span, sources),
@@ -419,6 +452,10 @@ fn osv_scanner(file: &JudgeFile, value: &Value, sources: &SourceMap, out: &mut I
             out.warn(&file.path, item.span, "an entry without an `id` covers nothing");
             continue;
         };
+        let Ok(until) = wish(item.get("ignoreUntil")) else {
+            out.warn(&file.path, item.span, format!("the last day of the entry for `{}` is none; it covers nothing", shown(&id)));
+            continue;
+        };
         out.entries.push(Ignore {
             tool: "osv-scanner",
             id,
@@ -426,7 +463,7 @@ fn osv_scanner(file: &JudgeFile, value: &Value, sources: &SourceMap, out: &mut I
             resource: "".into(),
             line: None,
             package: None,
-            until: text(item.get("ignoreUntil")).map(|text| day(&text)),
+            until: until.as_deref().map(day),
             reason: text(item.get("reason")).unwrap_or_default(),
             place: place(file, item.span, sources),
         });
@@ -436,19 +473,21 @@ fn osv_scanner(file: &JudgeFile, value: &Value, sources: &SourceMap, out: &mut I
         if !yes(item.get("ignore")) && !yes(item.get("vulnerability").and_then(|of| of.get("ignore"))) {
             continue;
         }
-        let name = text(item.get("name")).map(|name| name_is(&name, false));
-        if item.get("ecosystem").is_some() || item.get("group").is_some() || !matches!(name, Some(Ok(_))) {
+        let name = text(item.get("name")).and_then(|name| name_is(&name, false).ok());
+        let (Some(name), Ok(version), Ok(until), None, None) =
+            (name, wish(item.get("version")), wish(item.get("effectiveUntil")), item.get("ecosystem"), item.get("group"))
+        else {
             out.warn(&file.path, item.span, "an override that asks for more than name and version covers nothing");
             continue;
-        }
+        };
         out.entries.push(Ignore {
             tool: "osv-scanner",
             id: "*".into(),
             paths: Vec::new(),
             resource: "".into(),
             line: None,
-            package: Some(PackageIs { kind: None, name: name.and_then(Result::ok), version: text(item.get("version")) }),
-            until: text(item.get("effectiveUntil")).map(|text| day(&text)),
+            package: Some(PackageIs { kind: None, name: Some(name), version }),
+            until: until.as_deref().map(day),
             reason: text(item.get("reason")).unwrap_or_default(),
             place: place(file, item.span, sources),
         });
@@ -754,11 +793,26 @@ mod tests {
         hole(".grype.yaml", "ignore: [{vulnerability: CVE-2024-1, package: {location: '*.lock'}}]", CRATE, true, "");
         let fix = "the entry for `CVE-2024-1` asks for `fix-state`, which cannot be told here; it covers nothing";
         hole(".grype.yaml", "ignore: [{vulnerability: CVE-2024-1, fix-state: unknown}]", CRATE, false, fix);
+        // What is not understood makes no entry wider.
+        let asks = |what: &str| format!("the entry for `CVE-2024-1` asks for `{what}`, which cannot be told here; it covers nothing");
+        hole(".grype.yaml", "ignore: [{vulnerability: CVE-2024-1, package: {version: [1]}}]", CRATE, false, &asks("version"));
+        hole(".grype.yaml", "ignore: [{vulnerability: CVE-2024-1, package: [time]}]", CRATE, false, &asks("package"));
+        hole(".grype.yaml", "ignore: [{vulnerability: CVE-2024-1, package: {name: '', version: ''}}]", SCOPED, true, "");
+        let all = "the entry for `*` asks for `vulnerability`, which cannot be told here; it covers nothing";
+        hole(".grype.yaml", "ignore: [{vulnerability: [CVE-2024-1], package: {name: time}}]", CRATE, false, all);
+        hole(".trivyignore.yaml", &trivy("    purls: 'pkg:cargo/other'\n"), CRATE, false, narrower);
+        hole(".trivyignore.yaml", &trivy("    purls: [[a]]\n"), CRATE, false, narrower);
+        hole(".trivyignore.yaml", &trivy("    paths: other\n"), CRATE, false, narrower);
+        hole(".trivyignore.yaml", &trivy("    expired_at: [2020-01-01]\n"), CRATE, false, narrower);
         hole(".grype.yaml", "ignore: [{}]", CRATE, false, "an entry without a vulnerability and a package covers nothing");
 
         hole("osv-scanner.toml", "[[IgnoredVulns]]\nid = 'CVE-2024-1'\nignoreUntil = 2099-01-01\n", CRATE, true, "");
         let out = "the entry for `CVE-2024-1` at `osv-scanner.toml:1` does not count: it ran out on 2020-01-01";
         hole("osv-scanner.toml", "[[IgnoredVulns]]\nid = 'CVE-2024-1'\nignoreUntil = 2020-01-01\n", CRATE, false, out);
+        let no_day = "the last day of the entry for `CVE-2024-1` is none; it covers nothing";
+        hole("osv-scanner.toml", "[[IgnoredVulns]]\nid = 'CVE-2024-1'\nignoreUntil = true\n", CRATE, false, no_day);
+        let more = "an override that asks for more than name and version covers nothing";
+        hole("osv-scanner.toml", "[[PackageOverrides]]\nname = 'time'\nversion = ['1']\nignore = true\n", CRATE, false, more);
         hole("osv-scanner.toml", "[[PackageOverrides]]\nname = 'time'\nignore = true\n", CRATE, true, "");
         hole("osv-scanner.toml", "[[PackageOverrides]]\nname = 'time'\nlicense.ignore = true\n", CRATE, false, "");
         hole("deny.toml", "[advisories]\nignore = [{ id = 'RUSTSEC-2024-0001', reason = 'r' }]\n", CRATE, true, "");

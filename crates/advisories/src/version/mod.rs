@@ -48,6 +48,22 @@ pub enum Order {
 }
 
 impl Order {
+    /// All of them.
+    pub const ALL: &[Order] = &[
+        Order::Semver,
+        Order::Pub,
+        Order::NuGet,
+        Order::Pypi,
+        Order::Maven,
+        Order::RubyGems,
+        Order::Packagist,
+        Order::Cran,
+        Order::Hackage,
+        Order::Debian,
+        Order::Alpine,
+        Order::Rpm,
+    ];
+
     /// The order of an ecosystem as OSV names it, with or without a release (`Debian:12`). For one that is not known, that of
     /// Semantic Versioning, which falls back to numbers and letters.
     #[must_use]
@@ -176,21 +192,6 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const ALL: &[Order] = &[
-        Order::Semver,
-        Order::Pub,
-        Order::NuGet,
-        Order::Pypi,
-        Order::Maven,
-        Order::RubyGems,
-        Order::Packagist,
-        Order::Cran,
-        Order::Hackage,
-        Order::Debian,
-        Order::Alpine,
-        Order::Rpm,
-    ];
-
     #[test]
     fn ecosystems_have_their_order() {
         let check = |ecosystem: &str, one: &str, other: &str| {
@@ -264,7 +265,7 @@ mod tests {
 
         #[test]
         fn orders_are_total(one in versions(), other in versions(), third in versions()) {
-            for order in ALL {
+            for order in Order::ALL {
                 let (ab, bc, ac) = (order.compare(&one, &other), order.compare(&other, &third), order.compare(&one, &third));
                 prop_assert_eq!(ab, order.compare(&other, &one).reverse(), "{:?} {} {}", order, one, other);
                 if !matches!(order, Order::Maven | Order::Packagist) && ab != Ordering::Greater && bc != Ordering::Greater {
@@ -278,7 +279,7 @@ mod tests {
 
         #[test]
         fn any_text_has_a_place(one in ".{0,40}", other in ".{0,40}") {
-            for order in ALL {
+            for order in Order::ALL {
                 prop_assert_eq!(order.compare(&one, &other), order.compare(&other, &one).reverse(), "{:?}", order);
                 prop_assert_eq!(order.compare(&one, &one), Ordering::Equal);
                 let _ = order.is_valid(&one);
