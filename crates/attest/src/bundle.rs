@@ -55,6 +55,14 @@ impl Bundle {
         STANDARD.encode(&self.signature)
     }
 
+    /// The DSSE envelope by itself, as Cosign kept attestations before there were bundles; none for a signature over bytes.
+    #[must_use]
+    pub fn envelope(&self) -> Option<Vec<u8>> {
+        let Content::Envelope { payload_type, payload } = &self.content else { return None };
+        let signatures = json!([{ "keyid": "", "sig": self.signature_text() }]);
+        Some(json!({ "payload": STANDARD.encode(payload), "payloadType": payload_type, "signatures": signatures }).to_string().into_bytes())
+    }
+
     /// The JSON form, in one line without a line break.
     #[must_use]
     pub fn to_json(&self) -> String {

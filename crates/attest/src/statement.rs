@@ -57,6 +57,9 @@ pub struct Descriptor {
     /// Digests by algorithm, lower-case hexadecimal digits.
     #[serde(default)]
     pub digest: BTreeMap<String, String>,
+    /// What else is said of it, as Cosign's `-a` does.
+    #[serde(default)]
+    pub annotations: Map<String, Value>,
 }
 
 impl Descriptor {
@@ -64,7 +67,7 @@ impl Descriptor {
     #[must_use]
     pub fn sha256(name: impl Into<String>, digest: Digest) -> Descriptor {
         let digest = BTreeMap::from([("sha256".to_owned(), digest.to_string())]);
-        Descriptor { name: name.into(), uri: String::new(), digest }
+        Descriptor { name: name.into(), digest, ..Descriptor::default() }
     }
 
     fn to_json(&self) -> Value {
@@ -76,6 +79,9 @@ impl Descriptor {
         }
         if !self.digest.is_empty() {
             out.insert("digest".to_owned(), json!(self.digest));
+        }
+        if !self.annotations.is_empty() {
+            out.insert("annotations".to_owned(), Value::Object(self.annotations.clone()));
         }
         Value::Object(out)
     }

@@ -49,16 +49,16 @@ pub(crate) enum Command {
     Sbom(SbomArguments),
     /// Say which folders, images and bills of materials hold a package
     Where(WhereArguments),
-    /// Verify who signed an artifact: a Sigstore bundle, offline
+    /// Verify who signed a file or an image
     Verify(VerifyArguments),
     /// Verify as the client of sigstore-conformance does
     #[command(hide = true)]
     VerifyBundle(VerifyBundleArguments),
     /// Write and sign an exception for a finding
     Accept(AcceptArguments),
-    /// Sign a file with a key: a Sigstore bundle
+    /// Sign a file or an image with a key: a Sigstore bundle
     Sign(SignArguments),
-    /// Say something about a file, and sign it with a key: an in-toto statement in a Sigstore bundle
+    /// Say something about a file or an image, and sign it: an in-toto statement in a Sigstore bundle
     Attest(AttestArguments),
     /// Make keys for signing, and print their public halves
     Key {
@@ -728,11 +728,20 @@ pub(crate) struct KeyReference {
 /// `probity sign`.
 #[derive(Debug, Args)]
 pub(crate) struct SignArguments {
-    /// File to sign; `-` is standard input
+    /// File to sign, `-` for standard input; or an image: REGISTRY/REPOSITORY:TAG or @DIGEST, the folder of an OCI layout (FOLDER:TAG)
+    #[arg(value_name = "FILE|IMAGE")]
     pub(crate) file: PathBuf,
     #[command(flatten)]
     pub(crate) key: KeyReference,
-    /// Where to write the Sigstore bundle (v0.3); without it and without --output-signature, standard output
+    #[command(flatten)]
+    pub(crate) beside: BesideArguments,
+    /// What the signature of an image says beside its digest, as NAME=VALUE; may be given several times
+    #[arg(short = 'a', long = "annotations", alias = "annotation", value_name = "NAME=VALUE", value_parser = parse_annotation)]
+    pub(crate) annotations: Vec<(String, String)>,
+    #[command(flatten)]
+    pub(crate) image: ImageArguments,
+    /// Where to write the Sigstore bundle (v0.3); without it and without --output-signature, standard output; that of an image is kept
+    /// beside the image
     #[arg(long, value_name = "FILE")]
     pub(crate) bundle: Option<PathBuf>,
     /// Where to write the signature by itself, in base64
@@ -743,10 +752,16 @@ pub(crate) struct SignArguments {
 /// `probity attest`.
 #[derive(Debug, Args)]
 pub(crate) struct AttestArguments {
-    /// File that it is about; `-` is standard input
+    /// File that it is about, `-` for standard input; or an image: REGISTRY/REPOSITORY:TAG or @DIGEST, the folder of an OCI layout
+    /// (FOLDER:TAG)
+    #[arg(value_name = "FILE|IMAGE")]
     pub(crate) file: PathBuf,
     #[command(flatten)]
     pub(crate) key: KeyReference,
+    #[command(flatten)]
+    pub(crate) beside: BesideArguments,
+    #[command(flatten)]
+    pub(crate) image: ImageArguments,
     /// File with what is said; `-` is standard input
     #[arg(long, value_name = "FILE")]
     pub(crate) predicate: PathBuf,
@@ -754,9 +769,36 @@ pub(crate) struct AttestArguments {
     /// the URI of a type
     #[arg(long = "type", value_name = "TYPE", default_value = "custom")]
     pub(crate) predicate_type: String,
-    /// Where to write the Sigstore bundle (v0.3); without, standard output
+    /// Where to write the Sigstore bundle (v0.3); without, standard output; that about an image is kept beside the image
     #[arg(long, value_name = "FILE")]
     pub(crate) bundle: Option<PathBuf>,
+}
+
+/// How something is kept beside an image.
+#[derive(Debug, Args)]
+pub(crate) struct BesideArguments {
+    /// Of a list of images, every image in it as well
+    #[arg(short, long)]
+    pub(crate) recursive: bool,
+    /// How it is kept beside an image: as a bundle that refers to it (OCI 1.1), or under Cosign's older tags
+    #[arg(long, value_name = "FORM", default_value = "bundle")]
+    pub(crate) signature_format: SignatureFormat,
+}
+
+/// How signatures are kept beside an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum SignatureFormat {
+    /// As a Sigstore bundle that refers to the image
+    Bundle,
+    /// Under the tags sha256-DIGEST.sig and .att
+    Legacy,
+}
+
+fn parse_annotation(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("it is written NAME=VALUE".to_owned()),
+    }
 }
 
 /// Parts of `probity key`.
@@ -844,16 +886,28 @@ pub(crate) enum EvidenceCommand {
 /// `probity verify`.
 #[derive(Debug, Args)]
 #[command(after_help = "Exit codes: 0 verified, 1 refused, 2 wrong use or an unreadable file, 3 could not decide.\n\
-                        Nothing is fetched. Flags are named as Cosign names them.")]
+                        Nothing is fetched but an image's signatures, from its registry. Flags are named as Cosign names them.")]
 pub(crate) struct VerifyArguments {
-    /// File that was signed, or sha256:DIGEST of it
-    #[arg(value_name = "FILE|DIGEST")]
+    /// File that was signed, or sha256:DIGEST of it; or an image: REGISTRY/REPOSITORY:TAG or @DIGEST, the folder of an OCI layout
+    /// (FOLDER:TAG)
+    #[arg(value_name = "FILE|DIGEST|IMAGE")]
     pub(crate) artifact: String,
-    /// Sigstore bundle (version 0.1, 0.2 or 0.3)
+    /// Sigstore bundle (version 0.1, 0.2 or 0.3); those of an image lie beside it
     #[arg(long, value_name = "FILE")]
-    pub(crate) bundle: PathBuf,
+    pub(crate) bundle: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) signer: SignerArguments,
+    /// Of an image: demand a statement of this type in place of a signature (short names as for `probity attest`, or a URI)
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(crate) predicate_type: Option<String>,
+    /// What a signature of an image has to say, as NAME=VALUE; may be given several times
+    #[arg(short = 'a', long = "annotations", alias = "annotation", value_name = "NAME=VALUE", value_parser = parse_annotation)]
+    pub(crate) annotations: Vec<(String, String)>,
+    /// Look only for signatures of an image that are kept so
+    #[arg(long, value_name = "FORM")]
+    pub(crate) signature_format: Option<SignatureFormat>,
+    #[command(flatten)]
+    pub(crate) image: ImageArguments,
     /// Trust root (trusted_root.json); without, the built-in one of Sigstore's public-good instance
     #[arg(long, value_name = "FILE")]
     pub(crate) trusted_root: Option<PathBuf>,
@@ -872,13 +926,13 @@ pub(crate) struct VerifyArguments {
 #[derive(Debug, Args)]
 pub(crate) struct SignerArguments {
     /// Whom the signing certificate has to name: an address or a URI, exactly
-    #[arg(long, value_name = "IDENTITY", required_unless_present_any = ["certificate_identity_regexp", "key"], conflicts_with_all = ["certificate_identity_regexp", "key"])]
+    #[arg(long, value_name = "IDENTITY", conflicts_with_all = ["certificate_identity_regexp", "key"])]
     pub(crate) certificate_identity: Option<String>,
     /// The same as a regular expression; it may match anywhere, so write ^ and $
     #[arg(long, value_name = "PATTERN", conflicts_with = "key")]
     pub(crate) certificate_identity_regexp: Option<String>,
     /// Who has to have vouched for that name: an OpenID Connect issuer, exactly
-    #[arg(long, value_name = "URL", required_unless_present_any = ["certificate_oidc_issuer_regexp", "key"], conflicts_with_all = ["certificate_oidc_issuer_regexp", "key"])]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["certificate_oidc_issuer_regexp", "key"])]
     pub(crate) certificate_oidc_issuer: Option<String>,
     /// The same as a regular expression; it may match anywhere, so write ^ and $
     #[arg(long, value_name = "PATTERN", conflicts_with = "key")]

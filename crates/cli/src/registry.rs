@@ -21,8 +21,8 @@ pub(crate) fn named(path: &Path) -> Result<Option<Reference>> {
     Reference::named(text).map_err(|error| Wrong::hint(format!("`{text}` names no image: {error}"), None).into())
 }
 
-/// Fetches an image, and says which.
-pub(crate) fn pull(reference: &Reference, arguments: &ImageArguments) -> Result<Pulled> {
+/// How registries are asked, as the command line says.
+pub(crate) fn settings(arguments: &ImageArguments) -> Result<Settings> {
     let read = |path: &PathBuf| {
         let text = state::read(path).map_err(|error| Wrong::hint(format!("{error:#}"), None))?;
         if text.contains("-----BEGIN CERTIFICATE-----") {
@@ -31,14 +31,27 @@ pub(crate) fn pull(reference: &Reference, arguments: &ImageArguments) -> Result<
         Err(Wrong::hint(format!("`{}` holds no certificate", path.display()), Some("give certificates as PEM")))
     };
     let timeout = Duration::from_secs(arguments.registry_timeout);
-    let settings = Settings {
+    Ok(Settings {
         timeout,
         authorities: arguments.registry_ca.iter().map(read).collect::<Result<_, _>>()?,
         plain_http: arguments.plain_http,
         mirrors: arguments.registry_mirror.clone(),
         credentials: Credentials { files: credential_files(), deadline: timeout },
         limits: Limits::default(),
-    };
+    })
+}
+
+/// An error of a registry as one of ours, with what to do about it.
+pub(crate) fn told(name: &str, registry: &str, error: &PullError) -> anyhow::Error {
+    let hint = error.hint(registry);
+    let wrong = Wrong::hint(format!("`{name}`: {}", with_causes(error)), hint.as_deref());
+    // What a registry does not give now it may give later.
+    if error.is_final() { anyhow::Error::new(wrong) } else { anyhow!("{wrong}") }
+}
+
+/// Fetches an image, and says which.
+pub(crate) fn pull(reference: &Reference, arguments: &ImageArguments) -> Result<Pulled> {
+    let settings = settings(arguments)?;
     let progress = output::Progress::new(&format!("fetching {reference}"));
     let pulled = Registry::new(settings).pull(reference, arguments.platform.as_ref());
     drop(progress);

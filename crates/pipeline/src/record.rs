@@ -162,7 +162,7 @@ fn decision(report: &Report, verdict: &Verdict, inputs: &Inputs, engine: Digest,
         Target::Commit { commit, tree, prefix } => {
             let digest = BTreeMap::from([("gitCommit".to_owned(), commit.clone()), ("gitTree".to_owned(), tree.clone())]);
             let name = if prefix.is_empty() { ".".to_owned() } else { prefix.clone() };
-            (Descriptor { name, uri: String::new(), digest }, format!("git:{commit}"))
+            (Descriptor { name, digest, ..Descriptor::default() }, format!("git:{commit}"))
         }
         Target::Folder { .. } => {
             let digest = folder_digest(&inputs.files);

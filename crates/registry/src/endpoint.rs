@@ -67,10 +67,15 @@ impl Endpoint {
         Endpoint { registry, host, repository, plain: plain || here && !has_authority, here }
     }
 
+    /// The address of the registry, with `/` at its end.
+    pub(crate) fn base(&self) -> String {
+        let scheme = if self.plain { "http" } else { "https" };
+        format!("{scheme}://{}/", self.host)
+    }
+
     /// The address of something below `/v2/REPOSITORY/`.
     pub(crate) fn url(&self, path: &str) -> String {
-        let scheme = if self.plain { "http" } else { "https" };
-        format!("{scheme}://{}/v2/{}/{path}", self.host, self.repository)
+        format!("{}v2/{}/{path}", self.base(), self.repository)
     }
 }
 

@@ -45,6 +45,18 @@ pub enum PullError {
         /// Whether there were credentials for it.
         signed_in: bool,
     },
+    /// The registry does not keep what it is sent.
+    #[error("`{host}` does not take {what}: {answer}")]
+    NotTaken {
+        /// Who was asked.
+        host: Arc<str>,
+        /// What it was sent.
+        what: String,
+        /// What it says.
+        answer: Answer,
+        /// Whether there were credentials for it.
+        signed_in: bool,
+    },
     /// More bytes than may be, or than were told.
     #[error("{what} has more than {limit} bytes")]
     Large {
@@ -116,7 +128,7 @@ impl PullError {
     #[must_use]
     pub fn is_final(&self) -> bool {
         match self {
-            PullError::Refused { .. } => self.status().is_none_or(|status| status < 500 && status != 429),
+            PullError::Refused { .. } | PullError::NotTaken { .. } => self.status().is_none_or(|status| status < 500 && status != 429),
             PullError::SchemaOne
             | PullError::Platform { .. }
             | PullError::Unprotected { .. }
@@ -132,9 +144,17 @@ impl PullError {
         }
     }
 
+    /// The same, of something that was sent.
+    pub(crate) fn not_taken(self) -> PullError {
+        match self {
+            PullError::Refused { host, what, answer, signed_in } => PullError::NotTaken { host, what, answer, signed_in },
+            other => other,
+        }
+    }
+
     /// The status of HTTP where somebody says no; that of a code where no status is known.
     pub(crate) fn status(&self) -> Option<u16> {
-        let PullError::Refused { answer, .. } = self else { return None };
+        let (PullError::Refused { answer, .. } | PullError::NotTaken { answer, .. }) = self else { return None };
         answer.status.or(match answer.code.as_deref() {
             Some("BLOB_UNKNOWN" | "NAME_UNKNOWN" | "MANIFEST_UNKNOWN" | "NOT_FOUND") => Some(404),
             Some("UNAUTHORIZED") => Some(401),
@@ -155,17 +175,19 @@ impl PullError {
             {
                 Some("it does not speak TLS; where that is meant, say `--plain-http`".to_owned())
             }
-            PullError::Refused { answer, signed_in, .. } => match (answer.status, answer.code.as_deref()) {
-                (Some(401 | 403), _) | (_, Some("UNAUTHORIZED" | "DENIED")) => Some(if *signed_in {
-                    format!("the credentials for `{registry}` do not do: `docker login {registry}` renews them")
-                } else {
-                    format!("either there is no such repository, or it wants credentials: `docker login {registry}` gives them")
-                }),
-                (Some(429), _) | (_, Some("TOOMANYREQUESTS")) => {
-                    Some(format!("wait, sign in with `docker login {registry}`, or name a mirror with `--registry-mirror {registry}=HOST`"))
+            PullError::Refused { answer, signed_in, .. } | PullError::NotTaken { answer, signed_in, .. } => {
+                match (answer.status, answer.code.as_deref()) {
+                    (Some(401 | 403), _) | (_, Some("UNAUTHORIZED" | "DENIED")) => Some(if *signed_in {
+                        format!("the credentials for `{registry}` do not do: `docker login {registry}` renews them")
+                    } else {
+                        format!("either there is no such repository, or it wants credentials: `docker login {registry}` gives them")
+                    }),
+                    (Some(429), _) | (_, Some("TOOMANYREQUESTS")) => Some(format!(
+                        "wait, sign in with `docker login {registry}`, or name a mirror with `--registry-mirror {registry}=HOST`"
+                    )),
+                    _ => None,
                 }
-                _ => None,
-            },
+            }
             PullError::Late { .. } => Some("give it more time with `--registry-timeout SECONDS`".to_owned()),
             PullError::Credentials(error) => error.hint(registry),
             _ => None,

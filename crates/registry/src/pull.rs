@@ -16,6 +16,7 @@ use crate::endpoint::{Endpoint, Mirror};
 use crate::error::PullError;
 use crate::platform::Platform;
 use crate::reference::Reference;
+use crate::repository::{Manifest, Name, named};
 use crate::session::Session;
 use crate::transport::Transport;
 
@@ -23,7 +24,7 @@ use crate::transport::Transport;
 pub(crate) const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
      application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
 /// Largest manifest, in bytes.
-const LARGEST_MANIFEST: u64 = 4 << 20;
+pub(crate) const LARGEST_MANIFEST: u64 = 4 << 20;
 /// Largest configuration, in bytes.
 const LARGEST_CONFIG: u64 = 16 << 20;
 /// Most layers of an image.
@@ -80,6 +81,10 @@ impl Registry {
     #[must_use]
     pub fn new(settings: Settings) -> Registry {
         Registry { settings }
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// Fetches the image of a name: for a platform, else for `linux/amd64`, else the first there is.
@@ -165,54 +170,10 @@ fn of_config(blob: &dyn Blob) -> Option<Platform> {
     Platform::of(&serde_json::from_slice(&bytes).ok()?)
 }
 
-/// A manifest, or a list of manifests.
-struct Manifest {
-    digest: Digest,
-    /// Its type, as it says itself, else as the registry says.
-    kind: String,
-    value: Value,
-    bytes: Vec<u8>,
-}
-
-impl Manifest {
-    fn is_list(&self) -> bool {
-        self.value.get("manifests").is_some()
-    }
-
-    fn broken(&self, why: impl Into<String>) -> PullError {
-        PullError::Broken { what: format!("the manifest `{}`", self.digest), why: why.into() }
-    }
-}
-
 /// Fetches a manifest by its digest, else by its tag.
 async fn manifest(session: &Session, digest: Option<&Digest>, tag: Option<&str>) -> Result<Manifest, PullError> {
-    let name = digest.map(Digest::as_str).or(tag).unwrap_or_default();
-    let what = format!("the manifest `{name}`");
-    let fetched = session.fetch(&format!("manifests/{name}"), MANIFESTS, LARGEST_MANIFEST, &what).await?;
-    let told = match digest {
-        Some(digest) => Some(digest.clone()),
-        // The digest a registry tells is of no weight, unless it tells a wrong one.
-        None => fetched.header("docker-content-digest").parse::<Digest>().ok(),
-    };
-    if let Some(told) = &told {
-        let wrong = |found: Digest| PullError::Changed { what: what.clone(), told: told.clone(), found: found.to_string() };
-        told.check(&fetched.bytes).map_err(wrong)?;
-    }
-    let broken = |why: String| PullError::Broken { what: what.clone(), why };
-    let value: Value = serde_json::from_slice(&fetched.bytes).map_err(|error| broken(error.to_string()))?;
-    let own = value.get("mediaType").and_then(Value::as_str).unwrap_or_default();
-    let kind = if own.is_empty() { fetched.kind() } else { own };
-    let is_first = value.get("schemaVersion").and_then(Value::as_u64) == Some(1) || value.get("fsLayers").is_some();
-    if is_first || kind.contains("distribution.manifest.v1") {
-        return Err(PullError::SchemaOne);
-    }
-    // One that is a list for some and an image for others is neither (CVE-2021-41190).
-    if value.get("manifests").is_some() && (value.get("layers").is_some() || value.get("config").is_some()) {
-        return Err(broken("it is a list of images and an image at once".to_owned()));
-    }
-    let kind = kind.to_owned();
-    let digest = digest.cloned().unwrap_or_else(|| Digest::of(&fetched.bytes));
-    Ok(Manifest { digest, kind, value, bytes: fetched.bytes })
+    let name = digest.map_or_else(|| Name::Tag(tag.unwrap_or_default().to_owned()), |digest| Name::Digest(digest.clone()));
+    named(session, &name).await
 }
 
 /// The image of a list that is meant, what it is for, and what the others are for.

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http_auth::{ChallengeParser, ChallengeRef};
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, RETRY_AFTER, WWW_AUTHENTICATE};
-use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
 use serde_json::Value;
 
 use crate::credentials::Credential;
@@ -45,6 +45,24 @@ pub(crate) struct Fetched {
     pub(crate) bytes: Vec<u8>,
     /// What else it tells.
     pub(crate) headers: HeaderMap,
+    /// Who answered in the end.
+    pub(crate) url: Url,
+}
+
+/// Something that is asked of the registry.
+pub(crate) struct Asked<'a> {
+    /// How.
+    pub(crate) method: Method,
+    /// Where.
+    pub(crate) url: &'a str,
+    /// Headers beside those every request has.
+    pub(crate) headers: &'a [(HeaderName, &'a str)],
+    /// What is sent along.
+    pub(crate) body: Option<&'a [u8]>,
+    /// Most bytes of the answer.
+    pub(crate) limit: u64,
+    /// What it is about, for messages.
+    pub(crate) what: &'a str,
 }
 
 impl Fetched {
@@ -106,7 +124,7 @@ impl Patience {
 }
 
 /// Tries something until it works, fails for good, or was tried often enough.
-async fn persist<T, F: Future<Output = Result<T, Failure>>>(mut attempt: impl FnMut() -> F) -> Result<T, PullError> {
+pub(crate) async fn persist<T, F: Future<Output = Result<T, Failure>>>(mut attempt: impl FnMut() -> F) -> Result<T, PullError> {
     let mut patience = Patience::new();
     loop {
         match attempt().await {
@@ -179,20 +197,37 @@ impl Session {
 
     /// Fetches something below `/v2/REPOSITORY/` into memory.
     pub(crate) async fn fetch(&self, path: &str, accept: &str, limit: u64, what: &str) -> Result<Fetched, PullError> {
+        let url = self.endpoint.url(path);
+        self.ask(&Asked { method: Method::GET, url: &url, headers: &[(ACCEPT, accept)], body: None, limit, what }).await
+    }
+
+    /// Asks for something, several times where that may help: what is asked must be safe to repeat.
+    pub(crate) async fn ask(&self, asked: &Asked<'_>) -> Result<Fetched, PullError> {
         persist(|| async {
-            let asked = async {
-                let response = self.send(path, accept, what).await?;
-                self.read(response, limit, what).await
+            let answered = async {
+                let response = self.send(asked).await?;
+                self.read(response, asked.limit, asked.what).await
             };
-            self.within(what, asked).await
+            self.within(asked.what, answered).await
         })
         .await
+    }
+
+    /// Asks for something once.
+    pub(crate) async fn ask_once(&self, asked: &Asked<'_>) -> Result<Fetched, Failure> {
+        let answered = async {
+            let response = self.send(asked).await?;
+            self.read(response, asked.limit, asked.what).await
+        };
+        self.within(asked.what, answered).await
     }
 
     /// Gets a new token: asks for something as if there were none yet.
     pub(crate) async fn renew(&self, path: &str, accept: &str, what: &str) -> Result<(), PullError> {
         self.pass.replace(None);
-        persist(|| self.within(what, async { self.send(path, accept, what).await.map(drop) })).await
+        let url = &self.endpoint.url(path);
+        let asked = Asked { method: Method::GET, url, headers: &[(ACCEPT, accept)], body: None, limit: LARGEST_REFUSAL, what };
+        persist(|| self.within(what, async { self.send(&asked).await.map(drop) })).await
     }
 
     /// Waits no longer than the deadline.
@@ -217,21 +252,28 @@ impl Session {
     }
 
     /// Sends a request, gets a token where one is wanted, and gives an answer that says yes.
-    async fn send(&self, path: &str, accept: &str, what: &str) -> Result<Response, Failure> {
-        let url = self.endpoint.url(path);
+    async fn send(&self, asked: &Asked<'_>) -> Result<Response, Failure> {
+        // INVARIANT: what opens the registry's door is shown to nobody else; an upload may go elsewhere.
+        let is_own = asked.url.starts_with(&self.endpoint.base());
         let request = || {
-            let request = self.http.get(&url).header(ACCEPT, accept);
-            match self.pass() {
+            let mut request = self.http.request(asked.method.clone(), asked.url);
+            for (name, value) in asked.headers {
+                request = request.header(name, *value);
+            }
+            if let Some(body) = asked.body {
+                request = request.body(body.to_vec());
+            }
+            match self.pass().filter(|_| is_own) {
                 None => request,
                 Some(Pass::Bearer(token)) => request.bearer_auth(token.reveal()),
                 Some(Pass::Basic(name, password)) => request.basic_auth(name, Some(password.reveal())),
             }
         };
         let mut response = self.sent(request()).await?;
-        if response.status() == StatusCode::UNAUTHORIZED && self.enter(&response, what).await? {
+        if response.status() == StatusCode::UNAUTHORIZED && is_own && self.enter(&response, asked.what).await? {
             response = self.sent(request()).await?;
         }
-        if response.status().is_success() { Ok(response) } else { Err(self.refusal(response, what).await) }
+        if response.status().is_success() { Ok(response) } else { Err(self.refusal(response, asked.what).await) }
     }
 
     async fn sent(&self, request: RequestBuilder) -> Result<Response, Failure> {
@@ -265,7 +307,7 @@ impl Session {
         if response.content_length().is_some_and(|length| length > limit) {
             return Err(large());
         }
-        let headers = response.headers().clone();
+        let (headers, url) = (response.headers().clone(), response.url().clone());
         let mut bytes = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(error))? {
             if (bytes.len() + chunk.len()) as u64 > limit {
@@ -273,7 +315,7 @@ impl Session {
             }
             bytes.extend_from_slice(&chunk);
         }
-        Ok(Fetched { bytes, headers })
+        Ok(Fetched { bytes, headers, url })
     }
 
     /// Does what a registry asks for before it answers; false where nothing can be done.

@@ -70,6 +70,10 @@ struct State {
     now: usize,
     /// How long each answer waits.
     pause: Duration,
+    /// Whether it takes what is sent.
+    writable: bool,
+    /// How many referrers it lists on a page; none where it knows no referrers.
+    referrers: Option<usize>,
 }
 
 /// A request, as far as it matters.
@@ -98,6 +102,8 @@ impl StubRegistry {
             at_once: 0,
             now: 0,
             pause: Duration::ZERO,
+            writable: false,
+            referrers: None,
         };
         let (state, ended) = (Arc::new(Mutex::new(state)), Arc::new(AtomicBool::new(false)));
         let stub = StubRegistry { address, state: Arc::clone(&state), ended: Arc::clone(&ended) };
@@ -168,6 +174,16 @@ impl StubRegistry {
     /// Lets each answer wait.
     pub fn pause(&self, pause: Duration) {
         self.state().pause = pause;
+    }
+
+    /// Takes blobs and manifests that are sent.
+    pub fn take_writes(&self) {
+        self.state().writable = true;
+    }
+
+    /// Knows referrers (OCI distribution 1.1), and lists so many on a page.
+    pub fn know_referrers(&self, page: usize) {
+        self.state().referrers = Some(page);
     }
 
     /// What was asked for so far: `GET /v2/app/manifests/1`, with the range behind it where one was asked for, and whether credentials or
@@ -285,6 +301,24 @@ fn answer(request: &Request, stream: &TcpStream, state: &Mutex<State>, address: 
         };
         return refuse(stream, 401, &[challenge], "UNAUTHORIZED", "authentication required");
     }
+    if let Some((repository, subject)) = path.split_once("/referrers/") {
+        let (known, page) = {
+            let state = locked();
+            (state.files.clone(), state.referrers)
+        };
+        if let (Some(page), None) = (page, &fault) {
+            return list_referrers(stream, repository, subject, &request.query, &known, page);
+        }
+    }
+    if matches!(request.method.as_str(), "POST" | "PUT" | "PATCH") && matches!(fault, None | Some(Fault::Cut(_))) {
+        let kept = keep(request, state, &path);
+        return match (fault, kept) {
+            // It is kept, and nobody is told.
+            (Some(_), _) => Err(io::ErrorKind::ConnectionAborted.into()),
+            (None, Ok((status, headers))) => write(stream, status, &headers, Some(0), &[]),
+            (None, Err((status, code, message))) => refuse(stream, status, &[], code, message),
+        };
+    }
     let found = locked().files.get(&path).cloned();
     let begin = header("range").strip_prefix("bytes=").and_then(|range| range.trim_end_matches('-').parse::<usize>().ok());
     let (mut begin, mut cut, mut endless) = (begin, None, None);
@@ -326,6 +360,78 @@ fn answer(request: &Request, stream: &TcpStream, state: &Mutex<State>, address: 
     }
     let body = if request.method == "HEAD" { &[][..] } else { rest };
     write(stream, status, &headers, Some(rest.len()), body)
+}
+
+/// Lists what refers to a manifest, page by page; it does not filter, as registries need not.
+fn list_referrers(
+    stream: &TcpStream,
+    repository: &str,
+    subject: &str,
+    query: &str,
+    known: &BTreeMap<String, (String, Vec<u8>)>,
+    page: usize,
+) -> io::Result<()> {
+    let mut entries = Vec::new();
+    for (path, (kind, bytes)) in known.range(format!("{repository}/manifests/sha256:")..) {
+        let Some(digest) = path.strip_prefix(&format!("{repository}/manifests/")).filter(|name| name.starts_with("sha256:")) else { break };
+        let manifest: serde_json::Value = serde_json::from_slice(bytes).unwrap_or_default();
+        if manifest.pointer("/subject/digest").and_then(serde_json::Value::as_str) == Some(subject) {
+            entries.push(serde_json::json!({
+                "mediaType": kind, "digest": digest, "size": bytes.len(),
+                "artifactType": manifest["artifactType"], "annotations": manifest["annotations"],
+            }));
+        }
+    }
+    let from = query.split('&').find_map(|pair| pair.strip_prefix("from=")?.parse::<usize>().ok()).unwrap_or(0);
+    let rest = entries.get(from..).unwrap_or_default();
+    let shown = rest.get(..page).unwrap_or(rest);
+    let mut headers = vec![format!("Content-Type: {OCI_INDEX}")];
+    if shown.len() < rest.len() {
+        headers.push(format!("Link: </v2/{repository}/referrers/{subject}?from={}>; rel=\"next\"", from + page));
+    }
+    let body = serde_json::json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": shown }).to_string();
+    write(stream, 200, &headers, Some(body.len()), body.as_bytes())
+}
+
+/// Takes what is sent: the beginning of an upload, its end, a manifest.
+fn keep(request: &Request, state: &Mutex<State>, path: &str) -> Result<(u16, Vec<String>), (u16, &'static str, &'static str)> {
+    let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+    if !state.writable {
+        return Err((405, "UNSUPPORTED", "this registry is read only"));
+    }
+    if let (Some(repository), "POST") = (path.strip_suffix("/blobs/uploads/"), request.method.as_str()) {
+        return Ok((202, vec![format!("Location: /v2/{repository}/blobs/uploads/1?state=a")]));
+    }
+    let told = digest(&request.body);
+    if let (Some((repository, _)), "PUT") = (path.split_once("/blobs/uploads/"), request.method.as_str()) {
+        if !request.query.contains("state=a") || !request.query.contains(&told.replace(':', "%3A")) {
+            return Err((400, "DIGEST_INVALID", "the digest is not that of what came"));
+        }
+        state.files.insert(format!("{repository}/blobs/{told}"), ("application/octet-stream".to_owned(), request.body.clone()));
+        return Ok((201, vec![format!("Docker-Content-Digest: {told}")]));
+    }
+    let Some((repository, name)) = path.split_once("/manifests/") else {
+        return Err((405, "UNSUPPORTED", "nothing is taken here"));
+    };
+    if name.starts_with("sha256:") && name != told {
+        return Err((400, "DIGEST_INVALID", "the digest is not that of what came"));
+    }
+    let kind = request.headers.get("content-type").cloned().unwrap_or_default();
+    let manifest: serde_json::Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    for part in manifest["layers"].as_array().into_iter().flatten().chain([&manifest["config"]]) {
+        let part = part["digest"].as_str().unwrap_or_default();
+        if !part.is_empty() && !state.files.contains_key(&format!("{repository}/blobs/{part}")) {
+            return Err((400, "MANIFEST_BLOB_UNKNOWN", "a part of it is not here"));
+        }
+    }
+    for name in [name, &told] {
+        state.files.insert(format!("{repository}/manifests/{name}"), (kind.clone(), request.body.clone()));
+    }
+    let mut headers = vec![format!("Docker-Content-Digest: {told}")];
+    if let (Some(_), Some(subject)) = (state.referrers, manifest.pointer("/subject/digest").and_then(serde_json::Value::as_str)) {
+        headers.push(format!("OCI-Subject: {subject}"));
+    }
+    Ok((201, headers))
 }
 
 /// Gives a token to who shows what is wanted.

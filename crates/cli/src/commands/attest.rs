@@ -1,4 +1,4 @@
-//! `probity attest`: say something about a file and sign it, as `cosign attest-blob` does.
+//! `probity attest`: say something about a file or an image and sign it, as `cosign attest-blob` and `cosign attest` do.
 
 use std::io::Read;
 use std::path::Path;
@@ -7,10 +7,14 @@ use anyhow::{Context as _, Result};
 use probity_attest::Hasher;
 use probity_attest::bundle::Bundle;
 use probity_attest::predicate;
-use probity_attest::statement::{Descriptor, Statement};
+use probity_attest::statement::{Descriptor, Statement, format_time};
 use probity_core::Digest;
+use probity_signatures::{attach_bundle, attach_legacy_attestation, subjects};
+use serde_json::{Map, Value};
 
-use crate::arguments::AttestArguments;
+use crate::arguments::{AttestArguments, SignatureFormat};
+use crate::beside::{self, Access, Image};
+use crate::commands::sign::descriptor;
 use crate::{Wrong, keys, output, run as runs, state};
 
 pub(crate) fn run(arguments: &AttestArguments) -> Result<u8> {
@@ -18,6 +22,16 @@ pub(crate) fn run(arguments: &AttestArguments) -> Result<u8> {
     let predicate_type = predicate::type_uri(&arguments.predicate_type).map_err(Wrong::new)?;
     if arguments.file.as_os_str() == "-" && arguments.predicate.as_os_str() == "-" {
         return Err(Wrong::hint("standard input cannot be both the file and the predicate", None).into());
+    }
+    let named = arguments.file.to_str().unwrap_or_default();
+    if let Some(image) = beside::open(named, &arguments.image, Access::Write)? {
+        let body = predicate::body(&predicate_type, &read(&arguments.predicate)?, runs::now());
+        let predicate = body.map_err(|error| Wrong::hint(format!("`{}`: {error}", arguments.predicate.display()), None))?;
+        return attest_image(arguments, &image, &predicate_type, &predicate);
+    }
+    if arguments.beside.recursive || arguments.beside.signature_format == SignatureFormat::Legacy {
+        let hint = "`--recursive` and `--signature-format` are for images; name one as REGISTRY/REPOSITORY@DIGEST";
+        return Err(Wrong::hint(format!("`{named}` is no image"), Some(hint)).into());
     }
     let subject = digest(&arguments.file)?;
     let body = predicate::body(&predicate_type, &read(&arguments.predicate)?, runs::now());
@@ -33,6 +47,38 @@ pub(crate) fn run(arguments: &AttestArguments) -> Result<u8> {
         }
         None => output::data(&format!("{}\n", bundle.to_json()))?,
     }
+    Ok(0)
+}
+
+/// Says something about an image, and with `--recursive` about all images of a list, and keeps it beside them.
+fn attest_image(arguments: &AttestArguments, image: &Image, predicate_type: &str, predicate: &Map<String, Value>) -> Result<u8> {
+    let signer = keys::signer(&arguments.key.key)?;
+    let all = subjects(image.repository.as_ref(), &image.manifest, arguments.beside.recursive).map_err(|error| image.failed(&error))?;
+    for subject in &all {
+        let statement = Statement {
+            subjects: vec![descriptor(subject, image.repository_name.clone())?],
+            predicate_type: predicate_type.to_owned(),
+            predicate: predicate.clone(),
+        };
+        let bundle = Bundle::sign_statement(&statement, signer.as_ref()).context("the statement was not signed")?;
+        let repository = image.repository.as_ref();
+        let kept = match (arguments.beside.signature_format, bundle.envelope()) {
+            (SignatureFormat::Legacy, Some(envelope)) => {
+                attach_legacy_attestation(repository, &subject.digest, &envelope, predicate_type).map(|kept| format!("in `{kept}`"))
+            }
+            _ => {
+                let created = format_time(runs::now())?;
+                let kept = attach_bundle(repository, subject, bundle.to_json().as_bytes(), Some(predicate_type), &created);
+                kept.map(|kept| format!("the referrer `{kept}`"))
+            }
+        };
+        let kept = kept.map_err(|error| image.told(&error))?;
+        output::talk(&format!("attested `{}` as {}; the statement is {kept}", subject.digest, signer.public_key()));
+        if let (Some(path), [_]) = (&arguments.bundle, all.as_slice()) {
+            state::write(path, &bundle.to_json())?;
+        }
+    }
+    output::data(&format!("{}\n", image.name))?;
     Ok(0)
 }
 

@@ -20,5 +20,6 @@ pub(crate) mod secrets;
 pub(crate) mod sign;
 pub(crate) mod test;
 pub(crate) mod verify;
+pub(crate) mod verify_image;
 pub(crate) mod vulns;
 pub(crate) mod whereis;
