@@ -262,8 +262,10 @@ fn write(mut stream: &TcpStream, status: u16, headers: &[String], length: Option
         Some(length) => head.push_str(&format!("Content-Length: {length}\r\n\r\n")),
         None => head.push_str("Connection: close\r\n\r\n"),
     }
-    stream.write_all(head.as_bytes())?;
-    stream.write_all(body)
+    // In one piece: the second of two small ones waits until the first is acknowledged.
+    let mut whole = head.into_bytes();
+    whole.extend_from_slice(body);
+    stream.write_all(&whole)
 }
 
 fn refuse(stream: &TcpStream, status: u16, headers: &[String], code: &str, message: &str) -> io::Result<()> {
