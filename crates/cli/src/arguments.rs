@@ -144,6 +144,19 @@ pub(crate) struct ReadingArguments {
     pub(crate) rule: Vec<String>,
 }
 
+/// What was built from the folder and is judged with it.
+#[derive(Debug, Args)]
+pub(crate) struct BuiltArguments {
+    /// Judge an image with the folder: REGISTRY/REPOSITORY:TAG or @DIGEST, an OCI layout or an archive; may be given several times
+    #[arg(long = "image", value_name = "IMAGE", help_heading = "Images")]
+    pub(crate) images: Vec<PathBuf>,
+    /// Judge a file that was built with the folder; may be given several times
+    #[arg(long = "artifact", value_name = "FILE", help_heading = "Images")]
+    pub(crate) artifacts: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) image: ImageArguments,
+}
+
 /// Which image, and how registries are asked.
 #[derive(Debug, Args)]
 pub(crate) struct ImageArguments {
@@ -162,6 +175,12 @@ pub(crate) struct ImageArguments {
     /// Ask registries without TLS; those on this machine are asked so anyway
     #[arg(long, help_heading = "Images")]
     pub(crate) plain_http: bool,
+}
+
+impl Default for ImageArguments {
+    fn default() -> ImageArguments {
+        ImageArguments { platform: None, registry_timeout: 30, registry_ca: Vec::new(), registry_mirror: Vec::new(), plain_http: false }
+    }
 }
 
 /// `probity secrets`.
@@ -436,6 +455,15 @@ pub(crate) struct GateArguments {
     #[arg(long, value_name = "KEY", requires = "floor", help_heading = "Policies")]
     pub(crate) floor_key: Option<String>,
     #[command(flatten)]
+    pub(crate) built: BuiltArguments,
+    /// Sign the verdict as a SLSA Verification Summary of each image and artifact: kept beside an image in its registry or layout, written
+    /// to FILE.vsa.sigstore.json for an artifact or an archive
+    #[arg(long, requires = "key", help_heading = "Images")]
+    pub(crate) attest: bool,
+    /// Private key that signs it, as for `probity attest`
+    #[arg(long, value_name = "KEY", requires = "attest", help_heading = "Images")]
+    pub(crate) key: Option<String>,
+    #[command(flatten)]
     pub(crate) reading: ReadingArguments,
     #[command(flatten)]
     pub(crate) place: EvidencePlace,
@@ -462,6 +490,8 @@ pub(crate) struct BaselineArguments {
     /// Last day it counts, as YYYY-MM-DD (UTC)
     #[arg(long, value_name = "DATE")]
     pub(crate) expires: String,
+    #[command(flatten)]
+    pub(crate) built: BuiltArguments,
     #[command(flatten)]
     pub(crate) reading: ReadingArguments,
 }
@@ -704,6 +734,8 @@ pub(crate) struct AcceptArguments {
     /// SSH private key that signs it (OpenSSH format); without it the exception is written unsigned
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) built: BuiltArguments,
     #[command(flatten)]
     pub(crate) reading: ReadingArguments,
 }

@@ -186,6 +186,13 @@ fn lists(tree: &dyn Tree, installed: bool) -> Inventory {
     out
 }
 
+/// What is in a file that was built: a program, an archive of a language, a list of packages.
+pub(crate) fn of_artifact(tree: &dyn Tree) -> Inventory {
+    let mut inventory = catalogue_root(tree);
+    inventory.append(lists(tree, true));
+    inventory
+}
+
 fn distribution(tree: &dyn Tree) -> Option<probity_sbom::Distribution> {
     let (found, _) = Distribution::of(tree)?;
     let some = |text: &Arc<str>| (!text.is_empty()).then(|| Arc::clone(text));

@@ -6,6 +6,7 @@
 mod adapters;
 mod advisories;
 mod arguments;
+mod artifact;
 mod beside;
 mod clock;
 mod commands;

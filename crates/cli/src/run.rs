@@ -7,12 +7,13 @@ use anyhow::Result;
 use probity_attest::sha256;
 use probity_core::{Clock as _, Report, Timestamp, ToolInfo};
 use probity_packages::Purl;
-use probity_pipeline::{Base, ExternalFile, FloorFile, JudgeError, JudgeInput, Judged, OutsideFile, judge};
+use probity_pipeline::{Base, Beside, ExternalFile, FloorFile, JudgeError, JudgeInput, Judged, OutsideFile, judge};
 use probity_supply::InventorySource;
 use probity_value::SourceMap;
 
 use crate::adapters::{Rules, SOURCES, SshSignatures, SystemClock};
 use crate::arguments::{EvidencePlace, ReadingArguments};
+use crate::artifact::Artifact;
 use crate::clock::{Book, Keeper};
 use crate::layers::Layers;
 use crate::reading::{self, Target};
@@ -67,6 +68,8 @@ pub(crate) struct How<'a> {
     pub(crate) layers: Option<Arc<Layers>>,
     /// How many times encoded a value is decoded, in place of what the configuration says.
     pub(crate) decode_depth: Option<usize>,
+    /// Images and files that are judged with the folder.
+    pub(crate) artifacts: &'a [Artifact],
 }
 
 /// Who knows when holes were first met.
@@ -96,6 +99,7 @@ impl<'a> How<'a> {
             archive_depth: None,
             layers: None,
             decode_depth: None,
+            artifacts: &[],
         }
     }
 }
@@ -114,6 +118,7 @@ impl How<'_> {
             decode_depth: self.decode_depth,
             inventory: self.inventory.clone(),
             product: self.product.clone(),
+            beside: false,
             clock: Some(match &self.clock {
                 Clock::Recorded(place) => Keeper::Log { place: place.clone(), top: top.to_owned(), recorded: true },
                 Clock::Read => Keeper::Log { place: EvidencePlace::default(), top: top.to_owned(), recorded: false },
@@ -140,8 +145,27 @@ pub(crate) fn judged(
     let mut rules = Rules::of(arguments.policies.clone());
     rules.supply = how.supply(arguments, target.tree.top())?;
     let absolute = target.absolute();
+    let beside = how.artifacts.iter().map(|artifact| {
+        let mut rules = Rules::of(arguments.policies.clone());
+        let part = How {
+            artifacts: &[],
+            versions: None,
+            inventory: None,
+            layers: None,
+            product: None,
+            base: None,
+            clock: how.clock.clone(),
+            ..*how
+        };
+        rules.supply = Supply { beside: true, ..artifact.supply(part.supply(arguments, target.tree.top())?) };
+        Ok((artifact, rules))
+    });
+    let beside = beside.collect::<Result<Vec<_>>>()?;
+    let beside: Vec<Beside<'_>> =
+        beside.iter().map(|(artifact, rules)| Beside { name: Arc::clone(&artifact.name), tree: artifact.tree(), compile: rules }).collect();
     let input = JudgeInput {
         tree,
+        beside: &beside,
         unlisted: &target.unlisted,
         base: how.base,
         changed_only: how.changed_only,

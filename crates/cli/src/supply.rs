@@ -57,6 +57,8 @@ pub(crate) struct Supply {
     pub(crate) product: Option<Purl>,
     /// Who knows when holes were first met.
     pub(crate) clock: Option<Keeper>,
+    /// Whether it is judged with a folder, whose files the configuration names.
+    pub(crate) beside: bool,
 }
 
 /// A part of the judging that can be had alone, whatever the configuration switches off.
@@ -304,8 +306,8 @@ fn advisory_program(
     let mut statements = Vec::new();
     // What is in an image does not say how it is judged: what the configuration names lies where the command is given.
     let configured = settings.vex.iter().map(|path| match supply.inventory {
-        Some(_) => (Arc::clone(path), std::fs::read(&**path).map_err(|error| error.to_string())),
-        None => (Arc::clone(path), tree.read(path).map(|bytes| bytes.to_vec()).map_err(|error| error.to_string())),
+        Some(_) if !supply.beside => (Arc::clone(path), std::fs::read(&**path).map_err(|error| error.to_string())),
+        _ => (Arc::clone(path), tree.read(path).map(|bytes| bytes.to_vec()).map_err(|error| error.to_string())),
     });
     let outside = supply.vex.iter().map(|(path, bytes)| (Arc::clone(path), Ok(bytes.clone())));
     for (path, read) in configured.chain(outside) {

@@ -94,10 +94,23 @@ pub struct Base<'a> {
     pub authors: Vec<Author>,
 }
 
+/// Something that is judged together with the files: an image, an artifact that was built. It has no say in how it is judged: what
+/// configures, waives or accepts is that of the folder.
+pub struct Beside<'a> {
+    /// What it is, the same from one build to the next: `registry.example/app`.
+    pub name: Arc<str>,
+    /// Its files.
+    pub tree: &'a dyn Tree,
+    /// Makes what reads and judges it ([`Compile::supply`]).
+    pub compile: &'a dyn Compile,
+}
+
 /// Everything a run rests on.
 pub struct JudgeInput<'a> {
     /// The judged files.
     pub tree: &'a dyn Tree,
+    /// What is judged with them.
+    pub beside: &'a [Beside<'a>],
     /// What could not be looked at while listing them: path, why, whether it fails closed.
     pub unlisted: &'a [(Arc<str>, String, bool)],
     /// The base revision.
@@ -349,7 +362,18 @@ fn revision(
     keep_all: bool,
     name: &Fingerprint<'_>,
 ) -> Revision {
-    let kept = kept(tree, rules.config);
+    revised(input, tree, texts, rules, keep_all, name, kept(tree, rules.config))
+}
+
+fn revised(
+    input: &JudgeInput<'_>,
+    tree: &dyn Tree,
+    texts: &SourceMap,
+    rules: &Rules<'_>,
+    keep_all: bool,
+    name: &Fingerprint<'_>,
+    kept: Kept,
+) -> Revision {
     let mut options = input.options.clone();
     if options.variable_files.is_empty() {
         options.variable_files.clone_from(&rules.config.terraform.variable_files);
@@ -389,6 +413,61 @@ fn revision(
             .collect();
     }
     Revision { collection, findings, by_status: evaluation.by_status, states }
+}
+
+/// What was made of something beside the files.
+struct Judgement {
+    revision: Revision,
+    /// Rules it was judged by that the folder may not have.
+    rules: Vec<Arc<RuleMeta>>,
+    diagnostics: Vec<Diagnostic>,
+    digest: Digest,
+}
+
+/// A path of something beside the files, as it is shown.
+fn within(name: &str, path: &str) -> Arc<str> {
+    format!("{name}!/{path}").into()
+}
+
+/// Judges something beside the files, by the folder's configuration.
+fn judge_beside(input: &JudgeInput<'_>, beside: &Beside<'_>, judging: &dyn Tree, texts: &SourceMap, config: &Config) -> Option<Judgement> {
+    let supply = beside.compile.supply(config, judging, texts)?;
+    let programs: Vec<&dyn Program> = supply.programs.iter().map(|program| &**program).collect();
+    let all: Vec<Arc<RuleMeta>> = programs.iter().flat_map(|program| program.rules()).collect();
+    let chosen = |rule: &RuleMeta| input.only.is_empty() || input.only.iter().any(|id| ids::answers_pattern(rule, id));
+    let used: HashMap<_, _> = all
+        .iter()
+        .filter(|rule| chosen(rule))
+        .filter_map(|rule| config.rule(rule).map(|counting| (Arc::clone(&rule.id), counting)))
+        .collect();
+    let listed = all.iter().map(|rule| Arc::clone(&rule.id)).collect();
+    let readers = supply.readers.iter().map(|reader| &**reader).collect();
+    let rules = Rules { config, programs, sources: Vec::new(), readers, used, listed };
+    // Two things of one path in two places are two: an exception for the one says nothing of the other.
+    let name = |rule: &str, subject: &str, root: &str, judged: Option<&Value>| {
+        fingerprint(rule, subject, &within(&beside.name, root), judged.map(canonical).as_deref(), input.digest)
+    };
+    // What the configuration leaves out are files of the folder.
+    let paths = beside.tree.files().iter().map(|file| Arc::clone(&file.path)).collect();
+    let kept = Kept { coverage: Vec::new(), paths };
+    let mut revision = revised(input, beside.tree, texts, &rules, input.keep_all, &name, kept);
+    for finding in &mut revision.findings {
+        finding.subject.root = within(&beside.name, &finding.subject.root);
+        finding.at.file = within(&beside.name, &finding.at.file);
+        finding.subject_at.file = within(&beside.name, &finding.subject_at.file);
+        for place in &mut finding.via {
+            place.file = within(&beside.name, &place.file);
+        }
+    }
+    let coverage = &mut revision.collection.coverage;
+    coverage.read.iter_mut().for_each(|read| read.file = within(&beside.name, &read.file));
+    coverage.skipped.iter_mut().for_each(|skipped| skipped.file = within(&beside.name, &skipped.file));
+    let mut diagnostics = supply.diagnostics;
+    diagnostics.extend(revision.collection.diagnostics.drain(..).map(|one| {
+        let file = if one.file.is_empty() { Arc::clone(&one.file) } else { within(&beside.name, &one.file) };
+        Diagnostic { file, ..one }
+    }));
+    Some(Judgement { rules: rules.used.into_values().collect(), revision, diagnostics, digest: supply.digest })
 }
 
 /// Judges.
@@ -542,11 +621,30 @@ pub fn judge(input: &JudgeInput<'_>, texts: &SourceMap) -> Result<Judged, JudgeE
     head.collection.coverage.read.extend(taken.read);
     head.collection.coverage.skipped.extend(taken.skipped);
 
+    let mut rules_beside = Vec::new();
+    let mut subjects_beside = 0;
+    let mut digests_beside = Vec::new();
+    for beside in input.beside {
+        let Some(judged) = judge_beside(input, beside, judging, texts, &config) else { continue };
+        rules_beside.extend(judged.rules);
+        digests_beside.push(judged.digest);
+        // What is known of the data is said once.
+        diagnostics.extend(judged.diagnostics.into_iter().filter(|one| !diagnostics.contains(one)).collect::<Vec<_>>());
+        subjects_beside += judged.revision.collection.world.subjects().len();
+        for (status, count) in judged.revision.by_status {
+            *head.by_status.entry(status).or_default() += count;
+        }
+        head.findings.extend(judged.revision.findings);
+        head.collection.coverage.read.extend(judged.revision.collection.coverage.read);
+        head.collection.coverage.skipped.extend(judged.revision.collection.coverage.skipped);
+    }
+
     let mut wrong = Vec::new();
     let (exceptions, baseline_file) = register_files(judging, &config, texts, &mut wrong);
     let authors: &[Author] = input.base.map_or(&[], |base| &base.authors);
     let mut rule_list: Vec<Arc<RuleMeta>> = rules.used.values().cloned().collect();
     rule_list.extend(taken.rules);
+    rule_list.extend(rules_beside);
     rule_list.extend(head.findings.iter().map(|finding| Arc::clone(&finding.rule)));
     rule_list.sort_by(|a, b| a.id.cmp(&b.id));
     rule_list.dedup_by(|a, b| a.id == b.id);
@@ -658,7 +756,7 @@ pub fn judge(input: &JudgeInput<'_>, texts: &SourceMap) -> Result<Judged, JudgeE
     let verdict = decide(
         &DecideInput {
             config: &config,
-            subjects_judged: collection.world.subjects().len(),
+            subjects_judged: collection.world.subjects().len() + subjects_beside,
             other_results: &other_results,
             rules: &rule_list,
             coverage: &collection.coverage,
@@ -691,21 +789,22 @@ pub fn judge(input: &JudgeInput<'_>, texts: &SourceMap) -> Result<Judged, JudgeE
     coverage.read.sort();
     coverage.skipped.sort();
     Ok(Judged {
-        subjects: collection.world.subjects().len(),
+        subjects: collection.world.subjects().len() + subjects_beside,
         findings,
         verdict,
         coverage,
         diagnostics,
         rules: rule_list,
         off,
-        policies: policies_digest(&compiled, supply.as_ref(), input.digest),
+        policies: policies_digest(&compiled, supply.as_ref(), &digests_beside, input.digest),
         config,
     })
 }
 
 /// Digest over everything that judged.
-fn policies_digest(compiled: &Compiled, supply: Option<&Compiled>, digest: &dyn Fn(&[u8]) -> Digest) -> Digest {
-    supply.map_or(compiled.digest, |supply| digest(&[compiled.digest.0, supply.digest.0].concat()))
+fn policies_digest(compiled: &Compiled, supply: Option<&Compiled>, beside: &[Digest], digest: &dyn Fn(&[u8]) -> Digest) -> Digest {
+    let folder = supply.map_or(compiled.digest, |supply| digest(&[compiled.digest.0, supply.digest.0].concat()));
+    beside.iter().fold(folder, |all, one| digest(&[all.0, one.0].concat()))
 }
 
 fn off_reason(why: RuleUse) -> String {

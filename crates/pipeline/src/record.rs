@@ -22,6 +22,8 @@ pub struct Inputs {
     pub files: Vec<InputFile>,
     /// SHA-256 over the sorted list of all paths, read or not.
     pub listing: Digest,
+    /// Images and files that were judged with them.
+    pub artifacts: Vec<Descriptor>,
     /// Flags and files from outside that took part.
     pub options: Value,
 }
@@ -131,7 +133,7 @@ pub fn manifest(report: &Report, inputs: &Inputs, engine: Digest) -> Result<Valu
             "differs_from": differs_from.as_ref().map(|(commit, tree, prefix)| json!({ "commit": commit, "tree": tree, "prefix": prefix })),
         }),
     };
-    Ok(json!({
+    let mut whole = json!({
         "version": 1,
         "command": "gate",
         "time": format_time(report.time)?,
@@ -153,7 +155,12 @@ pub fn manifest(report: &Report, inputs: &Inputs, engine: Digest) -> Result<Valu
             "skipped": report.coverage.skipped.iter().map(|skipped| json!({ "file": &*skipped.file, "source": skipped.source, "why": skipped.why, "fails": skipped.fails, "partly": skipped.partly })).collect::<Vec<_>>(),
         },
         "verdict": report.verdict.as_ref().map(verdict_value),
-    }))
+    });
+    if !inputs.artifacts.is_empty() {
+        let artifact = |one: &Descriptor| json!({ "name": one.name, "digest": one.digest });
+        whole["artifacts"] = inputs.artifacts.iter().map(artifact).collect();
+    }
+    Ok(whole)
 }
 
 /// The decision as a SLSA Verification Summary.
@@ -183,8 +190,10 @@ fn decision(report: &Report, verdict: &Verdict, inputs: &Inputs, engine: Digest,
     ours.insert("by_severity".to_owned(), json!(by_severity));
     ours.insert("excepted".to_owned(), json!(verdict.counts.excepted));
     ours.insert("engine".to_owned(), json!(engine.to_string()));
+    let mut subjects = vec![subject];
+    subjects.extend(inputs.artifacts.iter().cloned());
     Decision {
-        subjects: vec![subject],
+        subjects,
         verifier: "https://probity.dev/gate/v1".to_owned(),
         versions: BTreeMap::from([("probity".to_owned(), report.tool.version.to_string())]),
         time: report.time,
@@ -214,6 +223,40 @@ pub fn record(
     bytes.push(b'\n');
     let record = decision(report, verdict, inputs, engine, &bytes).to_statement()?.sign(signer)?;
     Ok(ledger.append(record, vec![bytes])?)
+}
+
+/// The verdict about one artifact alone, for whoever deploys it: a SLSA Verification Summary whose subject is the artifact. What was
+/// judged with it is named: the sources, and the record of the log, where there is one.
+///
+/// # Errors
+/// [`StatementError::Time`] for a time that cannot be written.
+pub fn summary(
+    report: &Report,
+    verdict: &Verdict,
+    inputs: &Inputs,
+    engine: Digest,
+    artifact: &Descriptor,
+    uri: String,
+) -> Result<Decision, StatementError> {
+    let manifest = manifest(report, inputs, engine)?.to_string();
+    let mut decision = decision(report, verdict, inputs, engine, manifest.as_bytes());
+    let source = decision.subjects.first().map(|source| serde_json::json!({ "name": source.name, "digest": source.digest }));
+    decision.subjects = vec![artifact.clone()];
+    decision.resource_uri = uri;
+    decision.blobs = Vec::new();
+    let level = match (decision.outcome, verdict.colour) {
+        (Outcome::Passed, Some(colour)) => format!("PROBITY_{}", colour.as_str().to_ascii_uppercase()),
+        _ => "FAILED".to_owned(),
+    };
+    decision.verified_levels = vec![level];
+    decision.probity.insert("source".to_owned(), source.unwrap_or_default());
+    if let Some(evidence) = &report.evidence {
+        decision.input_attestations = vec![Descriptor::sha256("record", evidence.record)];
+        decision
+            .probity
+            .insert("log".to_owned(), json!({ "index": evidence.index, "size": evidence.tree_size, "root": evidence.root.to_string() }));
+    }
+    Ok(decision)
 }
 
 /// Where a record lies, for the report.

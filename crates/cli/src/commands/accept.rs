@@ -10,6 +10,7 @@ use probity_verdict::accept::{AcceptRequest, exception_file};
 use probity_verdict::signature::EXCEPTION_NAMESPACE;
 
 use crate::arguments::AcceptArguments;
+use crate::artifact;
 use crate::reading::Target;
 use crate::run::{self, Given, How};
 use crate::{Wrong, output, state};
@@ -20,7 +21,8 @@ pub(crate) fn run(arguments: &AcceptArguments) -> Result<u8> {
     let given = Given::read(&arguments.reading)?;
     let now = run::now();
     let target = Target::open(&arguments.path, arguments.reading.max_file_size.saturating_mul(1 << 20))?;
-    let how = How::at(now);
+    let artifacts = artifact::all(&arguments.built, arguments.reading.max_file_size)?;
+    let how = How { artifacts: &artifacts, ..How::at(now) };
     let judged = run::judged(&target, &target.tree, &arguments.reading, &given, &how, &texts)?;
     let finding = pick(&judged.findings, &arguments.finding)?;
     let request = AcceptRequest { finding, kind: arguments.kind, reason: &arguments.reason, owner: &arguments.owner, expires };

@@ -7,6 +7,7 @@ use probity_verdict::Day;
 use probity_verdict::baseline::Baseline;
 
 use crate::arguments::BaselineArguments;
+use crate::artifact;
 use crate::reading::Target;
 use crate::run::{self, Given, How};
 use crate::{Wrong, output, state};
@@ -21,7 +22,8 @@ pub(crate) fn run(arguments: &BaselineArguments) -> Result<u8> {
     let texts = SourceMap::new();
     let given = Given::read(&arguments.reading)?;
     let target = Target::open(&arguments.path, arguments.reading.max_file_size.saturating_mul(1 << 20))?;
-    let how = How::at(now);
+    let artifacts = artifact::all(&arguments.built, arguments.reading.max_file_size)?;
+    let how = How { artifacts: &artifacts, ..How::at(now) };
     let mut judged = run::judged(&target, &target.tree, &arguments.reading, &given, &how, &texts)?;
     if run::nothing(&judged) {
         output::talk("nothing to look at: no file here is one that Probity reads");

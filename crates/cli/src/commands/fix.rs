@@ -50,6 +50,7 @@ fn mended(target: &Target, arguments: &FixArguments, wanted: &dyn Fn(&Mend) -> b
     let rules = Rules::of(arguments.reading.policies.clone());
     let absolute = target.absolute();
     let input = probity_pipeline::JudgeInput {
+        beside: &[],
         tree: &target.tree,
         unlisted: &target.unlisted,
         base: None,

@@ -4,20 +4,22 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
+use probity_attest::keys::Signer;
 use probity_attest::sha256;
-use probity_core::{Colour, Digest, Tree as _};
+use probity_core::{Colour, Digest, Report, Tree as _, Verdict};
 use probity_ledger::{FolderStorage, Ledger, load_key, load_or_create_key};
 use probity_pipeline::Base;
-use probity_pipeline::record::{InputFile, Inputs, Target as RecordTarget, evidence, record};
+use probity_pipeline::record::{InputFile, Inputs, Target as RecordTarget, evidence, record, summary};
 use probity_value::SourceMap;
 use probity_verdict::config::EvidenceSettings;
 use probity_verdict::exit::{Outcome, Run, exit_code};
 use serde_json::{Value, json};
 
-use crate::arguments::{EvidencePlace, GateArguments, ReadingArguments, Show};
+use crate::arguments::{EvidencePlace, GateArguments, ImageArguments, ReadingArguments, Show};
+use crate::artifact::{self, Artifact};
 use crate::reading::{self, OpenBase, Target};
 use crate::run::{self, Clock, Given, How};
-use crate::{Wrong, output, state, versions};
+use crate::{Wrong, keys, output, state, versions};
 
 pub(crate) fn run(arguments: &GateArguments) -> Result<u8> {
     let texts = SourceMap::new();
@@ -25,7 +27,10 @@ pub(crate) fn run(arguments: &GateArguments) -> Result<u8> {
     let max_file_size = reading.max_file_size.saturating_mul(1 << 20);
     let mut given = Given::read(reading)?;
     given.floor = arguments.floor.as_deref().map(|path| reading::floor(path, arguments.floor_key.as_deref())).transpose()?;
+    // A key that cannot be had is told before anything is fetched.
+    let signer = arguments.key.as_deref().map(keys::signer).transpose()?;
     let target = Target::open(&arguments.path, max_file_size)?;
+    let artifacts = artifact::all(&arguments.built, reading.max_file_size)?;
     let open_base = arguments.base.as_deref().map(|name| reading::open_base(&target, name, max_file_size)).transpose()?;
     let base = open_base.as_ref().map(as_base);
     let now = run::now();
@@ -36,6 +41,7 @@ pub(crate) fn run(arguments: &GateArguments) -> Result<u8> {
         keep_all: arguments.printing.show != Show::Findings,
         versions,
         clock: Clock::Recorded(arguments.place.clone()),
+        artifacts: &artifacts,
         ..How::at(now)
     };
     let judged = run::judged(&target, &target.tree, reading, &given, &how, &texts)?;
@@ -44,15 +50,16 @@ pub(crate) fn run(arguments: &GateArguments) -> Result<u8> {
     if arguments.printing.show == Show::Pass {
         report.findings.retain(|finding| finding.status != probity_core::Status::NotApplicable);
     }
-    let nothing = run::nothing(&judged) && judged.verdict.colour == Some(Colour::Green);
+    let nothing = run::nothing(&judged) && artifacts.is_empty() && judged.verdict.colour == Some(Colour::Green);
     let mut unrecorded = false;
     if nothing {
         output::talk("nothing to look at: no file here is one that Probity reads");
         report.verdict = None;
     } else {
+        let inputs = || inputs(&target, open_base.as_ref(), arguments, &given, &artifacts);
         let written = match Evidence::open(&arguments.place, &judged.config.evidence, target.tree.top()) {
             Ok(None) => Ok(None),
-            Ok(Some(mut log)) => inputs(&target, open_base.as_ref(), arguments, &given)
+            Ok(Some(mut log)) => inputs()
                 .and_then(|inputs| Ok(record(&report, &judged.verdict, &inputs, engine()?, &mut log.ledger, &*log.signer)?))
                 .map(|receipt| Some(evidence(&receipt, log.anchored, log.place.display().to_string()))),
             Err(error) if error.is::<Wrong>() => return Err(error),
@@ -64,9 +71,16 @@ pub(crate) fn run(arguments: &GateArguments) -> Result<u8> {
             Err(error) => {
                 output::talk(&format!("error: the verdict could not be recorded, so there is none: {error:#}"));
                 unrecorded = true;
-                if report.verdict.as_ref().is_some_and(|verdict| verdict.colour != Some(Colour::Red)) {
-                    report.verdict = None;
-                }
+                withhold(&mut report);
+            }
+        }
+        if let Some(signer) = signer.as_deref().filter(|_| !unrecorded && judged.verdict.colour.is_some()) {
+            let attested =
+                inputs().and_then(|inputs| attest(&report, &judged.verdict, &inputs, &artifacts, signer, &arguments.built.image));
+            if let Err(error) = attested {
+                output::talk(&format!("error: the verdict could not be attested, so there is none: {error:#}"));
+                unrecorded = true;
+                withhold(&mut report);
             }
         }
     }
@@ -76,6 +90,30 @@ pub(crate) fn run(arguments: &GateArguments) -> Result<u8> {
         run,
         &Outcome { verdict: Some(&judged.verdict), unrecorded, nothing, incomplete: run::incomplete(&judged), ..Outcome::default() },
     ))
+}
+
+/// What is not written down is not told, unless it is red.
+fn withhold(report: &mut Report) {
+    if report.verdict.as_ref().is_some_and(|verdict| verdict.colour != Some(Colour::Red)) {
+        report.verdict = None;
+    }
+}
+
+/// Signs the verdict about each artifact, and keeps it where whoever deploys it looks.
+fn attest(
+    report: &Report,
+    verdict: &Verdict,
+    inputs: &Inputs,
+    artifacts: &[Artifact],
+    signer: &dyn Signer,
+    arguments: &ImageArguments,
+) -> Result<()> {
+    for artifact in artifacts {
+        let decision = summary(report, verdict, inputs, engine()?, &artifact.descriptor(), artifact.uri())?;
+        let kept = artifact.attest(&decision, signer, arguments).with_context(|| format!("`{}`", artifact.name))?;
+        output::talk(&format!("attested `{}` as {}: {}; {kept}", artifact.name, decision.outcome.as_str(), signer.public_key()));
+    }
+    Ok(())
 }
 
 pub(crate) fn as_base(open: &OpenBase) -> Base<'_> {
@@ -167,7 +205,7 @@ impl Evidence {
     }
 }
 
-fn options(arguments: &GateArguments, given: &Given) -> Value {
+fn options(arguments: &GateArguments, given: &Given, artifacts: &[Artifact]) -> Value {
     let reading: &ReadingArguments = &arguments.reading;
     let digest = |text: &[u8]| sha256(text).to_string();
     json!({
@@ -182,13 +220,16 @@ fn options(arguments: &GateArguments, given: &Given) -> Value {
         "fingerprint_key": reading.fingerprint_key.as_ref().map(|file| file.display().to_string()),
         "config": given.config.as_ref().map(|file| json!({ "path": &*file.path, "sha256": digest(file.text.as_bytes()) })),
         "floor": given.floor.as_ref().map(|floor| json!({ "path": &*floor.file.path, "sha256": digest(floor.file.text.as_bytes()), "key": floor.key })),
+        "artifacts": artifacts.iter().map(Artifact::to_json).collect::<Vec<_>>(),
+        "plain_http": arguments.built.image.plain_http,
+        "platform": arguments.built.image.platform.as_ref().map(ToString::to_string),
         "policies": reading.policies.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>(),
         "with": given.externals.iter().map(|file| json!({ "path": &*file.path, "format": file.format.as_deref(), "sha256": digest(&file.bytes) })).collect::<Vec<_>>(),
     })
 }
 
 /// What was looked at, for the record.
-fn inputs(target: &Target, base: Option<&OpenBase>, arguments: &GateArguments, given: &Given) -> Result<Inputs> {
+fn inputs(target: &Target, base: Option<&OpenBase>, arguments: &GateArguments, given: &Given, artifacts: &[Artifact]) -> Result<Inputs> {
     let tree = &target.tree;
     let head = match &target.repository {
         Some(repository) => repository.head().map_err(Wrong::new)?.map(|commit| (repository, commit)),
@@ -216,6 +257,7 @@ fn inputs(target: &Target, base: Option<&OpenBase>, arguments: &GateArguments, g
         base: base.map(|base| (base.commit.id.clone(), base.commit.tree.clone())),
         files,
         listing: sha256(listing.as_bytes()),
-        options: options(arguments, given),
+        artifacts: artifacts.iter().map(Artifact::descriptor).collect(),
+        options: options(arguments, given, artifacts),
     })
 }

@@ -14,7 +14,8 @@ use probity_pipeline::record::{results_value, verdict_value};
 use probity_value::SourceMap;
 use serde_json::{Value, json};
 
-use crate::arguments::{EvidencePlace, ReadingArguments, ReportFile};
+use crate::arguments::{EvidencePlace, ImageArguments, ReadingArguments, ReportFile};
+use crate::artifact::Artifact;
 use crate::clock::Book;
 use crate::commands::evidence;
 use crate::commands::gate::{as_base, engine};
@@ -165,6 +166,18 @@ pub(crate) fn run(index: u64, path: &Path, place: &EvidencePlace) -> Result<u8> 
             gone.push(name.to_owned());
         }
     }
+    let registry = ImageArguments {
+        platform: options["platform"].as_str().and_then(|platform| platform.parse().ok()),
+        plain_http: options["plain_http"].as_bool().unwrap_or_default(),
+        ..ImageArguments::default()
+    };
+    let mut artifacts = Vec::new();
+    for one in options["artifacts"].as_array().into_iter().flatten() {
+        match Artifact::again(one, &registry, reading.max_file_size) {
+            Some(artifact) => artifacts.push(artifact),
+            None => gone.push(format!("{} (sha256:{})", one["place"].as_str().unwrap_or("?"), one["sha256"].as_str().unwrap_or("?"))),
+        }
+    }
     if !gone.is_empty() {
         return lost(&gone);
     }
@@ -186,6 +199,7 @@ pub(crate) fn run(index: u64, path: &Path, place: &EvidencePlace) -> Result<u8> 
         changed_only: options["changed_only"].as_bool().unwrap_or(false),
         versions: open_base.as_ref().map(|base| versions::between(&target, &base.commit)).transpose()?.flatten(),
         clock: Clock::Told(Arc::new(clock(&reader, index, &manifest, &mut remarks)?)),
+        artifacts: &artifacts,
         ..How::at(parse_time(text(&manifest["time"], "time")?)?)
     };
     let texts = SourceMap::new();
