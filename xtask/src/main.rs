@@ -6,6 +6,7 @@ mod bench;
 mod bench_policy;
 mod checkov;
 mod ci;
+mod cosign;
 mod examples;
 mod fuzz;
 mod generate;
@@ -41,6 +42,8 @@ cargo xtask COMMAND
   bench gate [DIR]                the program beside Checkov on real trees; DIR defaults to ../shared/corpus
   bench policy [--opa PROGRAM] [--kyverno PROGRAM] [--gator PROGRAM]
                                   16 rules in each policy language on one Pod, and the real tools on the same files
+  interop cosign [--cosign PROGRAM]
+                                  what we sign verified by an installed Cosign, and the other way round
   make-history DIR [--commits N]  a synthetic git history, the same for the same N (10,000)
   fuzz [--seconds N] [TARGET]     run fuzz targets from the committed seeds
   graph [--check]                 write (or compare) the list of arrows between crates
@@ -54,6 +57,10 @@ fn main() -> Result<()> {
     let option = |name: &str| rest.iter().position(|word| *word == name).and_then(|at| rest.get(at + 1)).map(|word| (*word).to_owned());
     match arguments.first().map(String::as_str) {
         Some("test") => ci::test(flag("--fast")),
+        Some("interop") => match rest.first() {
+            Some(&"cosign") => cosign::run(&option("--cosign").unwrap_or_else(|| "cosign".to_owned())),
+            _ => bail!("the peers are: cosign"),
+        },
         Some("ci") => ci::ci(),
         Some("conformance") => {
             let plain: Vec<&str> = plain_words(&rest, &["--framework", "--check", "--checkov", "--kustomize", "--policies"]);

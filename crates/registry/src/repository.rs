@@ -341,7 +341,7 @@ impl Remote {
         let what = format!("the referrers of `{subject}`");
         let mut url = self.session.endpoint.url(&format!("referrers/{subject}"));
         if let Some(kind) = artifact_type {
-            let query: String = kind.bytes().map(|byte| encoded(byte)).collect();
+            let query: String = kind.bytes().map(encoded).collect();
             url.push_str(&format!("?artifactType={query}"));
         }
         let (mut all, mut seen) = (Referrers::default(), BTreeSet::new());

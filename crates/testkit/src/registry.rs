@@ -303,6 +303,10 @@ fn answer(request: &Request, stream: &TcpStream, state: &Mutex<State>, address: 
         };
         return refuse(stream, 401, &[challenge], "UNAUTHORIZED", "authentication required");
     }
+    if path.is_empty() {
+        // Clients ask first whether this is a registry.
+        return write(stream, 200, &["Content-Type: application/json".to_owned()], Some(2), b"{}");
+    }
     if let Some((repository, subject)) = path.split_once("/referrers/") {
         let (known, page) = {
             let state = locked();
