@@ -163,7 +163,6 @@ fn where_keys_come_from() {
         ("gcpkms://projects/p/locations/l", "Google Cloud KMS"),
         ("azurekms://vault/key", "Azure Key Vault"),
         ("hashivault://release", "HashiCorp Vault"),
-        ("pkcs11:token=release", "a PKCS#11 token"),
     ] {
         show("COSIGN_PASSWORD", "x", reference).code(2).says(&format!("a key in {place} is not supported yet"));
     }

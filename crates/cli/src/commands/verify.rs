@@ -16,7 +16,7 @@ use probity_sigstore::{
 use serde_json::{Value, json};
 
 use crate::arguments::{CompareFormat, SignerArguments, VerifyArguments, VerifyBundleArguments};
-use crate::{Wrong, output, run};
+use crate::{Wrong, keys, output, run};
 
 /// Most bytes of a public key.
 const MAX_KEY: usize = 64 << 10;
@@ -122,8 +122,19 @@ fn policy(arguments: &VerifyArguments) -> Result<Policy> {
         };
         made.map_err(|error| Wrong::hint(format!("`--{flag}` cannot be used: {error}"), None).into())
     };
+    let by = |signer: Signer| {
+        let with_key = matches!(signer, Signer::Key(_));
+        // A key counts until it is given up, so that a time of signing proves nothing more of it.
+        Policy { signer, log: !arguments.insecure_ignore_tlog, timestamp: arguments.use_signed_timestamps, no_time: with_key }
+    };
     let signer = match key {
         Some(path) => {
+            let named = path.to_str().map(keys::elsewhere).transpose()?.flatten();
+            if let Some(named) = named {
+                let key = keys::public_of(&named)?.to_pem();
+                let key = PublicKey::from_pem(&key).map_err(|error| Wrong::hint(format!("`{named}`: {}", error.0), None))?;
+                return Ok(by(Signer::Key(key)));
+            }
             let bytes = bounded(path, MAX_KEY)?;
             let wrong =
                 |why: String| Wrong::hint(format!("`{}` is no public key: {why}", path.display()), Some("it is a PEM `PUBLIC KEY`"));
@@ -135,9 +146,7 @@ fn policy(arguments: &VerifyArguments) -> Result<Policy> {
             issuer: matcher("certificate-oidc-issuer", certificate_oidc_issuer, certificate_oidc_issuer_regexp)?,
         },
     };
-    let with_key = matches!(signer, Signer::Key(_));
-    // A key counts until it is given up, so that a time of signing proves nothing more of it.
-    Ok(Policy { signer, log: !arguments.insecure_ignore_tlog, timestamp: arguments.use_signed_timestamps, no_time: with_key })
+    Ok(by(signer))
 }
 
 /// The trust root, and its name for people.

@@ -1,0 +1,62 @@
+//! How keys elsewhere are named: as Cosign names them.
+
+use std::fmt;
+
+use crate::pkcs11::Uri;
+
+/// Longest name of a key, in bytes.
+const LONGEST: usize = 4096;
+
+/// The name of a key that lies elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reference {
+    /// In a PKCS#11 token: `pkcs11:token=..;object=..?module-path=..` (RFC 7512).
+    Pkcs11(Uri),
+}
+
+/// A text that names no key.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{why}")]
+pub struct ReferenceError {
+    /// What is wrong with it. It holds no value of the text, since one may be a PIN.
+    pub why: String,
+}
+
+impl ReferenceError {
+    pub(crate) fn new(why: impl Into<String>) -> ReferenceError {
+        ReferenceError { why: why.into() }
+    }
+}
+
+impl Reference {
+    /// What begins such a name, and where its keys lie.
+    pub const SCHEMES: &[(&str, &str)] = &[("pkcs11:", "a PKCS#11 token")];
+
+    /// Whether a text is meant to name a key elsewhere.
+    #[must_use]
+    pub fn is_meant(text: &str) -> bool {
+        Reference::SCHEMES.iter().any(|(scheme, _)| text.starts_with(scheme))
+    }
+
+    /// Reads such a name.
+    ///
+    /// # Errors
+    /// [`ReferenceError`] for what is none, is incomplete, or says what is not understood.
+    pub fn parse(text: &str) -> Result<Reference, ReferenceError> {
+        if text.len() > LONGEST {
+            return Err(ReferenceError::new(format!("it has more than {LONGEST} bytes")));
+        }
+        if text.starts_with("pkcs11:") {
+            return Uri::parse(text).map(Reference::Pkcs11);
+        }
+        Err(ReferenceError::new("it does not begin as the name of a key elsewhere does"))
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reference::Pkcs11(uri) => uri.fmt(f),
+        }
+    }
+}
