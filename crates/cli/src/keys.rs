@@ -2,6 +2,7 @@
 
 use std::io::Read as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
 use probity_attest::keys::{PrivateKey, PrivateKeyError, PublicKey, Signer};
@@ -16,12 +17,8 @@ use crate::{Wrong, passphrase};
 const MAX: u64 = 256 * 1024;
 
 /// Where keys will be kept later, as Cosign spells it.
-const LATER: &[(&str, &str)] = &[
-    ("awskms://", "AWS KMS"),
-    ("azurekms://", "Azure Key Vault"),
-    ("gcpkms://", "Google Cloud KMS"),
-    ("hashivault://", "HashiCorp Vault"),
-];
+const LATER: &[(&str, &str)] =
+    &[("azurekms://", "Azure Key Vault"), ("gcpkms://", "Google Cloud KMS"), ("hashivault://", "HashiCorp Vault")];
 
 /// The signer that a reference names.
 pub(crate) fn signer(reference: &str) -> Result<Box<dyn Signer>> {
@@ -33,7 +30,7 @@ pub(crate) fn signer(reference: &str) -> Result<Box<dyn Signer>> {
 
 /// The signer of a key elsewhere.
 pub(crate) fn signer_of(named: &Reference) -> Result<Box<dyn Signer>> {
-    Ok(Box::new(KmsKey::open(named, &Here).map_err(|error| told(named, &error))?))
+    Ok(Box::new(KmsKey::open(named, Arc::new(Here)).map_err(|error| told(named, &error))?))
 }
 
 /// The public half of the key that a reference names.
@@ -46,7 +43,7 @@ pub(crate) fn public(reference: &str) -> Result<PublicKey> {
 
 /// The public half of a key elsewhere.
 pub(crate) fn public_of(named: &Reference) -> Result<PublicKey> {
-    probity_kms::public_key(named, &Here).map_err(|error| told(named, &error))
+    probity_kms::public_key(named, Arc::new(Here)).map_err(|error| told(named, &error))
 }
 
 /// The name of a key elsewhere, where a reference is one.

@@ -39,6 +39,57 @@ pub enum KmsError {
         /// What it says.
         why: String,
     },
+    /// No connection, or one that broke.
+    #[error("`{host}` cannot be reached: {why}")]
+    Unreachable {
+        /// Who was asked.
+        host: String,
+        /// What the network says.
+        why: String,
+    },
+    /// No answer in time.
+    #[error("`{host}` takes longer than {seconds} seconds to send {what}")]
+    Late {
+        /// Who was asked.
+        host: String,
+        /// What for.
+        what: &'static str,
+        /// How long was waited.
+        seconds: u64,
+    },
+    /// The service says no.
+    #[error("`{host}` does not give {what}: {}{}", code.as_ref().map_or_else(|| format!("HTTP status {status}"), |code| format!("{code} ({status})")), message.as_ref().map_or_else(String::new, |message| format!(": {message}")))]
+    Refused {
+        /// Who was asked.
+        host: String,
+        /// What for.
+        what: &'static str,
+        /// Status of HTTP.
+        status: u16,
+        /// Its own code.
+        code: Option<String>,
+        /// Its own words.
+        message: Option<String>,
+    },
+    /// The service sends us to somebody else, who is not asked.
+    #[error("`{host}` sends us elsewhere (HTTP status {status}), where credentials are not taken")]
+    Elsewhere {
+        /// Who was asked.
+        host: String,
+        /// Status of HTTP.
+        status: u16,
+    },
+    /// What comes does not have the shape it should.
+    #[error("{what} is broken: {why}")]
+    Broken {
+        /// What it is.
+        what: &'static str,
+        /// What is wrong.
+        why: String,
+    },
+    /// TLS or the connection cannot be set up.
+    #[error("a connection cannot be set up: {0}")]
+    Setup(String),
     /// A signature that does not belong to the key. It is thrown away.
     #[error("the signature that came does not belong to the public key ({0})")]
     WrongSignature(String),
@@ -49,8 +100,32 @@ impl KmsError {
     #[must_use]
     pub fn is_final(&self) -> bool {
         match self {
-            KmsError::Missing { .. } | KmsError::Setting { .. } | KmsError::NotFound(_) | KmsError::Key(_) | KmsError::Pin(_) => true,
-            KmsError::Token { .. } | KmsError::WrongSignature(_) => false,
+            KmsError::Missing { .. }
+            | KmsError::Setting { .. }
+            | KmsError::NotFound(_)
+            | KmsError::Key(_)
+            | KmsError::Pin(_)
+            | KmsError::Elsewhere { .. }
+            | KmsError::Setup(_) => true,
+            KmsError::Refused { .. } => !self.may_pass(),
+            KmsError::Token { .. }
+            | KmsError::Unreachable { .. }
+            | KmsError::Late { .. }
+            | KmsError::Broken { .. }
+            | KmsError::WrongSignature(_) => false,
+        }
+    }
+
+    /// Whether to ask again.
+    pub(crate) fn may_pass(&self) -> bool {
+        match self {
+            // A certificate does not become good by asking again.
+            KmsError::Unreachable { why, .. } => !why.contains("certificate") && !why.contains("TLS"),
+            KmsError::Late { .. } => true,
+            KmsError::Refused { status, code, .. } => {
+                *status >= 500 || *status == 429 || code.as_ref().is_some_and(|code| code.contains("Throttling"))
+            }
+            _ => false,
         }
     }
 

@@ -1,14 +1,15 @@
 //! A key elsewhere as a signer.
 
 use std::fmt;
+use std::sync::Arc;
 
 use probity_attest::SignError;
 use probity_attest::keys::{PublicKey, Signer};
 
 use crate::error::KmsError;
-use crate::pkcs11;
 use crate::reference::Reference;
 use crate::surroundings::Surroundings;
+use crate::{aws, pkcs11};
 
 /// Whoever makes signatures elsewhere. What it gives is checked by [`KmsKey`].
 pub(crate) trait Backend: Send + Sync {
@@ -27,11 +28,15 @@ impl KmsKey {
     ///
     /// # Errors
     /// [`KmsError`] where it cannot be reached, used or found.
-    pub fn open(reference: &Reference, surroundings: &dyn Surroundings) -> Result<KmsKey, KmsError> {
+    pub fn open(reference: &Reference, surroundings: Arc<dyn Surroundings>) -> Result<KmsKey, KmsError> {
         let (public, backend): (PublicKey, Box<dyn Backend>) = match reference {
             Reference::Pkcs11(uri) => {
-                let (public, token) = pkcs11::open(uri, surroundings)?;
+                let (public, token) = pkcs11::open(uri, &*surroundings)?;
                 (public, Box::new(token))
+            }
+            Reference::Aws(name) => {
+                let (public, aws) = aws::open(name, surroundings)?;
+                (public, Box::new(aws))
             }
         };
         Ok(KmsKey { public, backend })
@@ -71,8 +76,9 @@ impl fmt::Debug for KmsKey {
 ///
 /// # Errors
 /// [`KmsError`] where it cannot be reached or found.
-pub fn public_key(reference: &Reference, surroundings: &dyn Surroundings) -> Result<PublicKey, KmsError> {
+pub fn public_key(reference: &Reference, surroundings: Arc<dyn Surroundings>) -> Result<PublicKey, KmsError> {
     match reference {
-        Reference::Pkcs11(uri) => pkcs11::public_key(uri, surroundings),
+        Reference::Pkcs11(uri) => pkcs11::public_key(uri, &*surroundings),
+        Reference::Aws(name) => aws::open(name, surroundings).map(|(public, _)| public),
     }
 }

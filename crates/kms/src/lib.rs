@@ -1,4 +1,4 @@
-//! Signing keys that lie elsewhere, by the names Cosign gives them: in a PKCS#11 token. Each is an [`attest::keys::Signer`], so that
+//! Signing keys that lie elsewhere, by the names Cosign gives them: in a PKCS#11 token or AWS KMS. Each is an [`attest::keys::Signer`], so that
 //! whoever signs does not know where.
 //!
 //! **Invariant:** nothing is loaded and nothing is sent before a key is named, and then only what that name says.
@@ -8,15 +8,19 @@
 //! [`attest::keys::Signer`]: probity_attest::keys::Signer
 #![warn(clippy::indexing_slicing, clippy::string_slice)]
 
+mod aws;
 mod ecdsa;
 mod error;
+mod http;
 mod key;
 mod percent;
 mod pkcs11;
 mod reference;
+mod renewed;
 mod secret;
 mod surroundings;
 
+pub use aws::AwsName;
 pub use error::KmsError;
 pub use key::{KmsKey, public_key};
 pub use pkcs11::Uri;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::aws::AwsName;
 use crate::pkcs11::Uri;
 
 /// Longest name of a key, in bytes.
@@ -12,6 +13,8 @@ const LONGEST: usize = 4096;
 pub enum Reference {
     /// In a PKCS#11 token: `pkcs11:token=..;object=..?module-path=..` (RFC 7512).
     Pkcs11(Uri),
+    /// In AWS KMS: `awskms://[endpoint]/id`.
+    Aws(AwsName),
 }
 
 /// A text that names no key.
@@ -30,7 +33,7 @@ impl ReferenceError {
 
 impl Reference {
     /// What begins such a name, and where its keys lie.
-    pub const SCHEMES: &[(&str, &str)] = &[("pkcs11:", "a PKCS#11 token")];
+    pub const SCHEMES: &[(&str, &str)] = &[("awskms://", "AWS KMS"), ("pkcs11:", "a PKCS#11 token")];
 
     /// Whether a text is meant to name a key elsewhere.
     #[must_use]
@@ -49,6 +52,9 @@ impl Reference {
         if text.starts_with("pkcs11:") {
             return Uri::parse(text).map(Reference::Pkcs11);
         }
+        if text.starts_with("awskms://") {
+            return AwsName::parse(text).map(Reference::Aws);
+        }
         Err(ReferenceError::new("it does not begin as the name of a key elsewhere does"))
     }
 }
@@ -57,6 +63,7 @@ impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Reference::Pkcs11(uri) => uri.fmt(f),
+            Reference::Aws(name) => name.fmt(f),
         }
     }
 }
