@@ -16,10 +16,6 @@ use crate::{Wrong, passphrase};
 /// Largest key file, in bytes.
 const MAX: u64 = 256 * 1024;
 
-/// Where keys will be kept later, as Cosign spells it.
-const LATER: &[(&str, &str)] =
-    &[("azurekms://", "Azure Key Vault"), ("gcpkms://", "Google Cloud KMS"), ("hashivault://", "HashiCorp Vault")];
-
 /// The signer that a reference names.
 pub(crate) fn signer(reference: &str) -> Result<Box<dyn Signer>> {
     match elsewhere(reference)? {
@@ -81,10 +77,6 @@ impl Surroundings for Here {
 }
 
 fn private_key(reference: &str) -> Result<PrivateKey> {
-    if let Some((_, place)) = LATER.iter().find(|(scheme, _)| reference.starts_with(scheme)) {
-        let hint = "a file, or `env://NAME` for a variable that holds the key, is";
-        return Err(Wrong::hint(format!("a key in {place} is not supported yet: `{reference}`"), Some(hint)).into());
-    }
     let (text, what) = match reference.strip_prefix("env://") {
         Some(name) => (from_variable(name)?, format!("the key in `{name}`")),
         None => match reference.split_once("://") {

@@ -1,14 +1,18 @@
-//! Keys that lie elsewhere, from the command line: a PKCS#11 token made by SoftHSM.
+//! Keys that lie elsewhere, from the command line: a PKCS#11 token made by SoftHSM, and a service that is asked over the network.
 #![allow(clippy::disallowed_methods, clippy::panic, reason = "a test touches the world on purpose and fails by panicking")]
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test that cannot go on fails, and one that is skipped says so")]
 
 mod common;
 
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use common::{Ran, Repo};
 use probity_attest::SigningKey;
-use probity_attest::keys::PublicKey;
+use probity_attest::keys::{PrivateKey, PublicKey, Signer as _};
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519, PKCS_RSA_SHA256, SignatureAlgorithm};
 
 const PIN: &str = "4711-0815";
@@ -172,4 +176,77 @@ fn evidence_is_signed_by_a_token_with_ed25519_alone() {
     gate(&hsm.name("object=ed")).code(0);
     gate(&hsm.name("object=ed")).code(0);
     hsm.with(&[], &["evidence", "verify", "--evidence", "log"]).code(0);
+}
+
+/// The transit engine of Vault with one Ed25519 key; it answers for ever.
+fn vault(key: PrivateKey) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let answer = move |stream: &TcpStream| -> std::io::Result<()> {
+        let mut reader = BufReader::new(stream);
+        let (mut head, mut length) = (String::new(), 0);
+        while reader.read_line(&mut head)? > 2 {
+            let last = head.lines().last().unwrap_or_default().to_ascii_lowercase();
+            length = last.strip_prefix("content-length: ").map_or(length, |text| text.parse().unwrap());
+        }
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body)?;
+        let raw = key.public_key().ed25519().unwrap().raw();
+        let versions = serde_json::json!({ "1": { "public_key": STANDARD.encode(raw) } });
+        let (status, data) = if !head.to_ascii_lowercase().contains("x-vault-token: the-token\r\n") {
+            (403, serde_json::json!({}))
+        } else if head.starts_with("GET /v1/transit/keys/release ") {
+            (200, serde_json::json!({ "type": "ed25519", "latest_version": 1, "keys": versions }))
+        } else if head.starts_with("POST /v1/transit/sign/release ") {
+            let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            let message = STANDARD.decode(body["input"].as_str().unwrap()).unwrap();
+            (200, serde_json::json!({ "signature": format!("vault:v1:{}", STANDARD.encode(key.sign(&message).unwrap())) }))
+        } else {
+            (404, serde_json::json!({}))
+        };
+        let body = serde_json::json!({ "data": data }).to_string();
+        let mut out = stream;
+        write!(out, "HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())
+    };
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let _gone = answer(&stream);
+        }
+    });
+    address
+}
+
+#[test]
+fn a_service_signs_files_and_evidence() {
+    let repo = Repo::plain();
+    repo.write("release.tar", "the release\n").write("p", "{}").write("judged/map.yaml", &common::map("m", ""));
+    let key = SigningKey::generate().unwrap();
+    let expected = key.verifying_key().to_pem();
+    let address = vault(key.into()).to_string();
+    let with = |token: &str, arguments: &[&str]| {
+        let mut command = repo.program();
+        command.env("VAULT_ADDR", format!("http://{address}")).env("VAULT_TOKEN", token).current_dir(repo.top());
+        repo.ended(&command.args(arguments).output().unwrap())
+    };
+    let run = |arguments: &[&str]| with("the-token", arguments);
+    let name = "hashivault://release";
+    assert_eq!(run(&["key", "public", "--key", name]).code(0).out, expected);
+    run(&["sign", "release.tar", "--key", name, "--bundle", "b.json"]).code(0);
+    run(&["attest", "release.tar", "--key", name, "--predicate", "p", "--bundle", "a.json"]).code(0);
+    repo.write("k.pub", &expected);
+    for bundle in ["b.json", "a.json"] {
+        for key in [name, "k.pub"] {
+            run(&["verify", "release.tar", "--bundle", bundle, "--key", key, "--insecure-ignore-tlog"])
+                .code(0)
+                .prints("verified: release.tar");
+        }
+    }
+    run(&["gate", "judged", "--evidence", "log", "--evidence-key", name]).code(0);
+    run(&["evidence", "verify", "--evidence", "log"]).code(0);
+    with("hunter2", &["sign", "release.tar", "--key", name]).code(2).says("`hashivault://release`: ").says("HTTP status 403");
+    // What the network does may pass: that is no wrong use.
+    let mut command = repo.program();
+    command.env("VAULT_ADDR", "http://127.0.0.1:1").env("VAULT_TOKEN", "hunter2").current_dir(repo.top());
+    let ran = repo.ended(&command.args(["sign", "release.tar", "--key", name]).output().unwrap()).code(3);
+    assert!(ran.err.contains("`127.0.0.1:1` cannot be reached") && !ran.err.contains("hunter2"), "{}", ran.err);
 }

@@ -9,7 +9,7 @@ use probity_attest::keys::{PublicKey, Signer};
 use crate::error::KmsError;
 use crate::reference::Reference;
 use crate::surroundings::Surroundings;
-use crate::{aws, pkcs11};
+use crate::{aws, azure, google, pkcs11, vault};
 
 /// Whoever makes signatures elsewhere. What it gives is checked by [`KmsKey`].
 pub(crate) trait Backend: Send + Sync {
@@ -37,6 +37,18 @@ impl KmsKey {
             Reference::Aws(name) => {
                 let (public, aws) = aws::open(name, surroundings)?;
                 (public, Box::new(aws))
+            }
+            Reference::Vault(name) => {
+                let (public, vault) = vault::open(name, &surroundings)?;
+                (public, Box::new(vault))
+            }
+            Reference::Azure(name) => {
+                let (public, azure) = azure::open(name, surroundings)?;
+                (public, Box::new(azure))
+            }
+            Reference::Google(name) => {
+                let (public, google) = google::open(name, surroundings)?;
+                (public, Box::new(google))
             }
         };
         Ok(KmsKey { public, backend })
@@ -80,5 +92,8 @@ pub fn public_key(reference: &Reference, surroundings: Arc<dyn Surroundings>) ->
     match reference {
         Reference::Pkcs11(uri) => pkcs11::public_key(uri, &*surroundings),
         Reference::Aws(name) => aws::open(name, surroundings).map(|(public, _)| public),
+        Reference::Vault(name) => vault::open(name, &surroundings).map(|(public, _)| public),
+        Reference::Azure(name) => azure::open(name, surroundings).map(|(public, _)| public),
+        Reference::Google(name) => google::open(name, surroundings).map(|(public, _)| public),
     }
 }

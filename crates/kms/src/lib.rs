@@ -1,4 +1,5 @@
-//! Signing keys that lie elsewhere, by the names Cosign gives them: in a PKCS#11 token or AWS KMS. Each is an [`attest::keys::Signer`], so that
+//! Signing keys that lie elsewhere, by the names Cosign gives them: in a PKCS#11 token, AWS KMS, HashiCorp Vault,
+//! Azure Key Vault or Google Cloud KMS. Each is an [`attest::keys::Signer`], so that
 //! whoever signs does not know where.
 //!
 //! **Invariant:** nothing is loaded and nothing is sent before a key is named, and then only what that name says.
@@ -9,8 +10,11 @@
 #![warn(clippy::indexing_slicing, clippy::string_slice)]
 
 mod aws;
+mod azure;
+mod bearer;
 mod ecdsa;
 mod error;
+mod google;
 mod http;
 mod key;
 mod percent;
@@ -19,11 +23,15 @@ mod reference;
 mod renewed;
 mod secret;
 mod surroundings;
+mod vault;
 
 pub use aws::AwsName;
+pub use azure::AzureName;
 pub use error::KmsError;
+pub use google::GoogleName;
 pub use key::{KmsKey, public_key};
 pub use pkcs11::Uri;
 pub use reference::{Reference, ReferenceError};
 pub use secret::Secret;
 pub use surroundings::{Process, Surroundings};
+pub use vault::VaultName;

@@ -3,7 +3,10 @@
 use std::fmt;
 
 use crate::aws::AwsName;
+use crate::azure::AzureName;
+use crate::google::GoogleName;
 use crate::pkcs11::Uri;
+use crate::vault::VaultName;
 
 /// Longest name of a key, in bytes.
 const LONGEST: usize = 4096;
@@ -13,8 +16,14 @@ const LONGEST: usize = 4096;
 pub enum Reference {
     /// In a PKCS#11 token: `pkcs11:token=..;object=..?module-path=..` (RFC 7512).
     Pkcs11(Uri),
-    /// In AWS KMS: `awskms://[endpoint]/id`.
+    /// In AWS KMS: `awskms://ENDPOINT/KEY`, where the endpoint may be left away.
     Aws(AwsName),
+    /// In the transit engine of HashiCorp Vault: `hashivault://NAME`.
+    Vault(VaultName),
+    /// In Azure Key Vault: `azurekms://HOST/NAME/VERSION`, where the version may be left away.
+    Azure(AzureName),
+    /// In Google Cloud KMS: `gcpkms://projects/..`.
+    Google(GoogleName),
 }
 
 /// A text that names no key.
@@ -33,7 +42,13 @@ impl ReferenceError {
 
 impl Reference {
     /// What begins such a name, and where its keys lie.
-    pub const SCHEMES: &[(&str, &str)] = &[("awskms://", "AWS KMS"), ("pkcs11:", "a PKCS#11 token")];
+    pub const SCHEMES: &[(&str, &str)] = &[
+        ("awskms://", "AWS KMS"),
+        ("azurekms://", "Azure Key Vault"),
+        ("gcpkms://", "Google Cloud KMS"),
+        ("hashivault://", "HashiCorp Vault"),
+        ("pkcs11:", "a PKCS#11 token"),
+    ];
 
     /// Whether a text is meant to name a key elsewhere.
     #[must_use]
@@ -49,13 +64,14 @@ impl Reference {
         if text.len() > LONGEST {
             return Err(ReferenceError::new(format!("it has more than {LONGEST} bytes")));
         }
-        if text.starts_with("pkcs11:") {
-            return Uri::parse(text).map(Reference::Pkcs11);
+        match text.split(':').next() {
+            Some("pkcs11") => Uri::parse(text).map(Reference::Pkcs11),
+            Some("awskms") => AwsName::parse(text).map(Reference::Aws),
+            Some("hashivault") => VaultName::parse(text).map(Reference::Vault),
+            Some("azurekms") => AzureName::parse(text).map(Reference::Azure),
+            Some("gcpkms") => GoogleName::parse(text).map(Reference::Google),
+            _ => Err(ReferenceError::new("it does not begin as the name of a key elsewhere does")),
         }
-        if text.starts_with("awskms://") {
-            return AwsName::parse(text).map(Reference::Aws);
-        }
-        Err(ReferenceError::new("it does not begin as the name of a key elsewhere does"))
     }
 }
 
@@ -64,6 +80,9 @@ impl fmt::Display for Reference {
         match self {
             Reference::Pkcs11(uri) => uri.fmt(f),
             Reference::Aws(name) => name.fmt(f),
+            Reference::Vault(name) => name.fmt(f),
+            Reference::Azure(name) => name.fmt(f),
+            Reference::Google(name) => name.fmt(f),
         }
     }
 }

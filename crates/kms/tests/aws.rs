@@ -1,5 +1,10 @@
 //! AWS KMS: against a service that checks each request and its signature, and against moto where it is installed.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test that cannot go on fails, and one that is skipped says so"
+)]
 #![allow(clippy::disallowed_methods, reason = "a test touches the world on purpose")]
 
 mod common;
