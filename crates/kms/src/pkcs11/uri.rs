@@ -7,6 +7,11 @@ use crate::percent;
 use crate::reference::ReferenceError;
 use crate::secret::Secret;
 
+/// What is known before the `?`.
+const BEFORE: &str = "`token`, `serial`, `manufacturer`, `model`, `slot-id`, `object`, `id` and `type`";
+/// What is known after it.
+const AFTER: &str = "`module-path`, `pin-source` and `pin-value`";
+
 /// Where a PIN comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PinSource {
@@ -65,7 +70,8 @@ impl Uri {
             // Whichever half is named, the pair is meant.
             "type" if matches!(value, "private" | "public") => Ok(()),
             "type" => Err(ReferenceError::new("its `type` is neither `private` nor `public`")),
-            _ => Err(ReferenceError::new(format!("`{name}` is not known before the `?`"))),
+            // It is not repeated: a PIN that was not encoded may have got here.
+            _ => Err(ReferenceError::new(format!("before the `?` there is an attribute that is not known; known are {BEFORE}"))),
         }
     }
 
@@ -91,7 +97,7 @@ impl Uri {
             }
             "module-name" => Err(ReferenceError::new("`module-name` is not looked up; give `module-path=/PATH`")),
             _ if name.starts_with("x-") => Ok(()),
-            _ => Err(ReferenceError::new(format!("`{name}` is not known after the `?`"))),
+            _ => Err(ReferenceError::new(format!("after the `?` there is an attribute that is not known; known are {AFTER}"))),
         }
     }
 }
@@ -187,8 +193,9 @@ mod tests {
         check("pkcs11:object=a?pin-value=4711&pin-source=file:/a", "`pin-source` is said twice, or in two ways");
         check("pkcs11:object=a;type=cert", "`type`");
         check("pkcs11:object=a;slot-id=x", "`slot-id` cannot be read");
-        check("pkcs11:object=a;library-version=1", "`library-version` is not known");
-        check("pkcs11:object=a?pin-vlaue=4711", "`pin-vlaue` is not known");
+        check("pkcs11:object=a;library-version=1", "before the `?` there is an attribute that is not known");
+        check("pkcs11:object=a?pin-vlaue=4711", "known are `module-path`, `pin-source` and `pin-value`");
+        check("pkcs11:object=a?pin-value=1&4711=", "after the `?` there is an attribute that is not known");
         check("pkcs11:object=a?4711", "no NAME=VALUE");
         check("pkcs11:object=a?pin-value=4711%", "`pin-value` cannot be read");
         check("pkcs11:object=%ff", "`object` cannot be read");
