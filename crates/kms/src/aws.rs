@@ -102,10 +102,7 @@ pub(crate) fn open(name: &AwsName, surroundings: Arc<dyn Surroundings>) -> Resul
     let profile = Profile::read(&*surroundings)?;
     let region = region(name, &profile, &*surroundings)?;
     let url = endpoint(name, &region, &*surroundings)?;
-    let authorities = match surroundings.variable("AWS_CA_BUNDLE") {
-        Some(path) => vec![surroundings.file(path.as_ref()).map_err(|error| KmsError::setting("`AWS_CA_BUNDLE`", error))?],
-        None => Vec::new(),
-    };
+    let authorities = http::authorities("AWS_CA_BUNDLE", &*surroundings)?;
     let credentials = Credentials::find(&profile, &region, &*surroundings)?;
     let mut aws = Aws { http: Http::new(&authorities)?, surroundings, credentials, region, url, id: name.id.clone() };
     let answer = aws.call("GetPublicKey", "the public key", &json!({ "KeyId": aws.id }))?;

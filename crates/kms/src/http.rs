@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::error::{KmsError, told};
 use crate::secret::Secret;
+use crate::surroundings::Surroundings;
 
 /// What a service learns of us.
 const USER_AGENT: &str = concat!("probity/", env!("CARGO_PKG_VERSION"));
@@ -154,6 +155,15 @@ impl Drop for Http {
             runtime.shutdown_background();
         }
     }
+}
+
+/// The authorities that a variable names a file of (PEM), beside those of the system; none where it is not set.
+pub(crate) fn authorities(variable: &str, surroundings: &dyn Surroundings) -> Result<Vec<Zeroizing<Vec<u8>>>, KmsError> {
+    let Some(path) = surroundings.variable(variable) else { return Ok(Vec::new()) };
+    let wrong = |why: String| KmsError::setting(format!("`{variable}`"), why);
+    let bytes = surroundings.file(path.as_ref()).map_err(|error| wrong(error.to_string()))?;
+    let holds = std::str::from_utf8(&bytes).is_ok_and(|text| text.contains("-----BEGIN CERTIFICATE-----"));
+    if holds { Ok(vec![bytes]) } else { Err(wrong("it holds no certificate (PEM)".to_owned())) }
 }
 
 /// The address of a service, which is on this machine or asked with TLS.

@@ -78,10 +78,7 @@ pub(crate) fn open(name: &VaultName, surroundings: &Arc<dyn Surroundings>) -> Re
     }
     let mut engine = http::address("`VAULT_ADDR`", &address)?;
     engine.set_path(&format!("{}/v1/{mount}/", engine.path().trim_end_matches('/')));
-    let authorities = match surroundings.variable("VAULT_CACERT") {
-        Some(path) => vec![surroundings.file(path.as_ref()).map_err(|error| KmsError::setting("`VAULT_CACERT`", error))?],
-        None => Vec::new(),
-    };
+    let authorities = http::authorities("VAULT_CACERT", &**surroundings)?;
     let mut vault = Vault {
         http: Http::new(&authorities)?,
         engine,

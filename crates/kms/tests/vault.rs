@@ -41,7 +41,11 @@ fn described(keys: &[PrivateKey], kind: &str) -> Value {
 
 /// An engine with one key of these versions, below `team/transit`.
 fn vault(keys: Vec<PrivateKey>, kind: &'static str) -> Service {
-    Service::new(move |asked: &Asked| {
+    Service::new(engine(keys, kind))
+}
+
+fn engine(keys: Vec<PrivateKey>, kind: &'static str) -> impl Fn(&Asked) -> (u16, String) + Send + Sync {
+    move |asked: &Asked| {
         if asked.header("x-vault-token") != TOKEN {
             return refused(403, &format!("permission denied for {}", asked.header("x-vault-token")));
         }
@@ -76,7 +80,7 @@ fn vault(keys: Vec<PrivateKey>, kind: &'static str) -> Service {
             }
             _ => refused(404, "no handler"),
         }
-    })
+    }
 }
 
 fn around(url: &str, more: &[(&str, &str)]) -> Around {
@@ -159,6 +163,22 @@ fn answers_are_not_believed() {
     check(&changed("/data/keys/1/public_key", json!("x")), json!(null), "not a PEM `PUBLIC KEY`");
     check(&changed("/data/keys", json!({})), json!(null), "there is no version 1 of it");
     check(&changed("/data", json!(null)), json!(null), "`type` is missing");
+}
+
+#[test]
+fn an_authority_that_was_named_is_trusted_and_no_other() {
+    let start = || Service::with_tls(engine(vec![PrivateKey::generate(KeyType::EcdsaP256).unwrap()], "ecdsa-p256"));
+    let (service, authority) = start();
+    let (_other, another) = start();
+    let url = format!("https://{}", service.address);
+    let with = |authority: &str| around(&url, &[("VAULT_CACERT", "/ca")]).with_file("/ca", authority);
+    signed("hashivault://release", with(&authority), MESSAGE).unwrap();
+    let heard = service.asked().len();
+    let error = fails(signed("hashivault://release", with(&another), MESSAGE), "certificate", &[TOKEN]);
+    assert!(!error.is_final());
+    fails(signed("hashivault://release", around(&url, &[]), MESSAGE), "certificate", &[TOKEN]);
+    fails(signed("hashivault://release", with("none"), MESSAGE), "`VAULT_CACERT`: it holds no certificate", &[]);
+    assert_eq!(service.asked().len(), heard);
 }
 
 /// Whoever claims to be Vault and shows a certificate that nobody trusts learns no token.

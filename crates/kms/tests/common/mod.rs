@@ -2,7 +2,7 @@
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::disallowed_methods, reason = "each test uses a part of it")]
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -11,6 +11,8 @@ use std::sync::{Arc, Mutex};
 use probity_attest::keys::Signer as _;
 use probity_core::Timestamp;
 use probity_kms::{KmsError, KmsKey, Reference, Surroundings};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use zeroize::Zeroizing;
 
 /// A request that came.
@@ -48,6 +50,20 @@ pub struct Service {
 impl Service {
     /// One that answers so: a status and a body. A redirection leads to `http://127.0.0.1:1/`.
     pub fn new(answer: impl Fn(&Asked) -> (u16, String) + Send + Sync + 'static) -> Service {
+        Service::with(None, answer)
+    }
+
+    /// One that speaks TLS, and its certificate (PEM), which nobody but us has signed.
+    pub fn with_tls(answer: impl Fn(&Asked) -> (u16, String) + Send + Sync + 'static) -> (Service, String) {
+        let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let config = config.with_no_client_auth().with_single_cert(vec![made.cert.der().clone()], key).unwrap();
+        (Service::with(Some(Arc::new(config)), answer), made.cert.pem())
+    }
+
+    fn with(tls: Option<Arc<ServerConfig>>, answer: impl Fn(&Asked) -> (u16, String) + Send + Sync + 'static) -> Service {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -55,12 +71,18 @@ impl Service {
         let answer: Arc<Answers> = Arc::new(answer);
         let (kept, stop) = (Arc::clone(&asked), Arc::clone(&ended));
         std::thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
+            for mut stream in listener.incoming().map_while(Result::ok) {
                 if stop.load(Ordering::SeqCst) {
                     break;
                 }
                 // Whoever goes away in the middle is heard no more.
-                let _gone = serve(&stream, &kept, &*answer);
+                let _gone = match &tls {
+                    None => serve(&mut stream, &kept, &*answer),
+                    Some(config) => {
+                        let connection = ServerConnection::new(Arc::clone(config)).unwrap();
+                        serve(&mut StreamOwned::new(connection, stream), &kept, &*answer)
+                    }
+                };
             }
         });
         Service { address, asked, ended }
@@ -83,29 +105,28 @@ impl Drop for Service {
     }
 }
 
-fn serve(stream: &TcpStream, kept: &Mutex<Vec<Asked>>, answer: &Answers) -> io::Result<()> {
-    let mut reader = BufReader::new(stream);
-    let mut line = String::new();
-    reader.read_line(&mut line)?;
-    let mut words = line.split_whitespace();
-    let (method, path) = (words.next().unwrap_or_default().to_owned(), words.next().unwrap_or_default().to_owned());
-    let mut headers = BTreeMap::new();
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line)?;
-        let Some((name, value)) = line.split_once(':') else { break };
-        headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
+fn serve<S: io::Read + io::Write>(stream: &mut S, kept: &Mutex<Vec<Asked>>, answer: &Answers) -> io::Result<()> {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte)?;
+        head.extend(byte);
     }
+    let head = String::from_utf8(head).unwrap();
+    let mut lines = head.lines();
+    let mut words = lines.next().unwrap_or_default().split_whitespace();
+    let (method, path) = (words.next().unwrap_or_default().to_owned(), words.next().unwrap_or_default().to_owned());
+    let pairs = lines.filter_map(|line| line.split_once(':'));
+    let headers: BTreeMap<String, String> = pairs.map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned())).collect();
     let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
     let mut body = vec![0; length];
-    reader.read_exact(&mut body)?;
+    stream.read_exact(&mut body)?;
     let asked = Asked { method, path, headers, body };
     kept.lock().unwrap().push(asked.clone());
     let (status, body) = answer(&asked);
-    let mut out = stream;
     let location = if (300..400).contains(&status) { "location: http://127.0.0.1:1/\r\n" } else { "" };
-    write!(out, "HTTP/1.1 {status} X\r\ncontent-length: {}\r\n{location}connection: close\r\n\r\n{body}", body.len())?;
-    out.flush()
+    write!(stream, "HTTP/1.1 {status} X\r\ncontent-length: {}\r\n{location}connection: close\r\n\r\n{body}", body.len())?;
+    stream.flush()
 }
 
 /// Surroundings of a test.
