@@ -134,6 +134,12 @@ impl KmsError {
     pub fn hint(&self) -> Option<&str> {
         match self {
             KmsError::Missing { hint, .. } => Some(hint),
+            KmsError::Refused { status, code, .. } => {
+                let denied = matches!(status, 401 | 403) || code.as_ref().is_some_and(|code| code.contains("AccessDenied"));
+                denied.then_some(
+                    "either the credentials are not good, or they may not do that; the guide on keys tells what each service needs",
+                )
+            }
             KmsError::Pin(_) => Some("it was tried once and not again, since a token locks itself after a few wrong ones"),
             _ => None,
         }

@@ -45,6 +45,9 @@ pub(crate) struct Request {
     pub(crate) secrets: Vec<Secret>,
 }
 
+/// What makes a request.
+pub(crate) type Make<'a> = &'a (dyn Fn() -> Result<Request, KmsError> + Sync);
+
 /// Whoever asks services. What is asynchronous stays inside.
 pub(crate) struct Http {
     away: Client,
@@ -75,26 +78,29 @@ impl Http {
     }
 
     /// Asks, again where that may help, and gives the body of an answer that says yes. Each attempt makes its request anew: it may bear
-    /// the time.
-    pub(crate) fn ask(&self, make: &dyn Fn() -> Result<Request, KmsError>) -> Result<Zeroizing<Vec<u8>>, KmsError> {
+    /// the time. It blocks, on a thread of its own, so that whoever signs may stand inside a runtime.
+    pub(crate) fn ask(&self, make: Make<'_>) -> Result<Zeroizing<Vec<u8>>, KmsError> {
         let Some(runtime) = &self.runtime else { return Err(KmsError::Setup("it has ended".to_owned())) };
-        runtime.block_on(async {
-            let mut pause = PAUSE;
-            let mut left = ATTEMPTS;
-            loop {
-                left -= 1;
-                let request = make()?;
-                match self.once(&request).await {
-                    Err(error) if left > 0 && error.may_pass() => tokio::time::sleep(pause).await,
-                    ended => return ended,
-                }
-                pause *= 2;
+        let ended = std::thread::scope(|scope| scope.spawn(|| runtime.block_on(self.persist(make))).join());
+        ended.unwrap_or_else(|_| Err(KmsError::Setup("it has broken off".to_owned())))
+    }
+
+    async fn persist(&self, make: Make<'_>) -> Result<Zeroizing<Vec<u8>>, KmsError> {
+        let mut pause = PAUSE;
+        let mut left = ATTEMPTS;
+        loop {
+            left -= 1;
+            let request = make()?;
+            match self.once(&request).await {
+                Err(error) if left > 0 && error.may_pass() => tokio::time::sleep(pause).await,
+                ended => return ended,
             }
-        })
+            pause *= 2;
+        }
     }
 
     /// The same, where the answer is JSON.
-    pub(crate) fn ask_json(&self, make: &dyn Fn() -> Result<Request, KmsError>) -> Result<Value, KmsError> {
+    pub(crate) fn ask_json(&self, make: Make<'_>) -> Result<Value, KmsError> {
         let what = make()?.what;
         let body = self.ask(make)?;
         serde_json::from_slice(&body).map_err(|_| KmsError::Broken { what, why: "it is no JSON".to_owned() })

@@ -105,6 +105,13 @@ fn every_kind_and_version_of_key_signs() {
 }
 
 #[test]
+fn whoever_signs_may_stand_inside_a_runtime() {
+    let service = vault(vec![PrivateKey::generate(KeyType::EcdsaP256).unwrap()], "ecdsa-p256");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async { signed("hashivault://release", around(&service.url(), &[]), MESSAGE).unwrap() });
+}
+
+#[test]
 fn what_is_wrong_is_said() {
     let service = vault(vec![PrivateKey::generate(KeyType::EcdsaP256).unwrap()], "ecdsa-p256");
     let url = service.url();
@@ -115,6 +122,7 @@ fn what_is_wrong_is_said() {
         &["wrong-token"],
     );
     assert!(error.is_final());
+    assert!(error.hint().unwrap().contains("may not do that"));
     fails(signed("hashivault://other", around(&url, &[]), MESSAGE), "does not give the public key: HTTP status 404: no handler", &[]);
     fails(signed("hashivault://release/versions/3", around(&url, &[]), MESSAGE), "there is no version 3 of it; the latest is 1", &[]);
     fails(signed(name, around("", &[]), MESSAGE), "the address of Vault is not known", &[]);
