@@ -106,12 +106,14 @@ impl Bench {
         self.ours(&ours)?;
         let theirs = ["attest-blob", "--key", &private, "--type", TYPE, "--predicate", "predicate.json", "--bundle", "theirs-att.json"];
         self.theirs(&[&theirs[..], &no_log[..], &["blob"]].concat())?;
+        // Cosign signs blobs with Ed25519 keys in a way that it does not verify itself (3.1.2: no digest in the bundle).
+        let broken = |by: &str| by == "cosign" && key == "ed25519";
         for (by, bundle) in [("probity", "ours.json"), ("cosign", "theirs.json")] {
             let name = format!("blob signed by {by} with {key}");
             for (case, blob, key, should) in
                 [("", "blob", &*public, true), (", another key", "blob", "other.pub", false), (", another blob", "blob2", &*public, false)]
             {
-                let what = format!("{name}{case}");
+                let (what, should) = (format!("{name}{case}"), should && !broken(by));
                 let arguments = ["verify-blob", "--key", key, "--bundle", bundle, "--insecure-ignore-tlog", blob];
                 self.row(&what, "cosign", &arguments, should)?;
                 self.row(&what, "probity", &["verify", blob, "--key", key, "--bundle", bundle, "--insecure-ignore-tlog"], should)?;
@@ -127,7 +129,7 @@ impl Bench {
             for (case, blob, key, should) in
                 [("", "blob", &*public, true), (", another key", "blob", "other.pub", false), (", another blob", "blob2", &*public, false)]
             {
-                let what = format!("{name}{case}");
+                let (what, should) = (format!("{name}{case}"), should && !broken(by));
                 let cosign = ["verify-blob-attestation", "--key", key, "--bundle", bundle, "--type", TYPE, "--insecure-ignore-tlog", blob];
                 self.row(&what, "cosign", &cosign, should)?;
                 self.row(&what, "probity", &["verify", blob, "--key", key, "--bundle", bundle, "--insecure-ignore-tlog"], should)?;

@@ -1,7 +1,7 @@
 //! Keys of machines in any algorithm, and the trait behind which a key may also live elsewhere: a KMS, a token, Vault. The Ed25519 keys
 //! of logs are in [`crate::SigningKey`], people's keys in [`crate::sshsig`]. Files and their permissions are the caller's.
 
-use crate::{KeyId, SignError};
+use crate::{KeyId, KeyProvider, SIGNATURE_LENGTH, SignError, VerifyingKey};
 
 mod cosign;
 mod der;
@@ -55,5 +55,65 @@ pub trait Signer: Send + Sync {
     /// Its name.
     fn key_id(&self) -> KeyId {
         self.public_key().id()
+    }
+}
+
+/// A key that cannot sign for a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the key is {}, and logs are signed with Ed25519 alone", .0.as_str())]
+pub struct NotForLogs(pub Algorithm);
+
+/// A signer, wherever its key lies, as one that signs for logs. What it answers is checked before anybody sees it.
+pub struct LogSigner {
+    signer: Box<dyn Signer>,
+    key: VerifyingKey,
+}
+
+impl LogSigner {
+    /// The signer, if its algorithm is the one that logs know.
+    pub fn new(signer: Box<dyn Signer>) -> Result<LogSigner, NotForLogs> {
+        match signer.public_key().ed25519() {
+            Some(key) => Ok(LogSigner { signer, key }),
+            None => Err(NotForLogs(signer.algorithm())),
+        }
+    }
+}
+
+impl KeyProvider for LogSigner {
+    fn sign(&self, message: &[u8]) -> Result<[u8; SIGNATURE_LENGTH], SignError> {
+        let signature = self.signer.sign(message)?;
+        let wrong = || SignError(format!("the signature does not belong to the public key of the signer ({:?})", self.key));
+        self.key.verify(message, &signature).map_err(|_| wrong())?;
+        signature.try_into().map_err(|_| wrong())
+    }
+
+    fn public_key(&self) -> VerifyingKey {
+        self.key
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SigningKey;
+
+    #[test]
+    fn logs_are_signed_with_ed25519_alone_and_by_no_liar() {
+        struct Liar(PrivateKey);
+        impl Signer for Liar {
+            fn sign(&self, _: &[u8]) -> Result<Vec<u8>, SignError> {
+                self.0.sign(b"something else")
+            }
+            fn public_key(&self) -> &PublicKey {
+                self.0.public_key()
+            }
+        }
+        let key = || PrivateKey::from(SigningKey::from_seed(&[7; 32]).unwrap());
+        let signer = LogSigner::new(Box::new(key())).unwrap();
+        signer.public_key().verify(b"head", &signer.sign(b"head").unwrap()).unwrap();
+        assert!(LogSigner::new(Box::new(Liar(key()))).unwrap().sign(b"head").is_err());
+        let other = PrivateKey::generate(KeyType::EcdsaP256).unwrap();
+        let refused = LogSigner::new(Box::new(other)).err().unwrap();
+        assert_eq!(refused.to_string(), "the key is ECDSA P-256, and logs are signed with Ed25519 alone");
     }
 }

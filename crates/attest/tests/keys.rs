@@ -252,3 +252,36 @@ fn keys_that_openssl_makes_are_read() {
         assert_eq!(key.public_key().to_pem(), String::from_utf8(public.stdout).unwrap());
     }
 }
+
+#[test]
+fn public_keys_of_numbers() {
+    let rsa = PublicKey::from_pem(&text("rsa2048.pub")).unwrap();
+    // In a key of 2,048 bits the modulus begins behind 33 bytes and the exponent is at the end.
+    let (modulus, exponent) = (&rsa.to_der()[33..33 + 256], [1, 0, 1]);
+    let long = [&[0, 0], modulus].concat();
+    for (modulus, exponent) in [(modulus, &exponent[..]), (&long[1..], &[0, 1, 0, 1][..])] {
+        assert_eq!(PublicKey::from_rsa_numbers(modulus, exponent).unwrap(), rsa);
+    }
+    let wrong = |modulus: &[u8], exponent: &[u8], says: &str| {
+        let error = PublicKey::from_rsa_numbers(modulus, exponent).unwrap_err().to_string();
+        assert!(error.contains(says), "{error}");
+    };
+    wrong(&modulus[..128], &exponent, "an RSA key of 1024 bits");
+    wrong(&[], &exponent, "damaged");
+    wrong(&vec![0xff; 1026], &exponent, "damaged");
+    wrong(modulus, &[], "damaged");
+    wrong(modulus, &[1; 9], "damaged");
+    assert_eq!(rsa.ed25519(), None);
+
+    let p256 = PublicKey::from_pem(&text("p256.pub")).unwrap();
+    let point = &p256.to_der()[26..];
+    assert_eq!(PublicKey::from_p256_point(point).unwrap(), p256);
+    let mut off = point.to_vec();
+    off[64] ^= 1;
+    for wrong in [&point[1..], &off, &[], &[4; 65]] {
+        assert!(PublicKey::from_p256_point(wrong).is_err());
+    }
+    assert_eq!(p256.ed25519(), None);
+    let ed25519 = PublicKey::from_pem(&text("ed25519.pub")).unwrap();
+    assert_eq!(PublicKey::from(ed25519.ed25519().unwrap()), ed25519);
+}

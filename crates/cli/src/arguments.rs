@@ -429,8 +429,9 @@ pub(crate) struct EvidencePlace {
     /// Folder of the evidence log, or `none`; the user's state folder where not given
     #[arg(long, value_name = "DIR|none", help_heading = "Evidence")]
     pub(crate) evidence: Option<String>,
-    /// Private key (Ed25519, PKCS#8 PEM) that signs records; one is made on first use where not given
-    #[arg(long, value_name = "FILE", help_heading = "Evidence")]
+    /// Private key that signs records: a file (Ed25519, PKCS#8 PEM), or the name of an Ed25519 key that lies elsewhere (pkcs11:, awskms://);
+    /// one is made on first use where not given
+    #[arg(long, value_name = "KEY", help_heading = "Evidence")]
     pub(crate) evidence_key: Option<PathBuf>,
 }
 
@@ -751,8 +752,9 @@ fn parse_kind(text: &str) -> Result<ExceptionKind, String> {
 /// The key that signs.
 #[derive(Debug, Args)]
 pub(crate) struct KeyReference {
-    /// Private key: a file (Cosign's, PKCS#8, SEC1, PKCS#1, OpenSSH's with Ed25519), or env://NAME for a variable that holds one. A
-    /// passphrase comes from PROBITY_KEY_PASSWORD or COSIGN_PASSWORD, or is asked for
+    /// Private key: a file (Cosign's, PKCS#8, SEC1, PKCS#1, OpenSSH's with Ed25519), env://NAME for a variable that holds one, or the
+    /// name of a key that lies elsewhere (awskms://, azurekms://, gcpkms://, hashivault://, pkcs11:). A passphrase comes from
+    /// PROBITY_KEY_PASSWORD or COSIGN_PASSWORD, or is asked for
     #[arg(long, value_name = "KEY")]
     pub(crate) key: String,
 }
@@ -969,8 +971,8 @@ pub(crate) struct SignerArguments {
     /// The same as a regular expression; it may match anywhere, so write ^ and $
     #[arg(long, value_name = "PATTERN", conflicts_with = "key")]
     pub(crate) certificate_oidc_issuer_regexp: Option<String>,
-    /// Public key (PEM) that has to have signed: ECDSA, Ed25519, RSA
-    #[arg(long, value_name = "FILE")]
+    /// Public key that has to have signed (ECDSA, Ed25519, RSA): a file (PEM), or the name of a key that lies elsewhere (pkcs11:, awskms://)
+    #[arg(long, value_name = "KEY")]
     pub(crate) key: Option<PathBuf>,
 }
 

@@ -1,36 +1,82 @@
-//! The keys that `--key` names: a file or a variable now; a KMS, a token and Vault have their spellings kept for them.
+//! The keys that `--key` names: a file, a variable, or a key that lies elsewhere and is named as Cosign names it.
 
 use std::io::Read as _;
 use std::path::Path;
+use std::sync::Arc;
 
-use anyhow::Result;
-use probity_attest::keys::{PrivateKey, PrivateKeyError, Signer};
+use anyhow::{Result, anyhow};
+use probity_attest::keys::{PrivateKey, PrivateKeyError, PublicKey, Signer};
+use probity_core::Timestamp;
+use probity_kms::{KmsError, KmsKey, Process, Reference, ReferenceError, Secret, Surroundings};
 use zeroize::Zeroizing;
 
+use crate::adapters::with_causes;
 use crate::{Wrong, passphrase};
 
 /// Largest key file, in bytes.
 const MAX: u64 = 256 * 1024;
 
-/// Where keys will be kept later, as Cosign spells it.
-const LATER: &[(&str, &str)] = &[
-    ("awskms://", "AWS KMS"),
-    ("azurekms://", "Azure Key Vault"),
-    ("gcpkms://", "Google Cloud KMS"),
-    ("hashivault://", "HashiCorp Vault"),
-    ("pkcs11:", "a PKCS#11 token"),
-];
-
 /// The signer that a reference names.
 pub(crate) fn signer(reference: &str) -> Result<Box<dyn Signer>> {
-    Ok(Box::new(private_key(reference)?))
+    match elsewhere(reference)? {
+        Some(named) => signer_of(&named),
+        None => Ok(Box::new(private_key(reference)?)),
+    }
+}
+
+/// The signer of a key elsewhere.
+pub(crate) fn signer_of(named: &Reference) -> Result<Box<dyn Signer>> {
+    Ok(Box::new(KmsKey::open(named, Arc::new(Here)).map_err(|error| told(named, &error))?))
+}
+
+/// The public half of the key that a reference names.
+pub(crate) fn public(reference: &str) -> Result<PublicKey> {
+    match elsewhere(reference)? {
+        Some(named) => public_of(&named),
+        None => Ok(private_key(reference)?.public_key().clone()),
+    }
+}
+
+/// The public half of a key elsewhere.
+pub(crate) fn public_of(named: &Reference) -> Result<PublicKey> {
+    probity_kms::public_key(named, Arc::new(Here)).map_err(|error| told(named, &error))
+}
+
+/// The name of a key elsewhere, where a reference is one.
+pub(crate) fn elsewhere(reference: &str) -> Result<Option<Reference>> {
+    let Some((scheme, place)) = Reference::SCHEMES.iter().find(|(scheme, _)| reference.starts_with(scheme)) else { return Ok(None) };
+    let wrong = |error: ReferenceError| Wrong::hint(format!("the name `{scheme}...` of a key in {place}: {error}"), None);
+    Ok(Some(Reference::parse(reference).map_err(wrong)?))
+}
+
+/// What the network or a token did may pass; what was asked for does not.
+fn told(named: &Reference, error: &KmsError) -> anyhow::Error {
+    let wrong = Wrong::hint(format!("`{named}`: {}", with_causes(error)), error.hint());
+    if error.is_final() { anyhow::Error::new(wrong) } else { anyhow!("{wrong}") }
+}
+
+/// This process, and whoever sits at its terminal.
+struct Here;
+
+impl Surroundings for Here {
+    fn variable(&self, name: &str) -> Option<String> {
+        Process.variable(name)
+    }
+
+    fn file(&self, path: &Path) -> std::io::Result<Zeroizing<Vec<u8>>> {
+        Process.file(path)
+    }
+
+    fn now(&self) -> Timestamp {
+        Process.now()
+    }
+
+    fn ask_pin(&self, token: &str) -> Option<Secret> {
+        passphrase::pin(&format!("PIN of the token `{token}`: "))
+    }
 }
 
 fn private_key(reference: &str) -> Result<PrivateKey> {
-    if let Some((_, place)) = LATER.iter().find(|(scheme, _)| reference.starts_with(scheme)) {
-        let hint = "a file, or `env://NAME` for a variable that holds the key, is";
-        return Err(Wrong::hint(format!("a key in {place} is not supported yet: `{reference}`"), Some(hint)).into());
-    }
     let (text, what) = match reference.strip_prefix("env://") {
         Some(name) => (from_variable(name)?, format!("the key in `{name}`")),
         None => match reference.split_once("://") {

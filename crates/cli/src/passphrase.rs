@@ -5,6 +5,7 @@ use std::io::{IsTerminal as _, Read as _, Stdin, Write as _};
 use std::os::unix::ffi::OsStringExt as _;
 
 use anyhow::Result;
+use probity_kms::Secret;
 use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
@@ -33,6 +34,12 @@ pub(crate) fn for_new_key() -> Result<Zeroizing<Vec<u8>>> {
         return Err(Wrong::hint("the two passphrases differ", None).into());
     }
     Ok(first)
+}
+
+/// The PIN of a token, asked for; `None` where there is nobody to ask, or none is given.
+pub(crate) fn pin(prompt: &str) -> Option<Secret> {
+    let typed = std::io::stdin().is_terminal().then(|| ask(prompt)).and_then(Result::ok)?;
+    std::str::from_utf8(&typed).ok().filter(|pin| !pin.is_empty()).map(Secret::new)
 }
 
 fn from_environment() -> Option<Zeroizing<Vec<u8>>> {

@@ -158,14 +158,14 @@ fn where_keys_come_from() {
     show("COSIGN_PASSWORD", "x", "none.key").code(2).says("cannot read the key `none.key`");
     show("COSIGN_PASSWORD", "x", ".").code(2).says("cannot read the key");
     show("COSIGN_PASSWORD", "x", "k.pub").code(2).says("`k.pub`: a PEM `PUBLIC KEY` is not a private key");
-    for (reference, place) in [
-        ("awskms:///alias/release", "AWS KMS"),
-        ("gcpkms://projects/p/locations/l", "Google Cloud KMS"),
-        ("azurekms://vault/key", "Azure Key Vault"),
-        ("hashivault://release", "HashiCorp Vault"),
-        ("pkcs11:token=release", "a PKCS#11 token"),
+    for (reference, says) in [
+        ("awskms:///release", "the name `awskms://...` of a key in AWS KMS: write it as"),
+        ("gcpkms://projects/p/locations/l", "the name `gcpkms://...` of a key in Google Cloud KMS: write it as"),
+        ("azurekms://vault/key", "the name `azurekms://...` of a key in Azure Key Vault: "),
+        ("hashivault://", "the name `hashivault://...` of a key in HashiCorp Vault: write it as"),
+        ("pkcs11:token=release", "the name `pkcs11:...` of a key in a PKCS#11 token: it names no key"),
     ] {
-        show("COSIGN_PASSWORD", "x", reference).code(2).says(&format!("a key in {place} is not supported yet"));
+        show("COSIGN_PASSWORD", "x", reference).code(2).says(says);
     }
     show("COSIGN_PASSWORD", "x", "k8s://release/key").code(2).says("keys are not read from `k8s://`");
     let (ssh, _) = repo.ssh_key("sara");

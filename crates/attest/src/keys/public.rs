@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::Algorithm;
-use super::der::{BIT_STRING, Malformed, NULL, OBJECT_IDENTIFIER, Reader, SEQUENCE};
+use super::der::{BIT_STRING, INTEGER, Malformed, NULL, OBJECT_IDENTIFIER, Reader, SEQUENCE};
 use crate::{KeyId, VerifyingKey, WrongSignature, pem, sha256};
 
 const LABEL: &str = "PUBLIC KEY";
@@ -105,6 +105,27 @@ impl PublicKey {
             }
             other => Err(PublicKeyError::Algorithm(algorithm_name(other))),
         }
+    }
+
+    /// The P-256 key of an uncompressed point, 65 bytes (SEC 1, section 2.3.3): what tokens and JSON Web Keys hold.
+    pub fn from_p256_point(point: &[u8]) -> Result<PublicKey, PublicKeyError> {
+        PublicKey::p256(point)
+    }
+
+    /// The RSA key of a modulus and an exponent, most significant byte first; zeros in front of them do not count.
+    pub fn from_rsa_numbers(modulus: &[u8], exponent: &[u8]) -> Result<PublicKey, PublicKeyError> {
+        // The largest that counts, and a byte of zeros.
+        if modulus.len() > RSA_BITS.end() / 8 + 1 || exponent.len() > 8 {
+            return Err(PublicKeyError::Damaged);
+        }
+        PublicKey::rsa(&element(SEQUENCE, &[positive(modulus), positive(exponent)].concat()))
+    }
+
+    /// The key as one of Ed25519; `None` for those of other algorithms.
+    #[must_use]
+    pub fn ed25519(&self) -> Option<VerifyingKey> {
+        let raw = (self.algorithm == Algorithm::Ed25519).then_some(self.bits.as_slice())?;
+        raw.try_into().ok().map(VerifyingKey::from_raw)
     }
 
     /// The key of an uncompressed point.
@@ -209,6 +230,14 @@ impl fmt::Debug for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PublicKey({self})")
     }
+}
+
+/// A positive DER INTEGER.
+fn positive(number: &[u8]) -> Vec<u8> {
+    let zeros = number.iter().take_while(|byte| **byte == 0).count();
+    let number = number.get(zeros..).unwrap_or_default();
+    let sign: &[u8] = if number.first().is_none_or(|byte| byte & 0x80 != 0) { &[0] } else { &[] };
+    element(INTEGER, &[sign, number].concat())
 }
 
 /// One DER element. The contents are keys, which have fewer than 65,536 bytes.

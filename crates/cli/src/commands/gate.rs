@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
-use probity_attest::keys::Signer;
-use probity_attest::sha256;
+use probity_attest::keys::{LogSigner, NotForLogs, Signer};
+use probity_attest::{KeyProvider, sha256};
 use probity_core::{Colour, Digest, Report, Tree as _, Verdict};
 use probity_ledger::{FolderStorage, Ledger, load_key, load_or_create_key};
 use probity_pipeline::Base;
@@ -132,7 +132,7 @@ pub(crate) fn engine() -> Result<Digest> {
 /// A log that can be written.
 pub(crate) struct Evidence {
     pub(crate) ledger: Ledger,
-    pub(crate) signer: Arc<probity_attest::SigningKey>,
+    pub(crate) signer: Arc<dyn KeyProvider>,
     pub(crate) anchored: bool,
     pub(crate) place: PathBuf,
 }
@@ -180,6 +180,15 @@ impl Evidence {
             let message = format!("`evidence.key` names `{key}`, which leads out of the judged folder");
             return Err(Wrong::hint(message, Some("name it with `--evidence-key FILE`")).into());
         }
+        let named = place.evidence_key.as_deref().and_then(Path::to_str).map(keys::elsewhere).transpose()?.flatten();
+        if let Some(named) = named {
+            let wrong = |error: NotForLogs| {
+                Wrong::hint(format!("`{named}` cannot sign evidence: {error}"), Some("`--evidence-key` takes an Ed25519 key"))
+            };
+            let signer = LogSigner::new(keys::signer_of(&named)?).map_err(wrong)?;
+            let anchored = place.evidence.is_some() || settings.directory.is_some();
+            return Evidence::signed_by(Arc::new(signer), folder, anchored).map(Some);
+        }
         let given = place.evidence_key.clone().or_else(|| settings.key.as_deref().map(|file| top.join(file)));
         let key = match &given {
             Some(file) => {
@@ -195,13 +204,16 @@ impl Evidence {
         if key.readable_by_others {
             output::talk("warning: the evidence key can be read by others than its owner");
         }
-        let signer = Arc::new(key.key);
-        let origin = format!("probity.local/{}", signer.verifying_key().id());
-        let storage = Arc::new(FolderStorage::new(&folder));
-        let ledger = Ledger::open_or_create(storage, Arc::clone(&signer) as Arc<dyn probity_attest::KeyProvider>, &origin)
-            .with_context(|| format!("the evidence log at `{}` cannot be opened", folder.display()))?;
         let anchored = given.is_some() && (place.evidence.is_some() || settings.directory.is_some());
-        Ok(Some(Evidence { ledger, signer, anchored, place: folder }))
+        Evidence::signed_by(Arc::new(key.key), folder, anchored).map(Some)
+    }
+
+    fn signed_by(signer: Arc<dyn KeyProvider>, folder: PathBuf, anchored: bool) -> Result<Evidence> {
+        let origin = format!("probity.local/{}", signer.key_id());
+        let storage = Arc::new(FolderStorage::new(&folder));
+        let ledger = Ledger::open_or_create(storage, Arc::clone(&signer), &origin)
+            .with_context(|| format!("the evidence log at `{}` cannot be opened", folder.display()))?;
+        Ok(Evidence { ledger, signer, anchored, place: folder })
     }
 }
 

@@ -35,7 +35,7 @@ pub(crate) fn generate(kind: KeyType, prefix: &str) -> Result<u8> {
 }
 
 pub(crate) fn public(arguments: &KeyReference) -> Result<u8> {
-    output::data(&keys::signer(&arguments.key)?.public_key().to_pem())?;
+    output::data(&keys::public(&arguments.key)?.to_pem())?;
     Ok(0)
 }
 

@@ -19,7 +19,7 @@ use serde_json::{Map, Value, json};
 use crate::arguments::{CompareFormat, SignerArguments, VerifyArguments, VerifyBundleArguments};
 use crate::beside::{self, Access};
 use crate::commands::verify_image;
-use crate::{Wrong, output, run};
+use crate::{Wrong, keys, output, run};
 
 /// Most bytes of a public key.
 const MAX_KEY: usize = 64 << 10;
@@ -172,6 +172,12 @@ impl Demanded<'_> {
         };
         let signer = match key {
             Some(path) => {
+                let named = path.to_str().map(keys::elsewhere).transpose()?.flatten();
+                if let Some(named) = named {
+                    let key = keys::public_of(&named)?.to_pem();
+                    let key = PublicKey::from_pem(&key).map_err(|error| Wrong::hint(format!("`{named}`: {}", error.0), None))?;
+                    return Ok(self.by(Signer::Key(key)));
+                }
                 let bytes = bounded(path, MAX_KEY)?;
                 let wrong =
                     |why: String| Wrong::hint(format!("`{}` is no public key: {why}", path.display()), Some("it is a PEM `PUBLIC KEY`"));
@@ -183,9 +189,13 @@ impl Demanded<'_> {
                 issuer: matcher("certificate-oidc-issuer", certificate_oidc_issuer, certificate_oidc_issuer_regexp)?,
             },
         };
+        Ok(self.by(signer))
+    }
+
+    fn by(&self, signer: Signer) -> Policy {
         let with_key = matches!(signer, Signer::Key(_));
         // A key counts until it is given up, so that a time of signing proves nothing more of it.
-        Ok(Policy { signer, log: !self.ignore_log, timestamp: self.timestamps, no_time: with_key })
+        Policy { signer, log: !self.ignore_log, timestamp: self.timestamps, no_time: with_key }
     }
 }
 
