@@ -72,6 +72,8 @@ struct State {
     pause: Duration,
     /// Whether it takes what is sent.
     writable: bool,
+    /// What came so far of blobs that are sent in pieces, by the number of the upload.
+    uploads: BTreeMap<String, Vec<u8>>,
     /// How many referrers it lists on a page; none where it knows no referrers.
     referrers: Option<usize>,
 }
@@ -103,6 +105,7 @@ impl StubRegistry {
             now: 0,
             pause: Duration::ZERO,
             writable: false,
+            uploads: BTreeMap::new(),
             referrers: None,
         };
         let (state, ended) = (Arc::new(Mutex::new(state)), Arc::new(AtomicBool::new(false)));
@@ -249,7 +252,20 @@ fn read(reader: &mut impl io::BufRead) -> io::Result<Option<Request>> {
     }
     let length = headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
     let mut body = Vec::new();
-    reader.take(length).read_to_end(&mut body)?;
+    if headers.get("transfer-encoding").is_some_and(|encoding| encoding == "chunked") {
+        loop {
+            let mut line = String::new();
+            reader.read_line(&mut line)?;
+            let size = u64::from_str_radix(line.trim(), 16).map_err(|_| io::ErrorKind::InvalidData)?;
+            reader.by_ref().take(size).read_to_end(&mut body)?;
+            reader.read_line(&mut String::new())?;
+            if size == 0 {
+                break;
+            }
+        }
+    } else {
+        reader.by_ref().take(length).read_to_end(&mut body)?;
+    }
     Ok(Some(Request { method, path: path.to_owned(), query: query.to_owned(), headers, body }))
 }
 
@@ -350,6 +366,9 @@ fn answer(request: &Request, stream: &TcpStream, state: &Mutex<State>, address: 
     }
     let Some((kind, bytes)) = found else {
         let code = if path.contains("/manifests/") { "MANIFEST_UNKNOWN" } else { "BLOB_UNKNOWN" };
+        if request.method == "HEAD" {
+            return write(stream, 404, &[], Some(0), &[]);
+        }
         return refuse(stream, 404, &[], code, "it is not known here");
     };
     let digest = digest(&bytes);
@@ -406,14 +425,25 @@ fn keep(request: &Request, state: &Mutex<State>, path: &str) -> Result<(u16, Vec
         return Err((405, "UNSUPPORTED", "this registry is read only"));
     }
     if let (Some(repository), "POST") = (path.strip_suffix("/blobs/uploads/"), request.method.as_str()) {
-        return Ok((202, vec![format!("Location: /v2/{repository}/blobs/uploads/1?state=a")]));
+        let number = state.uploads.len().to_string();
+        let location = format!("Location: /v2/{repository}/blobs/uploads/{number}?state=a");
+        state.uploads.insert(number, Vec::new());
+        return Ok((202, vec![location]));
+    }
+    if let (Some((repository, number)), "PATCH") = (path.split_once("/blobs/uploads/"), request.method.as_str()) {
+        let Some(come) = state.uploads.get_mut(number) else { return Err((404, "BLOB_UPLOAD_UNKNOWN", "it was not begun")) };
+        come.extend_from_slice(&request.body);
+        return Ok((202, vec![format!("Location: /v2/{repository}/blobs/uploads/{number}?state=a"), format!("Range: 0-{}", come.len())]));
     }
     let told = digest(&request.body);
-    if let (Some((repository, _)), "PUT") = (path.split_once("/blobs/uploads/"), request.method.as_str()) {
-        if !request.query.contains("state=a") || !request.query.contains(&told.replace(':', "%3A")) {
+    if let (Some((repository, number)), "PUT") = (path.split_once("/blobs/uploads/"), request.method.as_str()) {
+        let mut body = state.uploads.get(number).cloned().unwrap_or_default();
+        body.extend_from_slice(&request.body);
+        let told = digest(&body);
+        if !request.query.contains("state=a") || !request.query.replace("%3A", ":").contains(&told) {
             return Err((400, "DIGEST_INVALID", "the digest is not that of what came"));
         }
-        state.files.insert(format!("{repository}/blobs/{told}"), ("application/octet-stream".to_owned(), request.body.clone()));
+        state.files.insert(format!("{repository}/blobs/{told}"), ("application/octet-stream".to_owned(), body));
         return Ok((201, vec![format!("Docker-Content-Digest: {told}")]));
     }
     let Some((repository, name)) = path.split_once("/manifests/") else {
