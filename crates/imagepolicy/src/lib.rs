@@ -2,6 +2,7 @@
 #![warn(clippy::indexing_slicing, clippy::string_slice)]
 
 pub mod cip;
+pub mod cue;
 mod demand;
 mod fault;
 mod image;

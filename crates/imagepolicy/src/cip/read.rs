@@ -198,9 +198,7 @@ pub(super) fn address(reader: &mut Reader, of: &Fields<'_>, key: &str) -> Option
 fn fixed(reader: &mut Reader, node: &Node<'_>) -> Option<By> {
     let fields = reader.fields(node, &["action", "message"])?;
     let message = reader.text(&fields, "message").map(|text| text.text);
-    if reader.needed(&fields, "action").is_none() {
-        return None;
-    }
+    reader.needed(&fields, "action")?;
     let pass = reader.word(&fields, "action", &[("pass", true), ("fail", false)])?;
     Some(By::Static { pass, message })
 }
