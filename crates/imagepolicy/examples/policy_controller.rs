@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use probity_imagepolicy::Fault;
 use probity_imagepolicy::cip::{ClusterImagePolicy, Options, TrustRootObject, claims};
+use probity_imagepolicy::cue::CuePolicy;
 use probity_value::{FileId, yaml};
 use serde_json::json;
 
@@ -38,6 +39,40 @@ fn main() -> std::process::ExitCode {
             };
             document(&format!("{part}/{}", name(&file)), &text, kind);
         }
+    }
+    let Ok(predicate) = std::fs::read_to_string(data.join("attestations/vuln-predicate.json")) else {
+        eprintln!("attestations/vuln-predicate.json: cannot be read");
+        return 3.into();
+    };
+    let vuln = format!(r#"{{"predicateType": "https://cosign.sigstore.dev/attestation/vuln/v1", "predicate": {predicate}}}"#);
+    let custom = r#"{"predicateType": "https://cosign.sigstore.dev/attestation/v1", "predicate": {"Data": "x", "Timestamp": "2022-04-12T00:00:00Z"}}"#;
+    let config = r#"{"config": {"linux/amd64": {"config": {"User": "65532"}}, "linux/arm/v7": {"config": {"User": "65532"}}}}"#;
+    for (file, document, expected) in [
+        ("cue-works.cue", custom, "passes"),
+        ("cue-fails.cue", custom, "fails"),
+        ("cue-vuln-works.cue", &vuln, "passes"),
+        ("cue-vuln-fails.cue", &vuln, "fails"),
+        // Neither kind of predicate is the other's.
+        ("cue-works.cue", &vuln, "fails"),
+        ("cue-vuln-works.cue", custom, "fails"),
+        // It asks for the user 65530.
+        ("cue-policy-config.cue", config, "fails"),
+        ("cue-policy-config.cue", &config.replace("65532", "65530"), "passes"),
+    ] {
+        let Ok(policy) = std::fs::read_to_string(data.join("policies").join(file)) else {
+            eprintln!("policies/{file}: cannot be read");
+            return 3.into();
+        };
+        let said = CuePolicy::parse(&policy).and_then(|policy| policy.judge(document));
+        let actual = if said.is_ok() { "passes" } else { "fails" };
+        let about: String = document.chars().take(64).collect();
+        case(
+            &format!("policies/{file} {about}"),
+            expected,
+            actual,
+            expected == actual,
+            &said.err().map(|error| error.to_string()).unwrap_or_default(),
+        );
     }
     0.into()
 }

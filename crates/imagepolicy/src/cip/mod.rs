@@ -4,6 +4,7 @@
 //! policies name. What does not live here: judging (`plan` and `judge`).
 
 mod check;
+mod judge;
 mod read;
 mod trust_root;
 
@@ -16,6 +17,8 @@ use probity_value::{Map, Span, Value};
 use crate::image::Glob;
 use crate::{Format, Identity};
 
+pub(crate) use judge::public_keys;
+pub(crate) use read::matcher;
 pub use trust_root::{CertificateAuthority, LogInstance, TrustRootObject, TrustRootSpec};
 
 /// The group of the kinds.
