@@ -126,7 +126,7 @@ impl Rule for Planned {
                 let is = |one: &Attested<'_>| {
                     let version =
                         |known: &&str| one.predicate_type.strip_prefix(*known).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-                    CONTENTS.iter().any(|known| version(known)).then_some(Ok(()))
+                    CONTENTS.iter().any(version).then_some(Ok(()))
                 };
                 say(found.any("list of contents (SPDX or CycloneDX)", is), span, &mut outcome.reasons);
             }
