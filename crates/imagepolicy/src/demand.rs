@@ -135,6 +135,8 @@ pub struct Answer {
 pub struct Proof {
     /// The digest of the signature's layer, or another name of it.
     pub id: String,
+    /// The key that signed, by the SHA-256 of its DER SubjectPublicKeyInfo; none where a certificate's holder did.
+    pub key: Option<Digest>,
     /// The certificate's subject; none where a key signed.
     pub subject: Option<String>,
     /// Who vouched for the subject.
@@ -168,12 +170,13 @@ impl Proof {
     /// What a verified bundle proves.
     #[must_use]
     pub fn of(verified: &Verified, id: impl Into<String>) -> Proof {
-        let (subject, issuer) = match &verified.signer {
-            SignedBy::Identity { identity, issuer } => (Some(identity.clone()), Some(issuer.clone())),
-            SignedBy::Key { .. } => (None, None),
+        let (key, subject, issuer) = match &verified.signer {
+            SignedBy::Identity { identity, issuer } => (None, Some(identity.clone()), Some(issuer.clone())),
+            SignedBy::Key { id, .. } => (Some(*id), None, None),
         };
         Proof {
             id: id.into(),
+            key,
             subject,
             issuer,
             times: verified.times.iter().map(|signed| signed.time).collect(),

@@ -1,6 +1,7 @@
-//! Policies that speak of the signatures of images: ClusterImagePolicy of Sigstore's policy controller.
+//! Policies that speak of the signatures of images: ClusterImagePolicy of Sigstore's policy controller,
+//! `verifyImages` of Kyverno, and a short form of our own.
 //!
-//! A policy is read ([`cip`]), and planned for an image ([`Planner`]): what has to be verified ([`Demand`]). The edge verifies, once for a
+//! A policy is read ([`cip`], [`kyverno`], [`own`]), and planned for an image ([`Planner`]): what has to be verified ([`Demand`]). The edge verifies, once for a
 //! digest, and gives back what came of it ([`Answer`]). The plan then judges ([`Plan::judge`]).
 //!
 //! **Invariant:** nothing is fetched and no clock is read here; keys, texts, time and answers are handed in.
@@ -12,6 +13,7 @@ pub mod cue;
 mod demand;
 mod fault;
 mod image;
+pub mod kyverno;
 pub mod own;
 mod plan;
 mod proofs;

@@ -72,6 +72,9 @@ fn fits(demand: &Demand, proof: &Proof) -> Result<(), String> {
             }
         }
         By::Keys { .. } if proof.subject.is_some() => return Err("it is signed by the holder of a certificate, not with a key".to_owned()),
+        By::Keys { keys, .. } if !proof.key.is_some_and(|signed| keys.iter().any(|key| key.id() == signed)) => {
+            return Err("it is signed with another key".to_owned());
+        }
         By::Keys { .. } | By::Certificate { .. } => {}
     }
     for (name, value) in &demand.annotations {

@@ -1,4 +1,5 @@
 //! Policies read, planned and judged over made-up answers.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -62,6 +63,16 @@ fn attested(proof: Proof, kind: &str, predicate: &serde_json::Value) -> Proof {
     Proof { statement: Some(text.to_string().into_bytes().into()), ..proof }
 }
 
+/// The proofs of nobody become those of the first key that is asked for.
+fn signed(demand: &Demand, mut answer: Answer) -> Answer {
+    if let By::Keys { keys, .. } = &demand.by {
+        for proof in answer.proofs.iter_mut().filter(|proof| proof.subject.is_none()) {
+            proof.key = keys.first().map(probity_sigstore::PublicKey::id);
+        }
+    }
+    answer
+}
+
 fn found(proofs: Vec<Proof>) -> Answer {
     Answer { proofs, ..Answer::default() }
 }
@@ -74,7 +85,7 @@ fn judged_for(policies: &[ClusterImagePolicy], object: Option<&Value>, supply: &
     let mut planner = Planner::new(&image(), object, supply).unwrap();
     planner.cluster_image_policies(policies);
     let plan = planner.finish(NoMatch::Deny);
-    let answers: Vec<Answer> = plan.demands().iter().map(answer).collect();
+    let answers: Vec<Answer> = plan.demands().iter().map(|demand| signed(demand, answer(demand))).collect();
     plan.judge(&answers, &facts(Occasion::NewDigest))
 }
 
@@ -353,7 +364,7 @@ fn own(text: &str, occasion: Occasion, answer: impl Fn(&Demand) -> Answer) -> Ou
     let mut planner = Planner::new(&image(), None, &supply).unwrap();
     planner.image_rules(&rules);
     let plan = planner.finish(NoMatch::Deny);
-    let answers: Vec<Answer> = plan.demands().iter().map(answer).collect();
+    let answers: Vec<Answer> = plan.demands().iter().map(|demand| signed(demand, answer(demand))).collect();
     plan.judge(&answers, &facts(occasion))
 }
 

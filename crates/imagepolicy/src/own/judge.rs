@@ -156,13 +156,10 @@ impl Planned {
                 Ok(proofs) => {
                     // The same person under two patterns, or one key in two files, is one signer.
                     let fresh = proofs.iter().find_map(|proof| {
-                        let who = match (&proof.subject, &asked.demand) {
+                        let who = match (&proof.subject, proof.key) {
                             (Some(subject), _) => format!("{subject} by {}", proof.issuer.as_deref().unwrap_or_default()),
-                            (None, Ok((demand, _))) => match &demand.by {
-                                By::Keys { keys, .. } => keys.iter().map(|key| key.id().to_string()).collect::<Vec<_>>().join(" "),
-                                _ => proof.id.clone(),
-                            },
-                            (None, Err(_)) => return None,
+                            (None, Some(key)) => key.to_string(),
+                            (None, None) => return None,
                         };
                         (!by.contains(&who)).then_some(who)
                     });
