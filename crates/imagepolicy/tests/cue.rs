@@ -72,6 +72,11 @@ fn is_bounded() {
     for policy in [deep.as_str(), infinite, many.as_str(), let_loop] {
         assert_eq!(verdict(policy, "{}").0, "fails", "{}", policy.chars().take(40).collect::<String>());
     }
+    let sums = format!("a: {}", (0..2000).map(|number| format!("{number}")).collect::<Vec<_>>().join(" + "));
+    assert_eq!(verdict(&sums, "{}").0, "fails");
+    let allowed = format!("a: {}", (0..500).map(|number| format!("\"CVE-{number}\"")).collect::<Vec<_>>().join(" | "));
+    assert_eq!(verdict(&allowed, r#"{"a": "CVE-499"}"#).0, "passes");
+    assert_eq!(verdict(&allowed, r#"{"a": "CVE-500"}"#).0, "fails");
     assert_eq!(verdict(&wide, r#"{"x": 5}"#).0, "fails");
     let nested = format!("{}1{}", r#"{"a":"#.repeat(120), "}".repeat(120));
     assert_eq!(verdict("b: 1", &nested).0, "fails");

@@ -108,7 +108,8 @@ impl Lexer<'_> {
                 }
                 letter if is_name(letter) && !letter.is_numeric() => {
                     let mut name = String::new();
-                    while let Some(next) = self.peek(0).filter(|next| is_name(*next)) {
+                    // `#` begins a definition, alone or behind `_`.
+                    while let Some(next) = self.peek(0).filter(|next| is_name(*next) && (*next != '#' || matches!(&*name, "" | "_"))) {
                         name.push(next);
                         self.at += 1;
                     }
@@ -167,6 +168,9 @@ impl Lexer<'_> {
             self.at += 1;
         }
         if text.len() > 1 && text.starts_with('0') && text.chars().nth(1).is_some_and(|next| next.is_ascii_digit()) {
+            return Err(wrong(start));
+        }
+        if text.ends_with('_') || text.contains("__") {
             return Err(wrong(start));
         }
         let number = Decimal::parse(&text).ok_or_else(|| wrong(start))?;

@@ -7,28 +7,32 @@ use super::lexer::{Hole, Token};
 use super::tree::{Atom, Clause, Comprehension, Decl, Expr, ExprRef, File, Import, Item, Kind, Label, Mark, Piece, Struct};
 
 /// Deepest nesting of expressions.
-const DEEPEST: usize = 100;
+const DEEPEST: usize = 80;
+/// Most operators of one element of a file; long rows of `|` and `&` count for little.
+const OPERATORS: usize = 300;
 
 pub(super) fn file(tokens: Vec<(Token, usize)>) -> Result<File, Problem> {
-    let mut parser = Parser { tokens, next: 0, depth: 0 };
+    let mut parser = Parser { tokens, next: 0, depth: 0, operators: 0 };
     let mut imports = Vec::new();
-    parser.commas();
     if parser.is_word("package") {
-        parser.next += 2;
-        parser.commas();
+        parser.next += 1;
+        parser.name()?;
+        parser.need_comma()?;
     }
-    while parser.is_word("import") && !matches!(parser.peek_at(1), Token::Sign(":" | "?" | "!" | "=")) {
+    while parser.is_word("import") {
         parser.next += 1;
         if parser.take("(") {
             parser.commas();
             while !parser.take(")") {
                 imports.push(parser.import()?);
-                parser.commas();
+                if !parser.is_sign(")") {
+                    parser.need_comma()?;
+                }
             }
         } else {
             imports.push(parser.import()?);
         }
-        parser.commas();
+        parser.need_comma()?;
     }
     let body = parser.decls(None)?;
     Ok(File { imports, body: Arc::new(body) })
@@ -38,6 +42,19 @@ struct Parser {
     tokens: Vec<(Token, usize)>,
     next: usize,
     depth: usize,
+    /// In the element of the file that is read.
+    operators: usize,
+}
+
+/// Operands of one kind of operator as a tree.
+fn balanced(row: &[(&'static str, ExprRef, usize)]) -> ExprRef {
+    let (first, rest) = row.split_at(row.len() / 2);
+    match (first, rest) {
+        ([], [(_, only, _), ..]) => Arc::clone(only),
+        (_, [(operator, _, at), ..]) => Arc::new(Expr { kind: Kind::Binary(operator, balanced(first), balanced(rest)), at: *at }),
+        // Nobody asks for a tree of nothing.
+        _ => Arc::new(Expr { kind: Kind::Bottom, at: 0 }),
+    }
 }
 
 const END: Token = Token::End;
@@ -84,6 +101,14 @@ impl Parser {
         }
     }
 
+    fn need_comma(&mut self) -> Result<(), Problem> {
+        if !matches!(self.peek(), Token::Comma | Token::End) {
+            return Err(Problem::new(self.at(), "a comma or the end of the line is missing here"));
+        }
+        self.commas();
+        Ok(())
+    }
+
     fn name(&mut self) -> Result<Arc<str>, Problem> {
         let Token::Name(name) = self.peek() else { return Err(Problem::new(self.at(), "a name is missing here")) };
         let name = Arc::clone(name);
@@ -104,7 +129,6 @@ impl Parser {
     fn decls(&mut self, close: Option<&str>) -> Result<Struct, Problem> {
         let mut decls = Vec::new();
         loop {
-            self.commas();
             let done = match close {
                 Some(close) => self.take(close),
                 None => *self.peek() == Token::End,
@@ -112,10 +136,16 @@ impl Parser {
             if done {
                 return Ok(Struct { decls });
             }
+            if close.is_none() {
+                self.operators = 0;
+            }
             decls.push(self.decl()?);
             let ended = *self.peek() == Token::Comma || close.is_some_and(|close| self.is_sign(close)) || *self.peek() == Token::End;
             if !ended {
                 return Err(Problem::new(self.at(), "a comma or the end of the line is missing here"));
+            }
+            if *self.peek() == Token::Comma {
+                self.next += 1;
             }
         }
     }
@@ -228,6 +258,7 @@ impl Parser {
     fn label(&mut self) -> Result<Option<Label>, Problem> {
         let at = self.at();
         let label = match self.peek().clone() {
+            Token::Name(name) if &*name == "_" => return Ok(None),
             Token::Name(name) => Label::Name(name),
             Token::Text(text) => Label::Quoted(text),
             Token::Holes(holes) => Label::Dynamic(self.holes(holes, at)?),
@@ -308,19 +339,35 @@ impl Parser {
     fn binary(&mut self, level: usize) -> Result<ExprRef, Problem> {
         let Some(operators) = LEVELS.get(level) else { return self.unary() };
         let mut left = self.binary(level + 1)?;
-        let mut count = 0;
+        let mut row = vec![];
         loop {
             let at = self.at();
-            let Token::Sign(sign) = self.peek() else { return Ok(left) };
-            let Some(operator) = operators.iter().find(|operator| *operator == sign) else { return Ok(left) };
+            let Token::Sign(sign) = self.peek() else { break };
+            let Some(operator) = operators.iter().copied().find(|operator| operator == sign) else { break };
             self.next += 1;
-            count += 1;
-            if count > 10_000 {
-                return Err(Problem::new(at, "too many operators in a row"));
-            }
             let right = self.binary(level + 1)?;
+            if matches!(operator, "|" | "&") {
+                // In any order they mean the same; a tree that is not deep is made of a long row.
+                row.push((operator, right, at));
+                continue;
+            }
+            self.operators(1, at)?;
             left = Arc::new(Expr { kind: Kind::Binary(operator, left, right), at });
         }
+        if row.is_empty() {
+            return Ok(left);
+        }
+        let at = self.at();
+        self.operators(row.len().ilog2() as usize + 1, at)?;
+        let mut all: Vec<(&'static str, ExprRef, usize)> = vec![("", left, 0)];
+        all.extend(row);
+        Ok(balanced(&all))
+    }
+
+    /// Counts operators of one element of the file, by which its tree gets deeper.
+    fn operators(&mut self, more: usize, at: usize) -> Result<(), Problem> {
+        self.operators += more;
+        if self.operators > OPERATORS { Err(Problem::new(at, "it has too many operators")) } else { Ok(()) }
     }
 
     fn unary(&mut self) -> Result<ExprRef, Problem> {
@@ -370,13 +417,13 @@ impl Parser {
                 Kind::Index(expr, index)
             } else if self.take("(") {
                 let mut arguments = Vec::new();
-                self.commas();
                 while !self.take(")") {
                     arguments.push(self.expr()?);
-                    if *self.peek() != Token::Comma && !self.is_sign(")") {
+                    if *self.peek() == Token::Comma {
+                        self.next += 1;
+                    } else if !self.is_sign(")") {
                         return Err(Problem::new(self.at(), "`)` is missing here"));
                     }
-                    self.commas();
                 }
                 Kind::Call(expr, arguments)
             } else {
@@ -408,8 +455,6 @@ impl Parser {
             Token::Sign("_|_") => Kind::Bottom,
             Token::Sign("(") => {
                 let inner = self.expr()?;
-                // A line may end before the parenthesis.
-                self.commas();
                 self.need(")")?;
                 return Ok(inner);
             }
@@ -429,7 +474,6 @@ impl Parser {
         let mut items = Vec::new();
         let mut open = None;
         loop {
-            self.commas();
             if self.take("]") {
                 return Ok(Kind::List(items, open));
             }
@@ -444,7 +488,9 @@ impl Parser {
             } else {
                 items.push(Item::One(self.expr()?));
             }
-            if *self.peek() != Token::Comma && !self.is_sign("]") {
+            if *self.peek() == Token::Comma {
+                self.next += 1;
+            } else if !self.is_sign("]") {
                 return Err(Problem::new(self.at(), "`]` is missing here"));
             }
         }
@@ -457,7 +503,7 @@ impl Parser {
             pieces.push(match hole {
                 Hole::Text(text) => Piece::Text(text),
                 Hole::Tokens(tokens) => {
-                    let mut inner = Parser { tokens, next: 0, depth: self.depth };
+                    let mut inner = Parser { tokens, next: 0, depth: self.depth, operators: self.operators };
                     let expr = inner.expr()?;
                     inner.commas();
                     if *inner.peek() != Token::End {

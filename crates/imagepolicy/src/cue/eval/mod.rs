@@ -25,7 +25,7 @@ pub(super) const DOCUMENT: usize = 1 << 40;
 /// Most steps of one evaluation, most nodes, deepest nesting of values.
 const STEPS: u64 = 2_000_000;
 const NODES: usize = 300_000;
-const DEPTH: u32 = 150;
+const DEPTH: u32 = 64;
 /// Most nodes for the alternatives of one field.
 const ALTERNATIVES: usize = 512;
 
@@ -35,19 +35,21 @@ pub(super) struct Fail {
     pub(super) problem: Problem,
     /// It may have one once more is known.
     pub(super) open: bool,
+    /// It hangs on itself: whoever asks later may get another answer.
+    cycle: bool,
 }
 
 impl Fail {
     pub(super) fn wrong(at: usize, message: impl Into<String>) -> Fail {
-        Fail { problem: Problem::new(at, message), open: false }
+        Fail { problem: Problem::new(at, message), open: false, cycle: false }
     }
 
     pub(super) fn open(at: usize, message: impl Into<String>) -> Fail {
-        Fail { problem: Problem::new(at, message), open: true }
+        Fail { problem: Problem::new(at, message), open: true, cycle: false }
     }
 
     pub(super) fn unsupported(at: usize, what: impl std::fmt::Display) -> Fail {
-        Fail { problem: Problem::unsupported(at, what), open: false }
+        Fail { problem: Problem::unsupported(at, what), open: false, cycle: false }
     }
 }
 
@@ -179,6 +181,8 @@ struct Node {
     limits: String,
     /// Why a comprehension or a computed name of it gives nothing yet.
     stuck: Option<Fail>,
+    /// Something said of it hung on itself when it was evaluated, and has to be looked at again.
+    cyclic: bool,
 }
 
 /// An operand.
@@ -277,6 +281,7 @@ impl Machine {
             kinds: kinds::ALL,
             limits: String::new(),
             stuck: None,
+            cyclic: false,
         });
         Ok(self.nodes.len() - 1)
     }
@@ -326,9 +331,11 @@ impl Machine {
             }
         };
         self.depth -= 1;
+        let again = matches!(&outcome, Outcome::Open(fail) if fail.cycle);
         let node = self.at_mut(id);
         node.outcome = outcome;
-        node.state = State::Done;
+        // What hung on itself and has nothing yet is asked anew.
+        node.state = if again && node.members.is_empty() && node.forward.is_none() { State::New } else { State::Done };
     }
 
     fn made(&mut self, id: NodeId) -> Result<Outcome, Fail> {
@@ -373,7 +380,7 @@ impl Machine {
             (node.choices, node.closed) = (choices, closed);
             self.evaluate(candidate);
             if let Err(problem) = self.validate(candidate, "", &mut Fits::default()) {
-                because = because.or(Some(Fail { problem, open: false }));
+                because = because.or(Some(Fail { problem, open: false, cycle: false }));
                 continue;
             }
             let chosen = *default || !marked;
@@ -400,6 +407,7 @@ impl Machine {
             ([], _) => Err(because.unwrap_or_else(|| Fail::wrong(at, "no alternative of the disjunction is possible"))),
             ([(only, _)], _) => {
                 self.at_mut(id).forward = Some(*only);
+                self.keep(id, &distinct);
                 Ok(self.at(*only).outcome.clone())
             }
             (_, [only]) => {
@@ -513,7 +521,7 @@ impl Machine {
                 let bound = match self.atom_of(inner, &conjunct.env) {
                     Ok(with) => Bound { sign, with, at: expr.at },
                     Err(fail) if fail.open => {
-                        into.open = into.open.take().or(Some(fail));
+                        self.left_open(id, fail, into);
                         return Ok(());
                     }
                     Err(fail) => return Err(fail.into()),
@@ -534,11 +542,20 @@ impl Machine {
             _ => match self.value(&expr, &conjunct.env) {
                 Ok(value) => self.gather_value(id, value, conjunct, into),
                 Err(fail) if fail.open => {
-                    into.open = into.open.take().or(Some(fail));
+                    self.left_open(id, fail, into);
                     Ok(())
                 }
                 Err(fail) => Err(fail.into()),
             },
+        }
+    }
+
+    /// Remembers that something said of a node has no value yet.
+    fn left_open(&mut self, id: NodeId, fail: Fail, into: &mut Gathered) {
+        self.at_mut(id).cyclic |= fail.cycle;
+        // That it hangs on itself is the first thing to know.
+        if fail.cycle || into.open.is_none() {
+            into.open = Some(fail);
         }
     }
 
@@ -586,7 +603,7 @@ impl Machine {
         let found = match self.resolve(&expr, &conjunct.env) {
             Ok(found) => found,
             Err(fail) if fail.open => {
-                into.open = into.open.take().or(Some(fail));
+                self.left_open(id, fail, into);
                 return Ok(());
             }
             Err(fail) => return Err(fail.into()),
@@ -700,6 +717,8 @@ impl Machine {
         }
         let result = if self.at(id).state == State::Busy || ambiguous {
             Ok(())
+        } else if let Err(fail) = self.again(id) {
+            Err(told(fail.problem, path))
         } else {
             match self.at(id).outcome.clone() {
                 Outcome::Bottom(fail) => Err(told(fail.problem, path)),
@@ -713,6 +732,22 @@ impl Machine {
         };
         self.depth -= 1;
         result
+    }
+
+    /// Looks once more at what hung on itself, now that the others have their values.
+    fn again(&mut self, id: NodeId) -> Result<(), Fail> {
+        if !std::mem::take(&mut self.at_mut(id).cyclic) {
+            return Ok(());
+        }
+        let copy = self.node(self.at(id).conjuncts.clone())?;
+        let (choices, closed) = (self.at(id).choices.clone(), self.at(id).closed.clone());
+        let node = self.at_mut(copy);
+        (node.choices, node.closed) = (choices, closed);
+        self.evaluate(copy);
+        match &self.at(copy).outcome {
+            Outcome::Bottom(fail) => Err(fail.clone()),
+            _ => Ok(()),
+        }
     }
 
     fn validate_members(&mut self, id: NodeId, path: &str, fits: &mut Fits) -> Result<(), Problem> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::super::library;
 use super::super::tree::{Atom, Decl, ExprRef, Key, Kind, Label, Mark, Piece, Sort};
-use super::{Bound, Conjunct, DEPTH, EnvRef, Fail, Frame, Machine, Meaning, NodeId, Outcome, State, Tags, Value};
+use super::{Bound, Conjunct, DEPTH, EnvRef, Fail, Frame, Machine, Meaning, NodeId, Outcome, State, Tags, Value, kinds};
 
 impl Machine {
     /// What a name stands for, or a member of it. A name of the library stands for itself.
@@ -90,14 +90,22 @@ impl Machine {
             (Outcome::Bottom(fail), State::Done) => return Err(fail.clone()),
             (Outcome::Ambiguous(fail), State::Done) => return Err(fail.clone()),
             (Outcome::Atom(_), State::Done) => return Err(Fail::wrong(at, "it has no fields")),
+            (Outcome::Open(_), State::Done) if node.kinds & (kinds::STRUCT | kinds::LIST) == 0 => {
+                return Err(Fail::wrong(at, "it has no fields"));
+            }
             _ => {}
         }
         match node.members.get(key) {
             Some(member) if member.mark == Mark::There => Ok(member.node),
             _ => {
-                let whole = matches!((&node.outcome, node.state, key), (Outcome::List, State::Done, Key::Index(_))) && !node.open_list;
                 let message = format!("there is no `{}`", key.shown());
-                Err(if whole { Fail::wrong(at, message) } else { Fail::open(at, message) })
+                let wrong = match (&node.outcome, node.state, key) {
+                    (_, State::Busy, _) => return Err(Fail { cycle: true, ..Fail::open(at, message) }),
+                    (Outcome::List, _, Key::Index(_)) => !node.open_list,
+                    (Outcome::List, _, Key::Name(..)) | (Outcome::Struct, _, Key::Index(_)) => true,
+                    _ => false,
+                };
+                Err(if wrong { Fail::wrong(at, message) } else { Fail::open(at, message) })
             }
         }
     }
@@ -129,7 +137,7 @@ impl Machine {
     pub(super) fn atom_of(&mut self, expr: &ExprRef, env: &EnvRef) -> Result<Atom, Fail> {
         match self.value(expr, env)? {
             Value::Atom(atom) => Ok(atom),
-            Value::Kinds(_) | Value::Validator(_) => Err(Fail::open(expr.at, "it has no value yet")),
+            Value::Kinds(_) | Value::Validator(_) => Err(Fail::wrong(expr.at, "a type or limit stands where a value has to")),
             Value::Node(_) => Err(Fail::wrong(expr.at, "a struct or list stands where a single value has to")),
             Value::Function(function) => Err(Fail::wrong(expr.at, format!("`{}` has to be called", function.name))),
         }
@@ -141,7 +149,11 @@ impl Machine {
         let id = self.settled(id);
         if self.at(id).state == State::Busy {
             // Its fields are known so far; whether it is an atom is not.
-            return if self.at(id).members.is_empty() { Err(Fail::open(0, "a value depends on itself")) } else { Ok(Value::Node(id)) };
+            return if self.at(id).members.is_empty() {
+                Err(Fail { cycle: true, ..Fail::open(0, "a value depends on itself") })
+            } else {
+                Ok(Value::Node(id))
+            };
         }
         match &self.at(id).outcome {
             Outcome::Bottom(fail) | Outcome::Open(fail) | Outcome::Ambiguous(fail) => Err(fail.clone()),
