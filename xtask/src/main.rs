@@ -33,7 +33,7 @@ cargo xtask COMMAND
                                   run a folder of Checkov's policies (YAML, JSON) over its suite as they are
   conformance checkov-examples --checkov PROGRAM [DIR] [--all] [--only PREFIX]
                                   judge our rules' own examples by an installed Checkov, for ids without a case in the suite
-  conformance kyverno|gatekeeper|opa|cel|conftest|purl|versions|secrets|sigstore [DIR] [--peer PROGRAM] [--verbose]
+  conformance kyverno|gatekeeper|opa|cel|conftest|purl|versions|secrets|sigstore|policy-controller [DIR] [--peer PROGRAM] [--verbose]
                                   run a suite as it is; --peer also runs the real tool (kyverno, gator, conftest) on it
   conformance semantics [--checkov PROGRAM]
                                   our own programs with known truth, beside an installed Checkov's answers
@@ -90,7 +90,7 @@ fn main() -> Result<()> {
                 Some(&"semantics") => semantics::run(option("--checkov").map(PathBuf::from).as_deref()),
                 Some(&"kustomize") => kustomize::run(option("--kustomize").as_deref(), plain.get(1).copied(), flag("--update")),
                 _ => bail!(
-                    "name a suite: kyverno, gatekeeper, opa, cel, conftest, purl, versions, secrets, sigstore, checkov, checkov-policies, checkov-examples, semantics, kustomize\n\n{HELP}"
+                    "name a suite: kyverno, gatekeeper, opa, cel, conftest, purl, versions, secrets, sigstore, policy-controller, checkov, checkov-policies, checkov-examples, semantics, kustomize\n\n{HELP}"
                 ),
             }
         }

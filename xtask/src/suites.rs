@@ -26,10 +26,11 @@ pub enum Suite {
     Versions,
     Secrets,
     Sigstore,
+    PolicyController,
 }
 
 impl Suite {
-    pub const ALL: [Suite; 9] = [
+    pub const ALL: [Suite; 10] = [
         Suite::Kyverno,
         Suite::Gatekeeper,
         Suite::Opa,
@@ -39,6 +40,7 @@ impl Suite {
         Suite::Versions,
         Suite::Secrets,
         Suite::Sigstore,
+        Suite::PolicyController,
     ];
 
     pub fn named(name: &str) -> Option<Suite> {
@@ -56,6 +58,7 @@ impl Suite {
             Suite::Versions => "versions",
             Suite::Secrets => "secrets",
             Suite::Sigstore => "sigstore",
+            Suite::PolicyController => "policy-controller",
         }
     }
 
@@ -70,6 +73,7 @@ impl Suite {
             Suite::Versions => "osv-scalibr's version comparisons, each in both directions",
             Suite::Secrets => "Nosey Parker's examples, leaky-repo, Gitleaks' configuration",
             Suite::Sigstore => "sigstore-conformance: bundles by path and by digest; parts of those that verify, one bit changed",
+            Suite::PolicyController => "policy-controller: policies read or refused at the place they name, CUE beside predicates",
         }
     }
 
@@ -84,6 +88,7 @@ impl Suite {
             Suite::Versions => "version-tables",
             Suite::Secrets => "secrets",
             Suite::Sigstore => "sigstore-conformance",
+            Suite::PolicyController => "policy-controller",
             Suite::Conftest => return None,
         })
     }
@@ -189,6 +194,7 @@ pub fn run(suite: Suite, given: Option<&str>, peer: Option<&str>, verbose: bool)
         Suite::Versions => example("probity-advisories", "version_tables", &[&path], None)?,
         Suite::Secrets => example("probity-catalog", "secret_suites", &[&path], None)?,
         Suite::Sigstore => crate::sigstore::cases(Path::new(&path), &suite.home())?,
+        Suite::PolicyController => example("probity-imagepolicy", "policy_controller", &[&path], None)?,
         Suite::Conftest => example("probity-rego", "conftest_differential", &[], peer)?,
     };
     let took = start.elapsed();

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use probity_core::Diagnostic;
 use probity_kubernetes::duration::GoDuration;
 use probity_kubernetes::quantity::Quantity;
 use probity_kubernetes::semver::Semver;
@@ -14,6 +15,7 @@ use probity_value::{Data, FileId, Number, Span, Value, json};
 
 use crate::jmespath::JmesError;
 use crate::pattern::{Leaf, Operator as PatternOperator, operator_of};
+use crate::read::Reader;
 use crate::scope::Scope;
 use crate::text::{go_float, go_text, join_non_empty};
 use crate::variables::Template;
@@ -379,6 +381,16 @@ impl Condition {
 }
 
 impl Conditions {
+    /// Reads conditions as policies have them: a list of which all have to hold, or `any` and `all`.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them, with its place.
+    pub fn read(value: &Value, file: &Arc<str>) -> Result<Conditions, Vec<Diagnostic>> {
+        let mut reader = Reader::new(file);
+        let conditions = reader.conditions(value, "conditions");
+        if reader.failed() { Err(reader.said) } else { Ok(conditions) }
+    }
+
     /// Whether there is nothing to hold.
     #[must_use]
     pub fn is_empty(&self) -> bool {
