@@ -931,6 +931,13 @@ pub(crate) struct VerifyArguments {
     pub(crate) bundle: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) signer: SignerArguments,
+    /// Of an image: everything that policies demand of it, in place of a signature by somebody named here: the short form (`images:`),
+    /// ClusterImagePolicy with TrustRoot, Kyverno's verifyImages; may be given several times
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["key", "certificate_identity", "certificate_identity_regexp", "bundle", "predicate_type", "annotations"])]
+    pub(crate) policy: Vec<PathBuf>,
+    /// With `--policy`: the digest runs already; what has only grown old is told and refuses nothing
+    #[arg(long, requires = "policy")]
+    pub(crate) running: bool,
     /// Of an image: demand a statement of this type in place of a signature (short names as for `probity attest`, or a URI)
     #[arg(long = "type", value_name = "TYPE")]
     pub(crate) predicate_type: Option<String>,

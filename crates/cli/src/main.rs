@@ -12,6 +12,7 @@ mod clock;
 mod commands;
 mod feed;
 mod image;
+mod image_policy;
 mod keys;
 mod layers;
 mod output;

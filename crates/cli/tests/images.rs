@@ -57,7 +57,9 @@ fn image(stub: &StubRegistry, tag: &str, layer: &[u8]) -> String {
 }
 
 fn manifest(keep: &dyn Fn(&[u8]) -> String, layer: &[u8]) -> Vec<u8> {
-    let config = json!({ "os": "linux", "architecture": "amd64", "rootfs": { "type": "layers", "diff_ids": [] } }).to_string();
+    let layer = &probity_testkit::archives::tar(&[("file", layer)]);
+    let ids = [digest(layer)];
+    let config = json!({ "os": "linux", "architecture": "amd64", "rootfs": { "type": "layers", "diff_ids": ids } }).to_string();
     let part = |kind: &str, bytes: &[u8]| json!({ "mediaType": kind, "digest": keep(bytes), "size": bytes.len() });
     json!({
         "schemaVersion": 2, "mediaType": OCI_MANIFEST,
@@ -249,4 +251,79 @@ fn wrong_use() {
         let said = place.run(2, words);
         assert!(said.contains(part), "probity {words}\n{said}");
     }
+}
+
+const SHORT: &str = "\
+images:
+  - match: [\"**/app*\"]
+    signed_by: [{ key: a.pub }, { key: b.pub }]
+    threshold: THRESHOLD
+";
+
+#[test]
+fn policies_demand_all_they_say() {
+    let place = Place::new(Some(10));
+    let write = |name: &str, text: &str| std::fs::write(place.path().join(name), text).unwrap();
+    write("one.yaml", &SHORT.replace("THRESHOLD", "1"));
+    write("two.yaml", &SHORT.replace("THRESHOLD", "2"));
+    let said = place.run(1, "verify REG/app:1 --policy one.yaml");
+    assert!(said.contains("not satisfied") && said.contains("one.yaml:"), "{said}");
+    place.run(0, "sign REG/app:1 --key a.key");
+    let said = place.run(0, "verify REG/app:1 --policy one.yaml");
+    assert!(said.contains("verified: ") && said.contains("satisfied"), "{said}");
+    place.run(1, "verify REG/app:1 --policy two.yaml");
+    // All policies have to be satisfied.
+    place.run(1, "verify REG/app:1 --policy one.yaml --policy two.yaml");
+    place.run(0, "sign REG/app:1 --key b.key --signature-format legacy");
+    place.run(0, "verify REG/app:1 --policy one.yaml --policy two.yaml");
+    // An image that no policy is about is denied.
+    write("other.yaml", &SHORT.replace("**/app*", "registry.example/**").replace("THRESHOLD", "1"));
+    let said = place.run(1, "verify REG/app:1 --policy other.yaml");
+    assert!(said.contains("no policy is about this image"), "{said}");
+    // The verdict of a gate, by whom it has to be, of the colour it has to have.
+    write(
+        "gate.yaml",
+        &format!("{}    verdict: {{ colour: green, max_age: 7d, signed_by: [{{ key: b.pub }}] }}\n", SHORT.replace("THRESHOLD", "1")),
+    );
+    place.run(1, "verify REG/app:1 --policy gate.yaml");
+    std::fs::create_dir(place.path().join("src")).unwrap();
+    std::fs::write(place.path().join("src/main.tf"), "locals { a = 1 }\n").unwrap();
+    place.run(0, "gate src --image REG/app:1 --attest --key a.key --evidence none");
+    place.run(1, "verify REG/app:1 --policy gate.yaml");
+    place.run(0, "gate src --image REG/app:1 --attest --key b.key --evidence none");
+    let said = place.run(0, "verify REG/app:1 --policy gate.yaml --format json");
+    assert!(said.contains("\"verified\":true") || said.contains("\"verified\": true"), "{said}");
+    place.run(0, "verify REG/app:1 --policy gate.yaml --running");
+}
+
+#[test]
+fn a_cluster_image_policy_is_judged_here_as_in_the_cluster() {
+    let place = Place::new(None);
+    let write = |name: &str, text: &str| std::fs::write(place.path().join(name), text).unwrap();
+    let key = std::fs::read_to_string(place.path().join("a.pub")).unwrap();
+    let indented = key.lines().map(|line| format!("          {line}\n")).collect::<String>();
+    let policy = |mode: &str, attestation: &str| {
+        format!(
+            "apiVersion: policy.sigstore.dev/v1beta1\nkind: ClusterImagePolicy\nmetadata: {{ name: p }}\nspec:\n  mode: {mode}\n  images:\n    - glob: \"**\"\n  authorities:\n    - name: a\n      key:\n        data: |\n{indented}{attestation}"
+        )
+    };
+    write("plain.yaml", &policy("enforce", ""));
+    write("warn.yaml", &policy("warn", ""));
+    place.run(1, "verify REG/app:1 --policy plain.yaml");
+    let said = place.run(0, "verify REG/app:1 --policy warn.yaml");
+    assert!(said.contains("verified with warnings"), "{said}");
+    place.run(0, "sign REG/app:1 --key a.key --signature-format legacy");
+    place.run(0, "verify REG/app:1 --policy plain.yaml");
+    let with = "      attestations:\n        - name: answer\n          predicateType: https://example.com/p\n          policy:\n            type: cue\n            data: |\n              predicate: answer: NUMBER\n";
+    write("right.yaml", &policy("enforce", &with.replace("NUMBER", "42")));
+    write("wrong.yaml", &policy("enforce", &with.replace("NUMBER", "43")));
+    place.run(1, "verify REG/app:1 --policy right.yaml");
+    place.run(0, "attest REG/app:1 --key a.key --type https://example.com/p --predicate p.json --signature-format legacy");
+    place.run(0, "verify REG/app:1 --policy right.yaml");
+    place.run(1, "verify REG/app:1 --policy wrong.yaml");
+    write("broken.yaml", &policy("enforce", "").replace("glob", "globe"));
+    let said = place.run(2, "verify REG/app:1 --policy broken.yaml");
+    assert!(said.contains("glob"), "{said}");
+    write("none.yaml", "apiVersion: v1\nkind: Pod\n");
+    place.run(2, "verify REG/app:1 --policy none.yaml");
 }

@@ -108,7 +108,7 @@ pub enum End {
 }
 
 /// Shows what lies beside an image, one after the other, until `visitor` says that it has enough (`false`). What is of another kind than
-/// asked for is left out; what cannot be read is shown.
+/// asked for is left out; what cannot be read is shown. `prefix` is what Cosign's older tags begin with; empty as a rule.
 ///
 /// # Errors
 /// [`PullError`] where the registry cannot be asked. What it gives and is broken is shown as such.
@@ -118,6 +118,7 @@ pub fn visit(
     image: &Digest,
     kind: Kind,
     forms: &[Form],
+    prefix: &str,
     limits: &Limits,
     visitor: &mut dyn FnMut(Found) -> bool,
 ) -> Result<End, PullError> {
@@ -139,7 +140,7 @@ pub fn visit(
             Form::Bundle => bundles(repository, image, kind, &mut show, &mut cut)?,
             Form::Legacy => {
                 let suffix = if kind == Kind::Signature { ".sig" } else { ".att" };
-                layers(repository, image, suffix, &mut show)?
+                layers(repository, image, prefix, suffix, &mut show)?
             }
         };
         if let Some(end) = end {
@@ -231,8 +232,11 @@ fn told(error: PullError) -> Result<VerifyError, PullError> {
 }
 
 /// Shows the layers under one of Cosign's tags.
-fn layers(repository: &dyn Repository, image: &Digest, suffix: &str, show: &mut Show<'_>) -> Result<Option<End>, PullError> {
-    let name = Name::beside(image, suffix);
+fn layers(repository: &dyn Repository, image: &Digest, prefix: &str, suffix: &str, show: &mut Show<'_>) -> Result<Option<End>, PullError> {
+    let name = match Name::beside(image, suffix) {
+        Name::Tag(tag) => Name::Tag(format!("{prefix}{tag}")),
+        other => other,
+    };
     let Some(manifest) = repository.manifest(&name)? else { return Ok(None) };
     let layers = manifest.value().get("layers").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     for (at, layer) in layers.iter().enumerate() {

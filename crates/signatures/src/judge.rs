@@ -219,7 +219,7 @@ pub fn verify_image(
     now: Timestamp,
 ) -> Result<Report, VerifyImageError> {
     let (mut signed, mut refused) = (Vec::new(), Vec::new());
-    let end = visit(repository, image, demand.kind, &demand.forms, limits, &mut |found: Found| {
+    let end = visit(repository, image, demand.kind, &demand.forms, "", limits, &mut |found: Found| {
         match judge(&found, image, demand, root, now) {
             Ok(one) => signed.push(one),
             Err(error) => refused.push(Refusal { place: found.place, error }),

@@ -5,12 +5,14 @@
 //! where a bound was met without finding what is demanded, that is said and nothing passes.
 #![warn(clippy::indexing_slicing, clippy::string_slice)]
 
+mod answer;
 mod cache;
 mod find;
 mod judge;
 mod legacy;
 mod write;
 
+pub use answer::{Edge, answer};
 pub use cache::{Cache, Key};
 pub use find::{End, Form, Found, Kind, Limits, MOST_CANDIDATES, Place, visit};
 pub use judge::{Demand, Refusal, Report, Signed, VerifyImageError, by_digest, judge, resolve, verify_image};

@@ -21,5 +21,6 @@ pub(crate) mod sign;
 pub(crate) mod test;
 pub(crate) mod verify;
 pub(crate) mod verify_image;
+pub(crate) mod verify_policy;
 pub(crate) mod vulns;
 pub(crate) mod whereis;

@@ -18,7 +18,7 @@ use serde_json::{Map, Value, json};
 
 use crate::arguments::{CompareFormat, SignerArguments, VerifyArguments, VerifyBundleArguments};
 use crate::beside::{self, Access};
-use crate::commands::verify_image;
+use crate::commands::{verify_image, verify_policy};
 use crate::{Wrong, keys, output, run};
 
 /// Most bytes of a public key.
@@ -41,6 +41,9 @@ pub(crate) fn run(arguments: &VerifyArguments) -> Result<u8> {
             let hint = "name the bundle of a file with `--bundle FILE`, or an image as REGISTRY/REPOSITORY:TAG";
             return Err(Wrong::hint(format!("`{}` is no image, and no bundle is named", arguments.artifact), Some(hint)).into());
         };
+        if !arguments.policy.is_empty() {
+            return verify_policy::run(arguments, image);
+        }
         return verify_image::run(arguments, &image, &demanded);
     };
     if arguments.predicate_type.is_some() || !arguments.annotations.is_empty() || arguments.signature_format.is_some() {
