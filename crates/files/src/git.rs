@@ -98,6 +98,15 @@ impl Repository {
         &self.work_dir
     }
 
+    /// The address that this repository was cloned from (`remote.origin.url`), without names and passwords in it. Nothing for a place on
+    /// this machine.
+    #[must_use]
+    pub fn origin(&self) -> Option<String> {
+        let repository = self.inner.to_thread_local();
+        let url = repository.config_snapshot().string("remote.origin.url")?;
+        public_address(url.to_str().ok()?)
+    }
+
     /// `path` relative to the top of the work tree, with `/`.
     ///
     /// # Errors
@@ -379,3 +388,19 @@ impl Tree for GitTree {
         self.digests.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
+/// An address of git, as `https://host/path`: `ssh://git@host/path.git` and `git@host:path` mean the same place and become the same.
+fn public_address(url: &str) -> Option<String> {
+    const MOST: usize = 1024;
+    let url = url.trim();
+    let (host, path) = match url.split_once("://") {
+        Some(("http" | "https" | "ssh" | "git", rest)) => rest.split_once('/')?,
+        Some(_) => return None,
+        None => url.split_once(':').filter(|(host, _)| host.len() > 1 && !host.contains('/'))?,
+    };
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    let path = path.split(['?', '#']).next()?.trim_matches('/');
+    let path = path.strip_suffix(".git").unwrap_or(path);
+    let plain = |text: &str| !text.is_empty() && !text.contains(|letter: char| letter.is_control() || letter.is_whitespace());
+    (url.len() <= MOST && plain(host) && plain(path)).then(|| format!("https://{}/{path}", host.to_ascii_lowercase()))
+}
+

@@ -23,7 +23,7 @@ use probity_verdict::settings::{self, Settings};
 use probity_verdict::{SignatureCheck, floor, ids, own};
 
 use crate::locate::Fingerprint;
-use crate::{Collection, collect, evaluate, externals, locate, place};
+use crate::{ByRule, Collection, collect, evaluate, externals, locate, place};
 
 /// Name of the configuration in the judged folder.
 pub const CONFIG: &str = "probity.yaml";
@@ -154,6 +154,8 @@ pub struct Judged {
     pub config: Config,
     /// Number of subjects.
     pub subjects: usize,
+    /// What each rule said, by status word: the rules that judged something.
+    pub by_rule: ByRule,
 }
 
 /// Why nothing could be judged.
@@ -316,6 +318,7 @@ struct Revision {
     collection: Collection,
     findings: Vec<Finding>,
     by_status: BTreeMap<&'static str, usize>,
+    by_rule: ByRule,
     states: Vec<SubjectState>,
 }
 
@@ -388,7 +391,7 @@ fn revision(
             })
             .collect();
     }
-    Revision { collection, findings, by_status: evaluation.by_status, states }
+    Revision { collection, findings, by_status: evaluation.by_status, by_rule: evaluation.by_rule, states }
 }
 
 /// Judges.
@@ -646,7 +649,7 @@ pub fn judge(input: &JudgeInput<'_>, texts: &SourceMap) -> Result<Judged, JudgeE
         broken_files: &broken_files,
     });
 
-    let Revision { collection, mut findings, by_status, states } = head;
+    let Revision { collection, mut findings, by_status, by_rule, states } = head;
     findings.extend(own_findings);
     diagnostics.extend(collection.diagnostics);
     let mut other_results = by_status;
@@ -692,6 +695,7 @@ pub fn judge(input: &JudgeInput<'_>, texts: &SourceMap) -> Result<Judged, JudgeE
     coverage.skipped.sort();
     Ok(Judged {
         subjects: collection.world.subjects().len(),
+        by_rule,
         findings,
         verdict,
         coverage,

@@ -11,6 +11,8 @@ use probity_core::{Digest, EvidenceRef, Finding, Report, Status, Verdict};
 use probity_ledger::{AppendError, Ledger, Receipt};
 use serde_json::{Map, Value, json};
 
+use crate::ByRule;
+
 /// What a run looked at, in the way that lets it be run again.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Inputs {
@@ -24,6 +26,10 @@ pub struct Inputs {
     pub listing: Digest,
     /// Flags and files from outside that took part.
     pub options: Value,
+    /// Which repository or folder it was: the same text for every run over it, and nothing that names a person.
+    pub repository: String,
+    /// What each rule said: which rules judged something.
+    pub by_rule: ByRule,
 }
 
 /// One file that was read.
@@ -118,6 +124,37 @@ pub fn results_value(findings: &[Finding]) -> Value {
     Value::Array(findings.iter().filter(|finding| !matches!(finding.status, Status::Pass | Status::NotApplicable)).map(result).collect())
 }
 
+/// Rules that judged something, with what they speak for and how often they said what. Rules that look for secrets and known holes say
+/// something only where they find it; for them `files` counts what they looked through.
+fn evaluated(report: &Report, by_rule: &ByRule) -> Value {
+    let looked = |source: &str, any: bool| -> usize {
+        report.coverage.read.iter().filter(|read| read.source == source && (any || read.subjects > 0)).count()
+    };
+    let (texts, packages) = (looked("secrets", true), looked("packages", false));
+    let mut said: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
+    for finding in &report.findings {
+        *said.entry(&finding.rule.id).or_default().entry(finding.status.as_str()).or_default() += 1;
+    }
+    let rules = report.rules.iter().filter_map(|rule| {
+        // What other scanners found was not judged here.
+        let mut counts = match by_rule.get(&rule.id) {
+            Some(counts) => counts.iter().map(|(status, count)| (*status, *count)).collect(),
+            None => said.remove(&*rule.id).unwrap_or_default(),
+        };
+        counts.remove(Status::NotApplicable.as_str());
+        let files = match rule.engine {
+            "secrets" => texts,
+            "advisories" => packages,
+            _ => 0,
+        };
+        if files > 0 {
+            counts.insert("files", files);
+        }
+        (!counts.is_empty()).then(|| json!({ "rule": &*rule.id, "engine": rule.engine, "controls": rule.controls, "counts": counts }))
+    });
+    Value::Array(rules.collect())
+}
+
 /// The manifest of a run.
 ///
 /// # Errors
@@ -142,11 +179,13 @@ pub fn manifest(report: &Report, inputs: &Inputs, engine: Digest) -> Result<Valu
             "policies": report.tool.policies.to_string(),
         },
         "target": target,
+        "repository": inputs.repository,
         "base": inputs.base.as_ref().map(|(commit, tree)| json!({ "commit": commit, "tree": tree })),
         "options": inputs.options,
         "inputs": inputs.files.iter().map(|file| json!({ "path": file.path, "sha256": file.sha256.to_string(), "blob": file.blob })).collect::<Vec<_>>(),
         "listing": inputs.listing.to_string(),
         "rules": report.rules.iter().map(|rule| &*rule.id).collect::<Vec<_>>(),
+        "evaluated": evaluated(report, &inputs.by_rule),
         "results": results_value(&report.findings),
         "coverage": {
             "read": report.coverage.read.iter().map(|read| json!({ "file": &*read.file, "source": read.source, "subjects": read.subjects })).collect::<Vec<_>>(),

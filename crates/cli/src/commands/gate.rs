@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use probity_attest::sha256;
 use probity_core::{Colour, Digest, Tree as _};
 use probity_ledger::{FolderStorage, Ledger, load_key, load_or_create_key};
-use probity_pipeline::Base;
+use probity_pipeline::{Base, ByRule};
 use probity_pipeline::record::{InputFile, Inputs, Target as RecordTarget, evidence, record};
 use probity_value::SourceMap;
 use probity_verdict::config::EvidenceSettings;
@@ -53,6 +53,7 @@ pub(crate) fn run(arguments: &GateArguments) -> Result<u8> {
         let written = match Evidence::open(&arguments.place, &judged.config.evidence, target.tree.top()) {
             Ok(None) => Ok(None),
             Ok(Some(mut log)) => inputs(&target, open_base.as_ref(), arguments, &given)
+                .map(|inputs| Inputs { by_rule: judged.by_rule.clone(), ..inputs })
                 .and_then(|inputs| Ok(record(&report, &judged.verdict, &inputs, engine()?, &mut log.ledger, &*log.signer)?))
                 .map(|receipt| Some(evidence(&receipt, log.anchored, log.place.display().to_string()))),
             Err(error) if error.is::<Wrong>() => return Err(error),
@@ -187,6 +188,13 @@ fn options(arguments: &GateArguments, given: &Given) -> Value {
     })
 }
 
+/// Which repository a run is about: the address it came from, without who may read it; else a digest of where it lies.
+pub(crate) fn repository_name(target: &Target) -> String {
+    let top = target.repository.as_ref().map_or_else(|| target.tree.top(), |repository| repository.work_dir());
+    let origin = target.repository.as_ref().and_then(probity_files::Repository::origin);
+    origin.unwrap_or_else(|| format!("folder:{}", sha256(top.as_os_str().as_encoded_bytes())))
+}
+
 /// What was looked at, for the record.
 fn inputs(target: &Target, base: Option<&OpenBase>, arguments: &GateArguments, given: &Given) -> Result<Inputs> {
     let tree = &target.tree;
@@ -205,6 +213,7 @@ fn inputs(target: &Target, base: Option<&OpenBase>, arguments: &GateArguments, g
         files.push(InputFile { path: path.to_string(), sha256: digest, blob });
     }
     let all_there = files.iter().all(|file| file.blob.is_some());
+    let repository_name = repository_name(target);
     let commit = head.map(|(_, commit)| (commit.id, commit.tree, target.prefix.clone()));
     let target = match commit {
         Some((commit, tree, prefix)) if all_there => RecordTarget::Commit { commit, tree, prefix },
@@ -217,5 +226,7 @@ fn inputs(target: &Target, base: Option<&OpenBase>, arguments: &GateArguments, g
         files,
         listing: sha256(listing.as_bytes()),
         options: options(arguments, given),
+        repository: repository_name,
+        by_rule: ByRule::new(),
     })
 }
