@@ -491,8 +491,7 @@ impl Posture<'_> {
                 "exceptions": exceptions.collect::<Vec<_>>(), "records": one.records,
             })
         });
-        let counts: Map<String, Value> =
-            State::ALL.iter().map(|state| (state.as_str().to_owned(), json!(self.count(*state)))).collect();
+        let counts: Map<String, Value> = State::ALL.iter().map(|state| (state.as_str().to_owned(), json!(self.count(*state)))).collect();
         json!({
             "version": 1,
             "window": { "from": time(self.window.from), "to": time(self.window.to) },

@@ -54,7 +54,8 @@ pub struct Table {
 /// cell (control characters) becomes U+FFFD.
 #[must_use]
 pub fn guarded(text: &str) -> Cow<'_, str> {
-    let begins = |text: &str| text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '|', '%', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}']);
+    let begins =
+        |text: &str| text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '|', '%', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}']);
     let wrong = |letter: char| letter.is_control() && !matches!(letter, '\n' | '\t');
     let risky = begins(text) || begins(text.trim_start());
     if !risky && !text.contains(wrong) {
@@ -168,9 +169,7 @@ pub fn findings(posture: &Posture<'_>) -> Table {
     });
     Table {
         name: "open findings",
-        columns: vec![
-            "control", "severity", "rule", "status", "subject", "file", "line", "target", "record", "time", "fingerprint",
-        ],
+        columns: vec!["control", "severity", "rule", "status", "subject", "file", "line", "target", "record", "time", "fingerprint"],
         rows: rows.collect(),
     }
 }

@@ -61,6 +61,15 @@ pub struct Commit {
     pub tree: String,
 }
 
+/// A commit on a branch's own line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OnBranch {
+    /// The commit.
+    pub commit: Commit,
+    /// The heads it merged: its parents but the first.
+    pub merged: Vec<String>,
+}
+
 /// A git repository on disk. Opened isolated: no configuration but its own, no environment, no program.
 pub struct Repository {
     pub(crate) inner: gix::ThreadSafeRepository,
@@ -200,6 +209,28 @@ impl Repository {
         let parse = |commit: &Commit| gix::ObjectId::from_hex(commit.id.as_bytes()).ok();
         let base = repository.merge_base(parse(one)?, parse(two)?).ok()??.to_string();
         self.resolve(&base).ok()
+    }
+
+    /// The commits on a branch's own line (first parents only) that `head` has and `base` has not, newest first, each with its tree and
+    /// its other parents: what was merged, and what was committed without a merge.
+    ///
+    /// # Errors
+    /// [`GitError::Broken`] where a commit between cannot be read.
+    pub fn first_parents(&self, base: &Commit, head: &Commit) -> Result<Vec<OnBranch>, GitError> {
+        let repository = self.inner.to_thread_local();
+        let parse = |commit: &Commit| gix::ObjectId::from_hex(commit.id.as_bytes()).map_err(broken);
+        let walk = repository.rev_walk([parse(head)?]).with_hidden([parse(base)?]).first_parent_only().all().map_err(broken)?;
+        let mut out = Vec::new();
+        for info in walk {
+            if out.len() == MOST_COMMITS {
+                return Err(broken(format!("there are more than {MOST_COMMITS} commits between")));
+            }
+            let commit = info.map_err(broken)?.object().map_err(broken)?;
+            let tree = commit.tree_id().map_err(broken)?.to_string();
+            let merged = commit.parent_ids().skip(1).map(|id| id.to_string()).collect();
+            out.push(OnBranch { commit: Commit { id: commit.id().to_string(), tree }, merged });
+        }
+        Ok(out)
     }
 
     /// Name and address of each author and committer of the commits that `head` has and `base` has not.
@@ -403,4 +434,3 @@ fn public_address(url: &str) -> Option<String> {
     let plain = |text: &str| !text.is_empty() && !text.contains(|letter: char| letter.is_control() || letter.is_whitespace());
     (url.len() <= MOST && plain(host) && plain(path)).then(|| format!("https://{}/{path}", host.to_ascii_lowercase()))
 }
-

@@ -103,7 +103,8 @@ fn token(control: &Control<'_>) -> String {
     let id = control.requirement.id.to_lowercase().replace('(', ".").replace(')', "");
     let framework = &control.framework.id;
     let text = if framework.starts_with("nist-800-53") { id } else { format!("{framework}_{id}") };
-    let word: String = text.chars().map(|letter| if letter.is_alphanumeric() || matches!(letter, '.' | '-' | '_') { letter } else { '_' }).collect();
+    let word: String =
+        text.chars().map(|letter| if letter.is_alphanumeric() || matches!(letter, '.' | '-' | '_') { letter } else { '_' }).collect();
     // A token begins with a letter or `_`.
     if word.starts_with(|letter: char| letter.is_alphabetic() || letter == '_') { word } else { format!("_{word}") }
 }
@@ -111,7 +112,8 @@ fn token(control: &Control<'_>) -> String {
 /// Where a framework's controls are defined.
 fn source(framework: &str) -> String {
     if framework == "nist-800-53r5" {
-        "https://raw.githubusercontent.com/usnistgov/oscal-content/main/nist.gov/SP800-53/rev5/json/NIST_SP-800-53_rev5_catalog.json".to_owned()
+        "https://raw.githubusercontent.com/usnistgov/oscal-content/main/nist.gov/SP800-53/rev5/json/NIST_SP-800-53_rev5_catalog.json"
+            .to_owned()
     } else {
         format!("https://probity.dev/frameworks/{framework}")
     }

@@ -57,7 +57,8 @@ pub fn plan_of_action(posture: &Posture<'_>, origin: &Origin) -> Result<Value, S
             risks.entry(risk.clone()).or_insert_with(|| accepted(&risk, exception));
             let item = items.entry(key).or_default();
             item.title = line(&format!("{} {}", exception.source, exception.id));
-            item.description = plain(exception.reason.as_deref().unwrap_or("Something covers findings; its reason stands where it is written"));
+            item.description =
+                plain(exception.reason.as_deref().unwrap_or("Something covers findings; its reason stands where it is written"));
             item.risk = Some(risk);
             item.controls.push(control.clone());
         }

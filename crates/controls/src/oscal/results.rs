@@ -90,7 +90,8 @@ pub(super) fn proved(proof: &Proof) -> Result<(String, Value), StatementError> {
 /// The observation of something open.
 pub(super) fn observed(open: &OpenFinding) -> Result<(String, Value), StatementError> {
     let result = &open.result;
-    let id = uuid("observation", &["open", &open.target, &result.rule, &result.fingerprint, &open.digest.to_string(), &open.record.to_string()]);
+    let id =
+        uuid("observation", &["open", &open.target, &result.rule, &result.fingerprint, &open.digest.to_string(), &open.record.to_string()]);
     let place = if result.file.is_empty() { String::new() } else { format!(" at {}:{}", result.file, result.line) };
     let value = json!({
         "uuid": id,
