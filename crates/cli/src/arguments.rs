@@ -881,8 +881,8 @@ pub(crate) struct PackArguments {
     #[arg(long, value_name = "DATE", help_heading = "Controls")]
     pub(crate) from: Option<String>,
     /// Last day or moment of the window; without, now
-    #[arg(long, value_name = "DATE", help_heading = "Controls")]
-    pub(crate) to: Option<String>,
+    #[arg(long = "to", value_name = "DATE", help_heading = "Controls")]
+    pub(crate) until: Option<String>,
     /// Days after which a proof is stale
     #[arg(long, value_name = "DAYS", default_value_t = 90, help_heading = "Controls")]
     pub(crate) max_age: u32,
@@ -894,7 +894,7 @@ pub(crate) struct PackArguments {
 impl PackArguments {
     /// Whether only a part of the log is to be written.
     pub(crate) fn is_asked_for(&self) -> bool {
-        !(self.which.control.is_empty() && self.which.framework.is_empty() && self.from.is_none() && self.to.is_none())
+        !(self.which.control.is_empty() && self.which.framework.is_empty() && self.from.is_none() && self.until.is_none())
     }
 }
 

@@ -101,12 +101,15 @@ impl<'a> Catalogue<'a> {
             Some(framework) => framework.requirements.iter().map(|one| format!("{}/{}", framework.id, one.id)).collect(),
             None => self.controls().map(|control| control.id()).collect(),
         };
-        let near = nearest(&wanted, all.iter().map(String::as_str)).map(str::to_owned);
-        near.or_else(|| {
-            let common = |candidate: &String| normal(candidate).chars().zip(wanted.chars()).take_while(|(a, b)| a == b).count();
-            // The first of those that begin alike the longest.
-            all.iter().rev().max_by_key(|candidate| common(candidate)).cloned()
-        })
-        .unwrap_or_default()
+        let spelled: Vec<String> = all.iter().map(|id| normal(id)).collect();
+        let near = nearest(&wanted, spelled.iter().map(String::as_str));
+        let near = near.and_then(|near| all.iter().zip(&spelled).find(|(_, spelled)| *spelled == near));
+        near.map(|(id, _)| id.clone())
+            .or_else(|| {
+                let common = |candidate: &String| normal(candidate).chars().zip(wanted.chars()).take_while(|(a, b)| a == b).count();
+                // The first of those that begin alike the longest.
+                all.iter().rev().max_by_key(|candidate| common(candidate)).cloned()
+            })
+            .unwrap_or_default()
     }
 }

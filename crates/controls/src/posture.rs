@@ -238,7 +238,7 @@ pub fn posture<'a>(input: &Input<'a>, rule_controls: &HashMap<Arc<str>, Vec<Arc<
         silent: Vec::new(),
         other_controls: BTreeSet::new(),
     };
-    let mut records: Vec<&Record> = input.records.iter().collect();
+    let mut records: Vec<&Record> = input.records.iter().filter(|record| input.window.holds(record.time)).collect();
     records.sort_by_key(|record| (record.time, record.index));
     let mut targets: BTreeMap<Arc<str>, Target<'_>> = BTreeMap::new();
     let mut failed: BTreeMap<(Arc<str>, BTreeSet<usize>), Option<OpenFinding>> = BTreeMap::new();

@@ -22,7 +22,7 @@ pub(crate) fn pack(to: &Path, arguments: &PackArguments, place: &EvidencePlace) 
     }
     let known = Known::load(&arguments.which)?;
     let controls = known.chosen(&arguments.which)?;
-    let window = window(arguments.from.as_deref(), arguments.to.as_deref())?;
+    let window = window(arguments.from.as_deref(), arguments.until.as_deref())?;
     let exceptions = register(arguments.exceptions.as_deref())?;
     let storage = verified(place)?;
     let reader = LogReader::open(&*storage, None)?;
