@@ -42,7 +42,7 @@ pub struct Catalogue<'a> {
 
 /// One spelling for all: letters in lower case, `(1)` as `.1`.
 fn normal(id: &str) -> String {
-    id.trim().to_lowercase().replace('(', ".").replace(')', "").replace(' ', "")
+    id.trim().to_lowercase().replace('(', ".").replace([')', ' '], "")
 }
 
 impl<'a> Catalogue<'a> {

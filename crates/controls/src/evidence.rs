@@ -79,6 +79,9 @@ pub enum Kind {
     Command(CommandRun),
 }
 
+/// What covers a result: source (`exception`, `baseline`, a style of suppression) and id.
+pub type Covered = (Arc<str>, Arc<str>);
+
 /// What was judged, and how it came out.
 #[derive(Clone, Debug)]
 pub struct Judgement {
@@ -117,7 +120,7 @@ impl Judgement {
 
     /// What covers results: source and id, each once.
     #[must_use]
-    pub fn exceptions(&self) -> BTreeSet<(Arc<str>, Arc<str>)> {
+    pub fn exceptions(&self) -> BTreeSet<Covered> {
         self.results.iter().filter_map(|result| result.exception.clone()).collect()
     }
 }
@@ -166,8 +169,8 @@ pub struct ResultLine {
     pub line: u64,
     /// Identity across runs.
     pub fingerprint: Arc<str>,
-    /// What covers it: source and id.
-    pub exception: Option<(Arc<str>, Arc<str>)>,
+    /// What covers it.
+    pub exception: Option<Covered>,
 }
 
 impl ResultLine {

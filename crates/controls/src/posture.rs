@@ -11,7 +11,7 @@ use probity_core::{Digest, Exception, Timestamp};
 use serde_json::{Map, Value, json};
 
 use crate::Control;
-use crate::evidence::{Judgement, Kind, Record, ResultLine, Window};
+use crate::evidence::{Covered, Judgement, Kind, Record, ResultLine, Window};
 
 /// Seconds of a day.
 const DAY: i64 = 86_400;
@@ -177,7 +177,7 @@ struct Building {
     proofs: BTreeMap<Arc<str>, Proof>,
     open: Vec<OpenFinding>,
     unknown: usize,
-    exceptions: BTreeMap<(Arc<str>, Arc<str>), BTreeSet<Arc<str>>>,
+    exceptions: BTreeMap<Covered, BTreeSet<Arc<str>>>,
     records: BTreeSet<u64>,
 }
 
@@ -392,14 +392,14 @@ impl Building {
         } else {
             State::Satisfied
         };
-        let mut exceptions: BTreeMap<(Arc<str>, Arc<str>), OpenException> = BTreeMap::new();
+        let mut exceptions: BTreeMap<Covered, OpenException> = BTreeMap::new();
         let named = |id: &Arc<str>| input.exceptions.iter().find(|one| one.id == *id);
         for ((source, id), covers) in self.exceptions {
             let register = if &*source == "exception" { named(&id) } else { None };
             exceptions.insert((Arc::clone(&source), Arc::clone(&id)), OpenException::new(source, id, register, covers));
         }
         for exception in waiting {
-            let key: (Arc<str>, Arc<str>) = ("exception".into(), Arc::clone(&exception.id));
+            let key: Covered = ("exception".into(), Arc::clone(&exception.id));
             exceptions.entry(key.clone()).or_insert_with(|| OpenException::new(key.0, key.1, Some(exception), BTreeSet::new()));
         }
         let mut open = self.open;

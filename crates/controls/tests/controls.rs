@@ -27,6 +27,9 @@ struct Log {
     key: Arc<SigningKey>,
 }
 
+/// Rule, fingerprint, status, and what covers it: source and id.
+type Line<'a> = (&'a str, &'a str, &'a str, Option<(&'a str, &'a str)>);
+
 /// One run of the gate.
 struct Run<'a> {
     at: &'a str,
@@ -37,8 +40,8 @@ struct Run<'a> {
     judged: &'a [(&'a str, &'a [&'a str], u64, u64)],
     /// Rules that took part and judged nothing.
     idle: &'a [&'a str],
-    /// Rule, fingerprint, status, what covers it.
-    results: &'a [(&'a str, &'a str, &'a str, Option<(&'a str, &'a str)>)],
+    /// Results that ask for something.
+    results: &'a [Line<'a>],
 }
 
 impl Default for Run<'_> {

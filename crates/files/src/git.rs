@@ -434,3 +434,33 @@ fn public_address(url: &str) -> Option<String> {
     let plain = |text: &str| !text.is_empty() && !text.contains(|letter: char| letter.is_control() || letter.is_whitespace());
     (url.len() <= MOST && plain(host) && plain(path)).then(|| format!("https://{}/{path}", host.to_ascii_lowercase()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_say_where_and_not_who() {
+        let check = |url: &str, expected: Option<&str>| assert_eq!(public_address(url).as_deref(), expected, "{url}");
+        check("https://git.example/acme/payments.git", Some("https://git.example/acme/payments"));
+        check("https://jane:secret@Git.Example/acme/payments?token=x#y", Some("https://git.example/acme/payments"));
+        check("ssh://git@git.example/acme/payments.git", Some("https://git.example/acme/payments"));
+        check("git@git.example:acme/payments.git", Some("https://git.example/acme/payments"));
+        check("git://git.example/acme/payments/", Some("https://git.example/acme/payments"));
+        for place in [
+            "/home/jane/payments",
+            "../payments",
+            "file:///home/jane/payments",
+            "C:\\payments",
+            "C:/payments",
+            "./a:b",
+            "",
+            "https://",
+            "https://git.example/",
+            "https://git.example/a b",
+        ] {
+            check(place, None);
+        }
+        check(&format!("https://git.example/{}", "a".repeat(2000)), None);
+    }
+}

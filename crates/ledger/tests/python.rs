@@ -163,8 +163,11 @@ fn what_it_reads_from_a_tar_is_what_we_read() {
     assert_eq!(listed, expected);
 }
 
+/// Files by path.
+type Files = BTreeMap<String, Vec<u8>>;
+
 /// A pack of these entries of a ledger with imports.
-fn packed(ledger: &Ledger, chosen: &[u64]) -> (BTreeMap<String, Vec<u8>>, Vec<u8>, BTreeSet<u64>) {
+fn packed(ledger: &Ledger, chosen: &[u64]) -> (Files, Vec<u8>, BTreeSet<u64>) {
     let mut tar = Vec::new();
     let more = BTreeMap::from([("README.md".to_owned(), b"read me".to_vec())]);
     let reader = ledger.reader().unwrap();
@@ -208,7 +211,7 @@ fn it_refuses_packs_that_were_changed() {
     let (_, ledger) = kept(5);
     let (files, _, _) = packed(&ledger, &[1, 6]);
     let mut random = fastrand::Rng::with_seed(11);
-    let mut cases: Vec<(String, BTreeMap<String, Vec<u8>>)> = Vec::new();
+    let mut cases: Vec<(String, Files)> = Vec::new();
     for path in files.keys() {
         let mut without = files.clone();
         without.remove(path);
@@ -224,7 +227,7 @@ fn it_refuses_packs_that_were_changed() {
             }
         }
     }
-    let mut add = |name: &str, change: &dyn Fn(&mut BTreeMap<String, Vec<u8>>)| {
+    let mut add = |name: &str, change: &dyn Fn(&mut Files)| {
         let mut changed = files.clone();
         change(&mut changed);
         cases.push((name.to_owned(), changed));
@@ -240,7 +243,7 @@ fn it_refuses_packs_that_were_changed() {
         files.insert("receipts/1.tlog-proof".into(), six);
         files.insert("receipts/6.tlog-proof".into(), one);
     });
-    let listed = |files: &mut BTreeMap<String, Vec<u8>>, change: &dyn Fn(&mut serde_json::Value)| {
+    let listed = |files: &mut Files, change: &dyn Fn(&mut serde_json::Value)| {
         let mut pack: serde_json::Value = serde_json::from_slice(&files["pack.json"]).unwrap();
         change(&mut pack);
         files.insert("pack.json".into(), pack.to_string().into_bytes());

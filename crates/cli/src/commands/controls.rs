@@ -314,7 +314,8 @@ fn human(posture: &Posture<'_>, reader: &LogReader<'_>, all: bool) -> String {
             };
             let more = if one.proofs.len() > 1 { format!(" (and {} more targets)", one.proofs.len() - 1) } else { String::new() };
             out.push_str(&format!(
-                "               proved by record {} of {}, {} days ago{by}: {}{more}\n",
+                "               {} by record {} of {}, {} days ago{by}: {}{more}\n",
+                if one.state == State::NotSatisfied { "judged last" } else { "proved" },
                 proof.record,
                 day(proof.time),
                 posture.age_days(proof.time),
