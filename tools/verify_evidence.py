@@ -177,6 +177,7 @@ def check_pack(files, vkey, size, root, own_key):
     pack = json.loads(files.pop("pack.json"))
     need(pack["version"] == 1 and pack["log"] == vkey.split("+")[0] and pack["size"] == size, "pack.json is of another log")
     for path, digest in pack["files"].items():
+        need("/" not in path, f"{path} is none of the files beside the records")
         need(sha(files.pop(path, b"")).hex() == digest, f"{path} was changed")
     hashes = b"".join(files.get(f"tile/0/{suffix}", b"")[: 32 * width] for _, suffix, width in tiles(size))
     need(len(hashes) == 32 * size, "hashes of the log are missing")

@@ -184,7 +184,7 @@ impl ResultLine {
 /// A command that was run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandRun {
-    /// What tells runs of the same command from those of others: the names of the subjects.
+    /// What tells runs of the same command from those of others: its name, else what was run, else what it was about.
     pub name: Arc<str>,
     /// Its exit code; `None` where it ended by a signal or the record does not say.
     pub exit_code: Option<i64>,
@@ -210,7 +210,7 @@ struct ManifestJson {
 
 #[derive(Deserialize)]
 struct EvaluatedJson {
-    rule: Arc<str>,
+    rules: Vec<Arc<str>>,
     engine: Arc<str>,
     controls: Vec<Arc<str>>,
     counts: BTreeMap<Arc<str>, u64>,
@@ -299,8 +299,16 @@ fn judgement(reader: &LogReader<'_>, index: u64, decision: &Decision) -> Result<
     out.repository = manifest.repository;
     out.rules = manifest.rules;
     out.whole = manifest.options.get("rules").and_then(Value::as_array).is_some_and(Vec::is_empty);
-    out.evaluated = manifest.evaluated.map(|list| {
-        list.into_iter().map(|one| Evaluated { rule: one.rule, engine: one.engine, controls: one.controls, counts: one.counts }).collect()
+    out.evaluated = manifest.evaluated.map(|groups| {
+        let each = groups.into_iter().flat_map(|EvaluatedJson { rules, engine, controls, counts }| {
+            rules.into_iter().map(move |rule| Evaluated {
+                rule,
+                engine: Arc::clone(&engine),
+                controls: controls.clone(),
+                counts: counts.clone(),
+            })
+        });
+        each.collect()
     });
     out.results = manifest
         .results
@@ -328,7 +336,8 @@ fn command(statement: &Statement) -> Result<(Timestamp, Kind), StatementError> {
         names.iter().flat_map(|name| [ours.get(*name), predicate.get(*name)]).flatten().find(|value| !value.is_null()).cloned()
     };
     let wrong = |what: &str| StatementError::Json(format!("command run: {what}"));
-    let time = field(&["finished", "ended", "finishedOn", "time", "started"]).ok_or_else(|| wrong("no time"))?;
+    let time = field(&["finished", "finished_at", "finishedOn", "ended", "time", "started", "started_at", "startedOn"]);
+    let time = time.ok_or_else(|| wrong("no time"))?;
     let time = parse_time(time.as_str().ok_or_else(|| wrong("the time is no text"))?)?;
     let exit_code = field(&["exit_code", "exitCode", "code"]).and_then(|value| value.as_i64());
     let controls = match field(&["controls"]) {
@@ -339,7 +348,11 @@ fn command(statement: &Statement) -> Result<(Timestamp, Kind), StatementError> {
         }
         Some(_) => return Err(wrong("`controls` is no list of texts")),
     };
-    let names: Vec<&str> = statement.subjects.iter().map(|subject| subject.name.as_str()).collect();
-    let name = field(&["name"]).and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_else(|| names.join(", "));
+    // Runs of one command are told from those of another by what was run; what it was about may be the same for both.
+    let name = match field(&["name", "command", "argv", "arguments"]) {
+        Some(Value::String(text)) => text,
+        Some(other) => other.to_string(),
+        None => statement.subjects.iter().map(|subject| subject.name.as_str()).collect::<Vec<_>>().join(", "),
+    };
     Ok((time, Kind::Command(CommandRun { name: name.into(), exit_code, controls })))
 }

@@ -82,7 +82,7 @@ impl Log {
             .iter()
             .map(|(rule, controls, pass, fail)| {
                 let engine = if rule.starts_with("CVE-") || rule.starts_with("package-") { "advisories" } else { "checks" };
-                json!({ "rule": rule, "engine": engine, "controls": controls, "counts": { "pass": pass, "fail": fail } })
+                json!({ "rules": [rule], "engine": engine, "controls": controls, "counts": { "pass": pass, "fail": fail } })
             })
             .collect();
         let results: Vec<Value> = run

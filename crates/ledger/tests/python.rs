@@ -267,6 +267,11 @@ fn it_refuses_packs_that_were_changed() {
         });
     });
     add("a record that is not there", &|files| listed(files, &|pack| pack["records"][0]["index"] = 99.into()));
+    // What nothing proves does not lie among what is proved.
+    add("a record that only the list of files names", &|files| {
+        files.insert("records/2.json".into(), b"{}".to_vec());
+        listed(files, &|pack| pack["files"]["records/2.json"] = probity_attest::sha256(b"{}").to_string().into());
+    });
     add("another size", &|files| listed(files, &|pack| pack["size"] = 1.into()));
     let folder = tempfile::tempdir().unwrap();
     for (number, (name, files)) in cases.into_iter().enumerate() {

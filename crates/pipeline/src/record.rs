@@ -4,6 +4,7 @@
 //! named by digest. Nothing raw goes in: digests, counts, places.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use probity_attest::statement::{Blob, Decision, Descriptor, Outcome, StatementError, format_time};
 use probity_attest::{KeyProvider, sha256};
@@ -124,6 +125,9 @@ pub fn results_value(findings: &[Finding]) -> Value {
     Value::Array(findings.iter().filter(|finding| !matches!(finding.status, Status::Pass | Status::NotApplicable)).map(result).collect())
 }
 
+/// What rules can have in common: engine, what they speak for, how often they said what.
+type Said<'a> = (&'a str, &'a [Arc<str>], BTreeMap<&'a str, usize>);
+
 /// Rules that judged something, with what they speak for and how often they said what. Rules that look for secrets and known holes say
 /// something only where they find it; for them `files` counts what they looked through.
 fn evaluated(report: &Report, by_rule: &ByRule) -> Value {
@@ -135,7 +139,9 @@ fn evaluated(report: &Report, by_rule: &ByRule) -> Value {
     for finding in &report.findings {
         *said.entry(&finding.rule.id).or_default().entry(finding.status.as_str()).or_default() += 1;
     }
-    let rules = report.rules.iter().filter_map(|rule| {
+    // Hundreds of rules say the same of the same: they stand together.
+    let mut groups: BTreeMap<Said<'_>, Vec<&str>> = BTreeMap::new();
+    for rule in &report.rules {
         // What other scanners found was not judged here.
         let mut counts = match by_rule.get(&rule.id) {
             Some(counts) => counts.iter().map(|(status, count)| (*status, *count)).collect(),
@@ -150,9 +156,14 @@ fn evaluated(report: &Report, by_rule: &ByRule) -> Value {
         if files > 0 {
             counts.insert("files", files);
         }
-        (!counts.is_empty()).then(|| json!({ "rule": &*rule.id, "engine": rule.engine, "controls": rule.controls, "counts": counts }))
-    });
-    Value::Array(rules.collect())
+        if !counts.is_empty() {
+            groups.entry((rule.engine, &rule.controls, counts)).or_default().push(&rule.id);
+        }
+    }
+    let groups = groups
+        .into_iter()
+        .map(|((engine, controls, counts), rules)| json!({ "rules": rules, "engine": engine, "controls": controls, "counts": counts }));
+    Value::Array(groups.collect())
 }
 
 /// The manifest of a run.

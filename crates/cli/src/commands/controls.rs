@@ -210,16 +210,12 @@ fn list(which: &WhichControls, format: TableFormat) -> Result<u8> {
         TableFormat::Table => {
             let mut out = String::new();
             for (control, rules) in controls.iter().zip(&rules) {
+                let title = &control.requirement.title;
                 let how = match &control.requirement.unprovable {
-                    Some(why) => format!("no rule can prove it: {why}"),
+                    Some(why) => format!("no rule: {why}"),
                     None => format!("{} rules", rules.len()),
                 };
-                out.push_str(&format!(
-                    "{:<28} {:<10} {}\n",
-                    control.id(),
-                    how.split(':').next().map_or("", |how| if how.starts_with("no rule") { "-" } else { how }),
-                    control.requirement.title
-                ));
+                out.push_str(&format!("{:<28} {title} ({how})\n", control.id()));
             }
             out.push_str(&format!("{} controls\n", controls.len()));
             output::text(&out)?;
