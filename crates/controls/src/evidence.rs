@@ -184,10 +184,10 @@ impl ResultLine {
 /// A command that was run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandRun {
-    /// What tells runs of the same command from those of others: its name, else what was run, else what it was about.
+    /// What tells runs of the same command from those of others: its name, else program and arguments.
     pub name: Arc<str>,
-    /// Its exit code; `None` where it ended by a signal or the record does not say.
-    pub exit_code: Option<i64>,
+    /// Why it proves nothing; `None` where it ended well.
+    pub failed: Option<String>,
     /// Controls it was run for.
     pub controls: BTreeSet<Arc<str>>,
 }
@@ -327,32 +327,39 @@ fn judgement(reader: &LogReader<'_>, index: u64, decision: &Decision) -> Result<
     Ok(out)
 }
 
+/// What of a command's record controls need; the record holds more.
+#[derive(Deserialize)]
+struct CommandJson {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    arguments: Vec<String>,
+    finished: String,
+    exit_code: Option<i64>,
+    #[serde(default)]
+    timed_out: bool,
+    #[serde(default)]
+    missing_artifacts: Vec<String>,
+    probity: CommandOurs,
+}
+
+#[derive(Deserialize)]
+struct CommandOurs {
+    #[serde(default)]
+    controls: BTreeSet<Arc<str>>,
+}
+
 fn command(statement: &Statement) -> Result<(Timestamp, Kind), StatementError> {
-    let predicate = Value::Object(statement.predicate.clone());
-    let nothing = Value::Null;
-    let ours = predicate.get("probity").unwrap_or(&nothing);
-    // A field of ours may stand with ours or beside it.
-    let field = |names: &[&str]| {
-        names.iter().flat_map(|name| [ours.get(*name), predicate.get(*name)]).flatten().find(|value| !value.is_null()).cloned()
-    };
-    let wrong = |what: &str| StatementError::Json(format!("command run: {what}"));
-    let time = field(&["finished", "finished_at", "finishedOn", "ended", "time", "started", "started_at", "startedOn"]);
-    let time = time.ok_or_else(|| wrong("no time"))?;
-    let time = parse_time(time.as_str().ok_or_else(|| wrong("the time is no text"))?)?;
-    let exit_code = field(&["exit_code", "exitCode", "code"]).and_then(|value| value.as_i64());
-    let controls = match field(&["controls"]) {
-        None => BTreeSet::new(),
-        Some(Value::Array(list)) => {
-            let texts: Option<BTreeSet<Arc<str>>> = list.iter().map(|one| one.as_str().map(Arc::from)).collect();
-            texts.ok_or_else(|| wrong("`controls` is no list of texts"))?
-        }
-        Some(_) => return Err(wrong("`controls` is no list of texts")),
-    };
+    let json: CommandJson = Deserialize::deserialize(Value::Object(statement.predicate.clone()))
+        .map_err(|error: serde_json::Error| StatementError::Json(format!("command run: {error}")))?;
     // Runs of one command are told from those of another by what was run; what it was about may be the same for both.
-    let name = match field(&["name", "command", "argv", "arguments"]) {
-        Some(Value::String(text)) => text,
-        Some(other) => other.to_string(),
-        None => statement.subjects.iter().map(|subject| subject.name.as_str()).collect::<Vec<_>>().join(", "),
+    let name = if json.name.is_empty() { json.arguments.join(" ") } else { json.name };
+    let failed = match json.exit_code {
+        _ if json.timed_out => Some("it took too long".to_owned()),
+        None => Some("it ended without an exit code".to_owned()),
+        Some(0) if json.missing_artifacts.is_empty() => None,
+        Some(0) => Some(format!("{} of its files could not be read", json.missing_artifacts.len())),
+        Some(code) => Some(format!("exit code {code}")),
     };
-    Ok((time, Kind::Command(CommandRun { name: name.into(), exit_code, controls })))
+    Ok((parse_time(&json.finished)?, Kind::Command(CommandRun { name: name.into(), failed, controls: json.probity.controls })))
 }

@@ -273,11 +273,11 @@ pub fn posture<'a>(input: &Input<'a>, rule_controls: &HashMap<Arc<str>, Vec<Arc<
                 for place in &places {
                     let Some(building) = building.get_mut(*place) else { continue };
                     building.records.insert(record.index);
-                    if run.exit_code == Some(0) {
+                    if run.failed.is_none() {
                         building.prove(record, &name, None);
                     }
                 }
-                let finding = (run.exit_code != Some(0)).then(|| failed_command(record, &name, run.exit_code));
+                let finding = run.failed.as_deref().map(|why| failed_command(record, &name, why));
                 failed.insert((name, places), finding);
             }
         }
@@ -318,8 +318,7 @@ pub fn posture<'a>(input: &Input<'a>, rule_controls: &HashMap<Arc<str>, Vec<Arc<
     out
 }
 
-fn failed_command(record: &Record, name: &Arc<str>, code: Option<i64>) -> OpenFinding {
-    let how = code.map_or_else(|| "ended without an exit code".to_owned(), |code| format!("exit code {code}"));
+fn failed_command(record: &Record, name: &Arc<str>, why: &str) -> OpenFinding {
     OpenFinding {
         record: record.index,
         digest: record.digest,
@@ -329,7 +328,7 @@ fn failed_command(record: &Record, name: &Arc<str>, code: Option<i64>) -> OpenFi
             rule: "command-failed".into(),
             status: "fail".into(),
             severity: "high".into(),
-            subject: how.into(),
+            subject: why.into(),
             file: "".into(),
             line: 0,
             fingerprint: record.digest.to_string().into(),

@@ -130,7 +130,14 @@ impl Log {
         let statement = Statement {
             subjects: vec![Descriptor::sha256(name, sha256(name.as_bytes()))],
             predicate_type: COMMAND_RUN_V1.into(),
-            predicate: Map::from_iter([("probity".to_owned(), json!({ "controls": controls, "exit_code": code, "finished": at }))]),
+            predicate: Map::from_iter([
+                ("arguments".to_owned(), json!([name, "--all"])),
+                ("finished".to_owned(), json!(at)),
+                ("exit_code".to_owned(), json!(code)),
+                ("timed_out".to_owned(), json!(name == "endless")),
+                ("missing_artifacts".to_owned(), if name == "forgetful" { json!(["report.xml"]) } else { json!([]) }),
+                ("probity".to_owned(), json!({ "controls": controls })),
+            ]),
         };
         self.ledger.append(statement.sign(&*self.key).unwrap(), vec![]).unwrap();
         self
@@ -327,6 +334,11 @@ fn commands_prove_the_controls_they_were_run_for() {
     assert!(stand(&log, TO, &[]).starts_with("one/A not-satisfied by 2"));
     log.command("2026-03-04T00:00:00Z", "restore", 0, &["one/A"]);
     assert!(stand(&log, TO, &[]).starts_with("one/A satisfied by 3"), "{}", stand(&log, TO, &[]));
+    for wrong in ["endless", "forgetful"] {
+        let mut log = Log::new();
+        log.command("2026-03-01T00:00:00Z", wrong, 0, &["one/A"]);
+        assert!(stand(&log, TO, &[]).starts_with("one/A not-satisfied"), "{wrong}");
+    }
 }
 
 fn exception(rule: &str, expires: &str) -> Exception {
