@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Checks an exported evidence ledger (a folder or a .tar file) without Probity: python3 verify_evidence.py EXPORT [--key TEXT]
+"""Checks an exported evidence ledger, or a pack of chosen records of one (a folder or a .tar file), without Probity:
+python3 verify_evidence.py EXPORT [--key TEXT]
 
 Needs Python 3.9 and the package `cryptography`. Formats: C2SP signed-note, tlog-checkpoint, tlog-tiles; RFC 6962; DSSE; in-toto.
 Exit code 0 if everything holds, 1 if not (the first bad entry is named), 2 for wrong use.
@@ -99,29 +100,36 @@ def check_tiles(files, size, leaves, root):
     return right
 
 
+def check_record(files, entry, keys, blobs):
+    """A record's signature and blobs; its statement."""
+    envelope = json.loads(entry)
+    payload, kind = unbase64(envelope["payload"]), envelope["payloadType"]
+    need(kind == "application/vnd.in-toto+json", "another payload type")
+    known = {sha(SPKI, key).hex(): key for key in keys}
+    signed = [each for each in envelope["signatures"] if each.get("keyid") in known]
+    need(signed, "not signed by a known key")
+    message = b"DSSEv1 %d %s %d %s" % (len(kind), kind.encode(), len(payload), payload)
+    for each in signed:
+        check(known[each["keyid"]], unbase64(each["sig"]), message, "the record's signature is wrong")
+    statement = json.loads(payload)
+    predicate = statement["predicate"]
+    need(statement["_type"] == "https://in-toto.io/Statement/v1", "not an in-toto statement")
+    for blob in predicate.get("probity", {}).get("blobs", []):
+        digest = blob["digest"]["sha256"]
+        if digest not in blobs:
+            blobs[digest] = files.pop(f"cas/sha256/{digest[:2]}/{digest[2:]}", None)
+        data = blobs[digest]
+        need(data is not None, f"its blob {digest} is missing")
+        need(sha(data).hex() == digest and len(data) == blob["size"], f"its blob {digest} was changed")
+    return statement
+
+
 def check_records(files, entries, leaves, own_key):
     keys, left, imported, blobs = [own_key], 0, {}, {}
     for index, entry in enumerate(entries):
         try:
-            envelope = json.loads(entry)
-            payload, kind = unbase64(envelope["payload"]), envelope["payloadType"]
-            need(kind == "application/vnd.in-toto+json", "another payload type")
-            known = {sha(SPKI, key).hex(): key for key in keys}
-            signed = [each for each in envelope["signatures"] if each.get("keyid") in known]
-            need(signed, "not signed by a known key")
-            message = b"DSSEv1 %d %s %d %s" % (len(kind), kind.encode(), len(payload), payload)
-            for each in signed:
-                check(known[each["keyid"]], unbase64(each["sig"]), message, "the record's signature is wrong")
-            statement = json.loads(payload)
+            statement = check_record(files, entry, keys, blobs)
             predicate = statement["predicate"]
-            need(statement["_type"] == "https://in-toto.io/Statement/v1", "not an in-toto statement")
-            for blob in predicate.get("probity", {}).get("blobs", []):
-                digest = blob["digest"]["sha256"]
-                if digest not in blobs:
-                    blobs[digest] = files.pop(f"cas/sha256/{digest[:2]}/{digest[2:]}", None)
-                data = blobs[digest]
-                need(data is not None, f"its blob {digest} is missing")
-                need(sha(data).hex() == digest and len(data) == blob["size"], f"its blob {digest} was changed")
             if left:  # a record of another ledger, whose tree has to come out whole
                 imported[log].append(leaves[index])
                 left -= 1
@@ -137,6 +145,65 @@ def check_records(files, entries, leaves, own_key):
         except (Bad, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise Bad(f"entry {index}: {error or type(error).__name__}") from None
     need(not left, f"entry {len(entries)}: imported records are missing")
+
+
+def climb(leaf, index, size, path):
+    """The root that a leaf and the way up from it give: RFC 9162, section 2.1.3.2."""
+    node, last, value = index, size - 1, leaf
+    need(0 <= index < size, "it proves a place outside the log")
+    for other in path:
+        need(last, "its way is too long")
+        if node & 1 or node == last:
+            value = sha(b"\1", other, value)
+            while not node & 1 and node:
+                node, last = node >> 1, last >> 1
+        else:
+            value = sha(b"\1", value, other)
+        node, last = node >> 1, last >> 1
+    need(not last, "its way is too short")
+    return value
+
+
+def check_receipt(text, index, entry, vkey, size, root):
+    head, empty, note = text.partition("\n\n")
+    first, place, *path = head.split("\n")
+    need(empty and first == "c2sp.org/tlog-proof@v1" and place == f"index {index}", "its receipt is no receipt for it")
+    need(checkpoint(note, vkey) == (size, root), "its receipt is of another checkpoint")
+    need(climb(sha(b"\0", entry), index, size, [unbase64(line) for line in path]) == root, "its receipt does not prove it")
+
+
+def check_pack(files, vkey, size, root, own_key):
+    """Chosen records: signature, blobs and receipt of each; the hashes of the whole log up to the signed root."""
+    pack = json.loads(files.pop("pack.json"))
+    need(pack["version"] == 1 and pack["log"] == vkey.split("+")[0] and pack["size"] == size, "pack.json is of another log")
+    for path, digest in pack["files"].items():
+        need("/" not in path, f"{path} is none of the files beside the records")
+        need(sha(files.pop(path, b"")).hex() == digest, f"{path} was changed")
+    hashes = b"".join(files.get(f"tile/0/{suffix}", b"")[: 32 * width] for _, suffix, width in tiles(size))
+    need(len(hashes) == 32 * size, "hashes of the log are missing")
+    leaves = [hashes[at : at + 32] for at in range(0, len(hashes), 32)]
+    need(check_tiles(files, size, leaves, root), "the hashes do not fit the root that the checkpoint signs")
+    blobs, imports = {}, []
+    places = [each["index"] for each in pack["records"]]
+    need(all(type(index) is int for index in places) and places == sorted(set(places)), "pack.json does not list records in order")
+    for each in pack["records"]:
+        index = each["index"]
+        try:
+            entry = files.pop(f"records/{index}.json", None)
+            need(entry is not None, "the record is missing")
+            need(sha(entry).hex() == each["sha256"], "it is not the record that pack.json lists")
+            need(index < size and sha(b"\0", entry) == leaves[index], "it is not the entry of the log at this place")
+            check_receipt(files.pop(f"receipts/{index}.tlog-proof", b"").decode(), index, entry, vkey, size, root)
+            of_others = [keys for first, last, keys in imports if first <= index <= last]
+            statement = check_record(files, entry, of_others[-1] if of_others else [own_key], blobs)
+            if not of_others and statement["predicateType"] == "https://probity.dev/ledger-import/v1":
+                predicate = statement["predicate"]
+                count = checkpoint(predicate["checkpoint"], predicate["log"])[0] - predicate["from"]
+                need(count > 0, "the import is empty")
+                imports.append((index + 1, index + count, [unbase64(key) for key in predicate["keys"]]))
+        except (Bad, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise Bad(f"entry {index}: {error or type(error).__name__}") from None
+    return len(places)
 
 
 def load(path):
@@ -159,17 +226,22 @@ def main():
         vkey = files.pop("log.vkey").decode()
         need(vkey.endswith("\n") and options.key in (None, vkey[:-1]), "the ledger has another key")
         size, root = checkpoint(files.pop("checkpoint").decode(), vkey[:-1])
-        entries = read_entries(files, size)
-        leaves = [sha(b"\0", entry) for entry in entries]
-        right = check_tiles(files, size, leaves, root)
-        check_records(files, entries, leaves, unbase64(vkey[:-1].split("+", 2)[2])[1:])
-        need(right, "entry 0: entries and tiles fit each other, but not the root that the checkpoint signs")
+        own_key = unbase64(vkey[:-1].split("+", 2)[2])[1:]
+        if "pack.json" in files:
+            chosen = f"{check_pack(files, vkey[:-1], size, root, own_key)} chosen records of a log of "
+        else:
+            chosen = ""
+            entries = read_entries(files, size)
+            leaves = [sha(b"\0", entry) for entry in entries]
+            right = check_tiles(files, size, leaves, root)
+            check_records(files, entries, leaves, own_key)
+            need(right, "entry 0: entries and tiles fit each other, but not the root that the checkpoint signs")
         need(not files, f"files that are no part of the ledger: {', '.join(files)}")
-    except (Bad, ValueError, OSError, tarfile.TarError) as error:
+    except (Bad, ValueError, KeyError, TypeError, AttributeError, OSError, tarfile.TarError, RecursionError) as error:
         print(f"REFUSED: {error}")
         return 1
     key = "the key given" if options.key else "a key it names itself, which proves nothing about who wrote it"
-    print(f"OK: {size} entries, root {root.hex()}, signed by {key}")
+    print(f"OK: {chosen}{size} entries, root {root.hex()}, signed by {key}")
     return 0
 
 

@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{checkov, generate, graph, shell, suites};
+use crate::{checkov, generate, graph, oscal, shell, suites};
 
 /// Runs all tests and, where they are, the conformance suites. Ends with the number of tests that ran.
 pub fn test(fast: bool) -> Result<()> {
@@ -86,5 +86,6 @@ pub fn ci() -> Result<()> {
         bail!("the documentation does not build");
     }
     generate::run(true)?;
+    oscal::run()?;
     test(false)
 }

@@ -13,6 +13,7 @@ mod generate;
 mod graph;
 mod history;
 mod kustomize;
+mod oscal;
 mod semantics;
 mod shell;
 mod sigstore;
@@ -46,6 +47,7 @@ cargo xtask COMMAND
                                   what we sign verified by an installed Cosign, and the other way round
   make-history DIR [--commits N]  a synthetic git history, the same for the same N (10,000)
   fuzz [--seconds N] [TARGET]     run fuzz targets from the committed seeds
+  oscal                           write an example's documents of OSCAL and load them in compliance-trestle, where that is installed
   graph [--check]                 write (or compare) the list of arrows between crates
   generate [--check]              write (or compare) generated documents
 ";
@@ -112,6 +114,7 @@ fn main() -> Result<()> {
             let Some(folder) = words.first() else { bail!("name a folder: make-history DIR") };
             history::make(&PathBuf::from(folder), commits)
         }
+        Some("oscal") => oscal::run(),
         Some("graph") => graph::run(flag("--check")),
         Some("generate") => generate::run(flag("--check")),
         _ => {

@@ -23,5 +23,5 @@ mod ssh_wire;
 pub mod sshsig;
 pub mod statement;
 
-pub use digest::{Hasher, hmac_sha256, sha256};
+pub use digest::{Hasher, hmac_sha256, sha256, uuid_v5};
 pub use key::{KeyError, KeyId, KeyProvider, SIGNATURE_LENGTH, SignError, SigningKey, VerifyingKey, WrongSignature};

@@ -1,10 +1,17 @@
 //! The command line as data. What it means is in `commands`.
 
+mod controls;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use probity_attest::keys::KeyType;
 use probity_core::ExceptionKind;
+
+pub(crate) use controls::{
+    ControlsCommand, PackArguments, PopulationArguments, PopulationFormat, PostureArguments, PostureFormat, ReconcileArguments,
+    WhichControls,
+};
 
 /// Security guardrails for regulated software teams: collect, evaluate, decide, record.
 #[derive(Debug, Parser)]
@@ -65,10 +72,15 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: KeyCommand,
     },
-    /// Look into the evidence: list, show, prove, verify, export, replay, append
+    /// Look into the evidence: list, show, prove, verify, export, reconcile, replay, append
     Evidence {
         #[command(subcommand)]
         command: EvidenceCommand,
+    },
+    /// Say where controls of frameworks stand by the evidence, and write it for auditors
+    Controls {
+        #[command(subcommand)]
+        command: ControlsCommand,
     },
     /// Print the completions of a shell
     Completions {
@@ -891,10 +903,22 @@ pub(crate) enum EvidenceCommand {
         #[arg(long, value_name = "FILE")]
         public_key: Option<PathBuf>,
     },
-    /// Write the whole log to a folder or a .tar file that anybody can check
+    /// Write the whole log to a folder or a .tar file that anybody can check; with --control or --framework only what speaks of these
     Export {
         /// Where to
         to: PathBuf,
+        #[command(flatten)]
+        pack: PackArguments,
+        #[command(flatten)]
+        place: EvidencePlace,
+    },
+    /// Hold what was merged, built and deployed against the log, and record what no verdict explains
+    #[command(
+        after_help = "Exit codes: 0 all explained, 1 something is not, 2 wrong use, 3 the log is refused or the answer not recorded."
+    )]
+    Reconcile {
+        #[command(flatten)]
+        arguments: ReconcileArguments,
         #[command(flatten)]
         place: EvidencePlace,
     },

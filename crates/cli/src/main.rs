@@ -133,10 +133,13 @@ fn dispatch(command: Command) -> anyhow::Result<u8> {
             EvidenceCommand::Verify { place, against, public_key } => {
                 commands::evidence::verify(&place, against.as_deref(), public_key.as_deref())
             }
-            EvidenceCommand::Export { to, place } => commands::evidence::export(&to, &place),
+            EvidenceCommand::Export { to, pack, place } if pack.is_asked_for() => commands::export::pack(&to, &pack, &place),
+            EvidenceCommand::Export { to, place, .. } => commands::evidence::export(&to, &place),
+            EvidenceCommand::Reconcile { arguments, place } => commands::reconcile::run(&arguments, &place),
             EvidenceCommand::Replay { index, path, place } => commands::replay::run(index, &path, &place),
             EvidenceCommand::Append { from, place } => commands::evidence::append(&from, &place),
         },
+        Command::Controls { command } => commands::controls::run(&command),
         Command::Completions { shell } => commands::reference::completions(shell),
         Command::Man => commands::reference::manual(),
         Command::Reference { part } => commands::reference::part(part),

@@ -61,6 +61,15 @@ pub struct Commit {
     pub tree: String,
 }
 
+/// A commit on a branch's own line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OnBranch {
+    /// The commit.
+    pub commit: Commit,
+    /// The heads it merged: its parents but the first.
+    pub merged: Vec<String>,
+}
+
 /// A git repository on disk. Opened isolated: no configuration but its own, no environment, no program.
 pub struct Repository {
     pub(crate) inner: gix::ThreadSafeRepository,
@@ -96,6 +105,15 @@ impl Repository {
     #[must_use]
     pub fn work_dir(&self) -> &Path {
         &self.work_dir
+    }
+
+    /// The address that this repository was cloned from (`remote.origin.url`), without names and passwords in it. Nothing for a place on
+    /// this machine.
+    #[must_use]
+    pub fn origin(&self) -> Option<String> {
+        let repository = self.inner.to_thread_local();
+        let url = repository.config_snapshot().string("remote.origin.url")?;
+        public_address(url.to_str().ok()?)
     }
 
     /// `path` relative to the top of the work tree, with `/`.
@@ -191,6 +209,28 @@ impl Repository {
         let parse = |commit: &Commit| gix::ObjectId::from_hex(commit.id.as_bytes()).ok();
         let base = repository.merge_base(parse(one)?, parse(two)?).ok()??.to_string();
         self.resolve(&base).ok()
+    }
+
+    /// The commits on a branch's own line (first parents only) that `head` has and `base` has not, newest first, each with its tree and
+    /// its other parents: what was merged, and what was committed without a merge.
+    ///
+    /// # Errors
+    /// [`GitError::Broken`] where a commit between cannot be read.
+    pub fn first_parents(&self, base: &Commit, head: &Commit) -> Result<Vec<OnBranch>, GitError> {
+        let repository = self.inner.to_thread_local();
+        let parse = |commit: &Commit| gix::ObjectId::from_hex(commit.id.as_bytes()).map_err(broken);
+        let walk = repository.rev_walk([parse(head)?]).with_hidden([parse(base)?]).first_parent_only().all().map_err(broken)?;
+        let mut out = Vec::new();
+        for info in walk {
+            if out.len() == MOST_COMMITS {
+                return Err(broken(format!("there are more than {MOST_COMMITS} commits between")));
+            }
+            let commit = info.map_err(broken)?.object().map_err(broken)?;
+            let tree = commit.tree_id().map_err(broken)?.to_string();
+            let merged = commit.parent_ids().skip(1).map(|id| id.to_string()).collect();
+            out.push(OnBranch { commit: Commit { id: commit.id().to_string(), tree }, merged });
+        }
+        Ok(out)
     }
 
     /// Name and address of each author and committer of the commits that `head` has and `base` has not.
@@ -377,5 +417,50 @@ impl Tree for GitTree {
 
     fn digests(&self) -> BTreeMap<Arc<str>, Digest> {
         self.digests.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+/// An address of git, as `https://host/path`: `ssh://git@host/path.git` and `git@host:path` mean the same place and become the same.
+fn public_address(url: &str) -> Option<String> {
+    const MOST: usize = 1024;
+    let url = url.trim();
+    let (host, path) = match url.split_once("://") {
+        Some(("http" | "https" | "ssh" | "git", rest)) => rest.split_once('/')?,
+        Some(_) => return None,
+        None => url.split_once(':').filter(|(host, _)| host.len() > 1 && !host.contains('/'))?,
+    };
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    let path = path.split(['?', '#']).next()?.trim_matches('/');
+    let path = path.strip_suffix(".git").unwrap_or(path);
+    let plain = |text: &str| !text.is_empty() && !text.contains(|letter: char| letter.is_control() || letter.is_whitespace());
+    (url.len() <= MOST && plain(host) && plain(path)).then(|| format!("https://{}/{path}", host.to_ascii_lowercase()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_say_where_and_not_who() {
+        let check = |url: &str, expected: Option<&str>| assert_eq!(public_address(url).as_deref(), expected, "{url}");
+        check("https://git.example/acme/payments.git", Some("https://git.example/acme/payments"));
+        check("https://jane:secret@Git.Example/acme/payments?token=x#y", Some("https://git.example/acme/payments"));
+        check("ssh://git@git.example/acme/payments.git", Some("https://git.example/acme/payments"));
+        check("git@git.example:acme/payments.git", Some("https://git.example/acme/payments"));
+        check("git://git.example/acme/payments/", Some("https://git.example/acme/payments"));
+        for place in [
+            "/home/jane/payments",
+            "../payments",
+            "file:///home/jane/payments",
+            "C:\\payments",
+            "C:/payments",
+            "./a:b",
+            "",
+            "https://",
+            "https://git.example/",
+            "https://git.example/a b",
+        ] {
+            check(place, None);
+        }
+        check(&format!("https://git.example/{}", "a".repeat(2000)), None);
     }
 }

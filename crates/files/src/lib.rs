@@ -14,7 +14,7 @@ mod renames;
 mod walk;
 
 pub use folder::FolderTree;
-pub use git::{Commit, GitError, GitTree, Repository};
+pub use git::{Commit, GitError, GitTree, OnBranch, Repository};
 pub use history::{BlobId, Blobs, History, HistoryOptions, Introduced, Staged, Version};
 pub use mapped::Mapped;
 pub use path::normalise;

@@ -95,14 +95,28 @@ pub fn export_files(storage: &dyn Storage, key: Option<&VerifierKey>, into: &dyn
 
 /// Writes a ledger as a tar file (POSIX ustar).
 pub fn export_tar(storage: &dyn Storage, key: Option<&VerifierKey>, out: &mut dyn Write) -> Result<(), ExportError> {
-    each_file(storage, key, &mut |path, bytes| {
-        let header = header(path, bytes.len() as u64).ok_or_else(|| io::Error::other(format!("`{path}` does not fit a tar file")))?;
-        out.write_all(&header)?;
-        out.write_all(bytes)?;
-        Ok(out.write_all(&vec![0; padding(bytes.len())])?)
-    })?;
+    each_file(storage, key, &mut |path, bytes| Ok(write_file(path, bytes, out)?))?;
+    Ok(end_tar(out)?)
+}
+
+/// Writes files, which come in the order of their paths, as a tar file.
+pub(crate) fn write_tar<'a>(files: impl Iterator<Item = (&'a str, &'a [u8])>, out: &mut dyn Write) -> io::Result<()> {
+    for (path, bytes) in files {
+        write_file(path, bytes, out)?;
+    }
+    end_tar(out)
+}
+
+fn write_file(path: &str, bytes: &[u8], out: &mut dyn Write) -> io::Result<()> {
+    let header = header(path, bytes.len() as u64).ok_or_else(|| io::Error::other(format!("`{path}` does not fit a tar file")))?;
+    out.write_all(&header)?;
+    out.write_all(bytes)?;
+    out.write_all(&vec![0; padding(bytes.len())])
+}
+
+fn end_tar(out: &mut dyn Write) -> io::Result<()> {
     out.write_all(&[0; 2 * BLOCK])?;
-    Ok(out.flush()?)
+    out.flush()
 }
 
 const fn padding(length: usize) -> usize {

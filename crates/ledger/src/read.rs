@@ -184,6 +184,10 @@ impl<'a> LogReader<'a> {
         Ok(LogReader { key, checkpoint, note, nodes })
     }
 
+    pub(crate) fn storage(&self) -> &'a dyn Storage {
+        self.nodes.storage
+    }
+
     /// The log's key.
     #[must_use]
     pub fn key(&self) -> &VerifierKey {

@@ -5,6 +5,7 @@
 
 mod common;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -12,11 +13,17 @@ use std::sync::Arc;
 use common::{append, in_memory, key};
 use probity_core::Timestamp;
 use probity_ledger::{
-    FolderStorage, Ledger, MemoryStorage, VerifyError, VerifyOptions, export_files, export_tar, merkle, open_tar, tile, verify,
+    FolderStorage, Ledger, MemoryStorage, VerifyError, VerifyOptions, export_files, export_tar, merkle, open_tar, pack_tar, tile, verify,
 };
+use serde_json::json;
+
+/// Python with `cryptography`: the one that `PROBITY_PYTHON` names, else that of the system.
+fn python() -> Command {
+    Command::new(std::env::var_os("PROBITY_PYTHON").unwrap_or_else(|| "python3".into()))
+}
 
 fn present() -> bool {
-    let check = Command::new("python3").args(["-c", "import cryptography"]).stderr(Stdio::null()).status();
+    let check = python().args(["-c", "import cryptography"]).stderr(Stdio::null()).status();
     let found = check.is_ok_and(|status| status.success());
     if !found {
         println!("SKIPPED: python3 with the package `cryptography` is not installed, so the independent verifier was not run");
@@ -26,7 +33,7 @@ fn present() -> bool {
 
 fn run(export: &Path, key: Option<&str>) -> (bool, String) {
     let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tools/verify_evidence.py");
-    let mut command = Command::new("python3");
+    let mut command = python();
     command.arg(script).arg(export);
     if let Some(key) = key {
         command.args(["--key", key]);
@@ -149,9 +156,132 @@ fn what_it_reads_from_a_tar_is_what_we_read() {
     let path = folder.path().join("listed.tar");
     std::fs::write(&path, &tar).unwrap();
     let script = "import sys,tarfile\nfor m in tarfile.open(sys.argv[1]).getmembers(): print(m.name, m.size, oct(m.mode), m.mtime)";
-    let output = Command::new("python3").args(["-c", script]).arg(&path).output().unwrap();
+    let output = python().args(["-c", script]).arg(&path).output().unwrap();
     let listed = String::from_utf8(output.stdout).unwrap();
     let expected: String =
         open_tar(&tar).unwrap().files().iter().map(|(path, bytes)| format!("{path} {} 0o644 0\n", bytes.len())).collect();
     assert_eq!(listed, expected);
+}
+
+/// Files by path.
+type Files = BTreeMap<String, Vec<u8>>;
+
+/// A pack of these entries of a ledger with imports.
+fn packed(ledger: &Ledger, chosen: &[u64]) -> (Files, Vec<u8>, BTreeSet<u64>) {
+    let mut tar = Vec::new();
+    let more = BTreeMap::from([("README.md".to_owned(), b"read me".to_vec())]);
+    let reader = ledger.reader().unwrap();
+    let packed = pack_tar(&reader, &chosen.iter().copied().collect(), &json!({ "controls": [] }), &more, &mut tar).unwrap();
+    (open_tar(&tar).unwrap().files(), tar, packed.records)
+}
+
+#[test]
+fn it_accepts_packs() {
+    if !present() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    // The seventh and the ninth entry of five came from elsewhere; the import before each of them comes along.
+    for (count, chosen, with_imports) in [
+        (5, vec![0, 3], vec![0, 3]),
+        (5, vec![6], vec![5, 6]),
+        (5, vec![4, 6, 9], vec![4, 5, 6, 8, 9]),
+        (600, vec![0, 255, 256, 599], vec![0, 255, 256, 599]),
+    ] {
+        let (_, ledger) = kept(count);
+        let (_, tar, records) = packed(&ledger, &chosen);
+        assert_eq!(records.into_iter().collect::<Vec<_>>(), with_imports);
+        let path = folder.path().join("pack.tar");
+        std::fs::write(&path, &tar).unwrap();
+        let (ok, said) = run(&path, Some(&ledger.key().to_string()));
+        assert!(ok, "{said}");
+        let reader = ledger.reader().unwrap();
+        let expected =
+            format!("OK: {} chosen records of a log of {} entries, root {}", with_imports.len(), reader.size(), reader.checkpoint().root);
+        assert!(said.contains(&expected), "{said}");
+        assert!(!run(&path, Some("other+00000000+AA==")).0);
+    }
+}
+
+#[test]
+fn it_refuses_packs_that_were_changed() {
+    if !present() {
+        return;
+    }
+    let (_, ledger) = kept(5);
+    let (files, _, _) = packed(&ledger, &[1, 6]);
+    let mut random = fastrand::Rng::with_seed(11);
+    let mut cases: Vec<(String, Files)> = Vec::new();
+    for path in files.keys() {
+        let mut without = files.clone();
+        without.remove(path);
+        cases.push((format!("{path} removed"), without));
+        // What is told about the controls in `pack.json` is signed by nobody; its records and files are checked.
+        if path != "pack.json" {
+            for _ in 0..3 {
+                let mut changed = files.clone();
+                let bytes = changed.get_mut(path).unwrap();
+                let position = random.usize(..bytes.len());
+                bytes[position] ^= 1 << random.u32(..8);
+                cases.push((format!("a bit of byte {position} of {path}"), changed));
+            }
+        }
+    }
+    let mut add = |name: &str, change: &dyn Fn(&mut Files)| {
+        let mut changed = files.clone();
+        change(&mut changed);
+        cases.push((name.to_owned(), changed));
+    };
+    add("a stray file", &|files| drop(files.insert("stray".into(), vec![1])));
+    add("two records swapped", &|files| {
+        let (one, six) = (files["records/1.json"].clone(), files["records/6.json"].clone());
+        files.insert("records/1.json".into(), six);
+        files.insert("records/6.json".into(), one);
+    });
+    add("two receipts swapped", &|files| {
+        let (one, six) = (files["receipts/1.tlog-proof"].clone(), files["receipts/6.tlog-proof"].clone());
+        files.insert("receipts/1.tlog-proof".into(), six);
+        files.insert("receipts/6.tlog-proof".into(), one);
+    });
+    let listed = |files: &mut Files, change: &dyn Fn(&mut serde_json::Value)| {
+        let mut pack: serde_json::Value = serde_json::from_slice(&files["pack.json"]).unwrap();
+        change(&mut pack);
+        files.insert("pack.json".into(), pack.to_string().into_bytes());
+    };
+    // Without the record of its import nobody says whose key signed an imported record.
+    add("an import left out", &|files| {
+        files.remove("records/5.json");
+        files.remove("receipts/5.tlog-proof");
+        listed(files, &|pack| drop(pack["records"].as_array_mut().unwrap().remove(1)));
+    });
+    add("another record with its own digest", &|files| {
+        let forged = common::record(1, &*key(5), &common::blobs(1));
+        let digest = probity_attest::sha256(&forged).to_string();
+        files.insert("records/1.json".into(), forged);
+        listed(files, &|pack| pack["records"][0]["sha256"] = digest.clone().into());
+    });
+    add("a record listed twice", &|files| {
+        listed(files, &|pack| {
+            let first = pack["records"][0].clone();
+            pack["records"].as_array_mut().unwrap().insert(0, first);
+        });
+    });
+    add("a record that is not there", &|files| listed(files, &|pack| pack["records"][0]["index"] = 99.into()));
+    // What nothing proves does not lie among what is proved.
+    add("a record that only the list of files names", &|files| {
+        files.insert("records/2.json".into(), b"{}".to_vec());
+        listed(files, &|pack| pack["files"]["records/2.json"] = probity_attest::sha256(b"{}").to_string().into());
+    });
+    add("another size", &|files| listed(files, &|pack| pack["size"] = 1.into()));
+    let folder = tempfile::tempdir().unwrap();
+    for (number, (name, files)) in cases.into_iter().enumerate() {
+        let root = folder.path().join(number.to_string());
+        for (path, bytes) in &files {
+            let target = root.join(path);
+            std::fs::create_dir_all(target.parent().unwrap()).unwrap();
+            std::fs::write(target, bytes).unwrap();
+        }
+        let (ok, said) = run(&root, None);
+        assert!(!ok, "{name}: {said}");
+    }
 }

@@ -1,6 +1,6 @@
 //! Second step: every rule that applies judges every subject.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -16,6 +16,40 @@ pub struct Evaluation {
     pub results: Vec<RuleResult>,
     /// All results by status word.
     pub by_status: BTreeMap<&'static str, usize>,
+    /// The same for each rule, by its id: which rules judged anything at all.
+    pub by_rule: ByRule,
+}
+
+/// Results of rules by their ids and by status word.
+pub type ByRule = BTreeMap<Arc<str>, BTreeMap<&'static str, usize>>;
+
+/// What one thread found. Rules are told apart by where they lie, which is quicker than by their ids.
+#[derive(Default)]
+struct Part {
+    results: Vec<RuleResult>,
+    counts: HashMap<usize, (Arc<RuleMeta>, BTreeMap<&'static str, usize>)>,
+}
+
+impl Part {
+    fn count(&mut self, rule: &Arc<RuleMeta>, status: Status) {
+        // The rule is kept beside its counts, so that no other one comes to lie at its place.
+        let (_, counts) = self.counts.entry(Arc::as_ptr(rule).addr()).or_insert_with(|| (Arc::clone(rule), BTreeMap::new()));
+        *counts.entry(status.as_str()).or_insert(0) += 1;
+    }
+}
+
+impl From<Part> for Evaluation {
+    fn from(part: Part) -> Evaluation {
+        let mut out = Evaluation { results: part.results, ..Evaluation::default() };
+        for (rule, counts) in part.counts.into_values() {
+            let of_rule = out.by_rule.entry(Arc::clone(&rule.id)).or_default();
+            for (status, count) in counts {
+                *out.by_status.entry(status).or_insert(0) += count;
+                *of_rule.entry(status).or_insert(0) += count;
+            }
+        }
+        out
+    }
 }
 
 /// The rule that speaks when an engine fails.
@@ -51,7 +85,7 @@ pub fn evaluate(
     let count = u32::try_from(world.subjects().len()).unwrap_or(u32::MAX);
     (0..count)
         .into_par_iter()
-        .fold(Evaluation::default, |mut out, position| {
+        .fold(Part::default, |mut out, position| {
             let subject = SubjectIndex(position);
             for program in programs {
                 let results = catch_unwind(AssertUnwindSafe(|| program.evaluate(subject, world, context))).unwrap_or_else(|panic| {
@@ -70,7 +104,7 @@ pub fn evaluate(
                 for result in results {
                     let failed = result.status == Status::Error;
                     let Some(kept) = keep(&result.rule, result.status).or(failed.then_some(true)) else { continue };
-                    *out.by_status.entry(result.status.as_str()).or_insert(0) += 1;
+                    out.count(&result.rule, result.status);
                     if kept {
                         out.results.push(result);
                     }
@@ -78,10 +112,17 @@ pub fn evaluate(
             }
             out
         })
+        .map(Evaluation::from)
         .reduce(Evaluation::default, |mut left, right| {
             left.results.extend(right.results);
             for (status, count) in right.by_status {
                 *left.by_status.entry(status).or_insert(0) += count;
+            }
+            for (rule, counts) in right.by_rule {
+                let of_rule = left.by_rule.entry(rule).or_default();
+                for (status, count) in counts {
+                    *of_rule.entry(status).or_insert(0) += count;
+                }
             }
             left
         })

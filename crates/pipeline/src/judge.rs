@@ -23,7 +23,7 @@ use probity_verdict::settings::{self, Settings};
 use probity_verdict::{SignatureCheck, floor, ids, own};
 
 use crate::locate::Fingerprint;
-use crate::{Collection, collect, evaluate, externals, locate, place};
+use crate::{ByRule, Collection, collect, evaluate, externals, locate, place};
 
 /// Name of the configuration in the judged folder.
 pub const CONFIG: &str = "probity.yaml";
@@ -167,6 +167,8 @@ pub struct Judged {
     pub config: Config,
     /// Number of subjects.
     pub subjects: usize,
+    /// What each rule said, by status word: the rules that judged something.
+    pub by_rule: ByRule,
 }
 
 /// Why nothing could be judged.
@@ -329,6 +331,7 @@ struct Revision {
     collection: Collection,
     findings: Vec<Finding>,
     by_status: BTreeMap<&'static str, usize>,
+    by_rule: ByRule,
     states: Vec<SubjectState>,
 }
 
@@ -412,7 +415,7 @@ fn revised(
             })
             .collect();
     }
-    Revision { collection, findings, by_status: evaluation.by_status, states }
+    Revision { collection, findings, by_status: evaluation.by_status, by_rule: evaluation.by_rule, states }
 }
 
 /// What was made of something beside the files.
@@ -634,6 +637,12 @@ pub fn judge(input: &JudgeInput<'_>, texts: &SourceMap) -> Result<Judged, JudgeE
         for (status, count) in judged.revision.by_status {
             *head.by_status.entry(status).or_default() += count;
         }
+        for (rule, counts) in judged.revision.by_rule {
+            let of_rule = head.by_rule.entry(rule).or_default();
+            for (status, count) in counts {
+                *of_rule.entry(status).or_default() += count;
+            }
+        }
         head.findings.extend(judged.revision.findings);
         head.collection.coverage.read.extend(judged.revision.collection.coverage.read);
         head.collection.coverage.skipped.extend(judged.revision.collection.coverage.skipped);
@@ -744,7 +753,7 @@ pub fn judge(input: &JudgeInput<'_>, texts: &SourceMap) -> Result<Judged, JudgeE
         broken_files: &broken_files,
     });
 
-    let Revision { collection, mut findings, by_status, states } = head;
+    let Revision { collection, mut findings, by_status, by_rule, states } = head;
     findings.extend(own_findings);
     diagnostics.extend(collection.diagnostics);
     let mut other_results = by_status;
@@ -790,6 +799,7 @@ pub fn judge(input: &JudgeInput<'_>, texts: &SourceMap) -> Result<Judged, JudgeE
     coverage.skipped.sort();
     Ok(Judged {
         subjects: collection.world.subjects().len() + subjects_beside,
+        by_rule,
         findings,
         verdict,
         coverage,

@@ -11,7 +11,7 @@ mod mend;
 pub mod record;
 
 pub use collect::{Collection, collect};
-pub use evaluate::{Evaluation, evaluate};
+pub use evaluate::{ByRule, Evaluation, evaluate};
 pub use judge::{Base, Beside, CONFIG, Compile, Compiled, ExternalFile, FloorFile, JudgeError, JudgeInput, Judged, OutsideFile, judge};
 pub use locate::{Fingerprint, locate, place};
 pub use mend::{MakeEdit, Mend, Mended, NotMended, mend};

@@ -4,12 +4,15 @@
 //! named by digest. Nothing raw goes in: digests, counts, places.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use probity_attest::statement::{Blob, Decision, Descriptor, Outcome, StatementError, format_time};
 use probity_attest::{KeyProvider, sha256};
 use probity_core::{Digest, EvidenceRef, Finding, Report, Status, Verdict};
 use probity_ledger::{AppendError, Ledger, Receipt};
 use serde_json::{Map, Value, json};
+
+use crate::ByRule;
 
 /// What a run looked at, in the way that lets it be run again.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +29,10 @@ pub struct Inputs {
     pub artifacts: Vec<Descriptor>,
     /// Flags and files from outside that took part.
     pub options: Value,
+    /// Which repository or folder it was: the same text for every run over it, and nothing that names a person.
+    pub repository: String,
+    /// What each rule said: which rules judged something.
+    pub by_rule: ByRule,
 }
 
 /// One file that was read.
@@ -120,6 +127,47 @@ pub fn results_value(findings: &[Finding]) -> Value {
     Value::Array(findings.iter().filter(|finding| !matches!(finding.status, Status::Pass | Status::NotApplicable)).map(result).collect())
 }
 
+/// What rules can have in common: engine, what they speak for, how often they said what.
+type Said<'a> = (&'a str, &'a [Arc<str>], BTreeMap<&'a str, usize>);
+
+/// Rules that judged something, with what they speak for and how often they said what. Rules that look for secrets and known holes say
+/// something only where they find it; for them `files` counts what they looked through.
+fn evaluated(report: &Report, by_rule: &ByRule) -> Value {
+    let looked = |source: &str, any: bool| -> usize {
+        report.coverage.read.iter().filter(|read| read.source == source && (any || read.subjects > 0)).count()
+    };
+    let (texts, packages) = (looked("secrets", true), looked("packages", false));
+    let mut said: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
+    for finding in &report.findings {
+        *said.entry(&finding.rule.id).or_default().entry(finding.status.as_str()).or_default() += 1;
+    }
+    // Hundreds of rules say the same of the same: they stand together.
+    let mut groups: BTreeMap<Said<'_>, Vec<&str>> = BTreeMap::new();
+    for rule in &report.rules {
+        // What other scanners found was not judged here.
+        let mut counts = match by_rule.get(&rule.id) {
+            Some(counts) => counts.iter().map(|(status, count)| (*status, *count)).collect(),
+            None => said.remove(&*rule.id).unwrap_or_default(),
+        };
+        counts.remove(Status::NotApplicable.as_str());
+        let files = match rule.engine {
+            "secrets" => texts,
+            "advisories" => packages,
+            _ => 0,
+        };
+        if files > 0 {
+            counts.insert("files", files);
+        }
+        if !counts.is_empty() {
+            groups.entry((rule.engine, &rule.controls, counts)).or_default().push(&rule.id);
+        }
+    }
+    let groups = groups
+        .into_iter()
+        .map(|((engine, controls, counts), rules)| json!({ "rules": rules, "engine": engine, "controls": controls, "counts": counts }));
+    Value::Array(groups.collect())
+}
+
 /// The manifest of a run.
 ///
 /// # Errors
@@ -144,11 +192,13 @@ pub fn manifest(report: &Report, inputs: &Inputs, engine: Digest) -> Result<Valu
             "policies": report.tool.policies.to_string(),
         },
         "target": target,
+        "repository": inputs.repository,
         "base": inputs.base.as_ref().map(|(commit, tree)| json!({ "commit": commit, "tree": tree })),
         "options": inputs.options,
         "inputs": inputs.files.iter().map(|file| json!({ "path": file.path, "sha256": file.sha256.to_string(), "blob": file.blob })).collect::<Vec<_>>(),
         "listing": inputs.listing.to_string(),
         "rules": report.rules.iter().map(|rule| &*rule.id).collect::<Vec<_>>(),
+        "evaluated": evaluated(report, &inputs.by_rule),
         "results": results_value(&report.findings),
         "coverage": {
             "read": report.coverage.read.iter().map(|read| json!({ "file": &*read.file, "source": read.source, "subjects": read.subjects })).collect::<Vec<_>>(),

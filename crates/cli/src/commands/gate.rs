@@ -8,8 +8,8 @@ use probity_attest::keys::{LogSigner, NotForLogs, Signer};
 use probity_attest::{KeyProvider, sha256};
 use probity_core::{Colour, Digest, Report, Tree as _, Verdict};
 use probity_ledger::{FolderStorage, Ledger, load_key, load_or_create_key};
-use probity_pipeline::Base;
 use probity_pipeline::record::{InputFile, Inputs, Target as RecordTarget, evidence, record, summary};
+use probity_pipeline::{Base, ByRule};
 use probity_value::SourceMap;
 use probity_verdict::config::EvidenceSettings;
 use probity_verdict::exit::{Outcome, Run, exit_code};
@@ -56,7 +56,10 @@ pub(crate) fn run(arguments: &GateArguments) -> Result<u8> {
         output::talk("nothing to look at: no file here is one that Probity reads");
         report.verdict = None;
     } else {
-        let inputs = || inputs(&target, open_base.as_ref(), arguments, &given, &artifacts);
+        let inputs = || {
+            let inputs = inputs(&target, open_base.as_ref(), arguments, &given, &artifacts)?;
+            Ok::<_, anyhow::Error>(Inputs { by_rule: judged.by_rule.clone(), ..inputs })
+        };
         let written = match Evidence::open(&arguments.place, &judged.config.evidence, target.tree.top()) {
             Ok(None) => Ok(None),
             Ok(Some(mut log)) => inputs()
@@ -240,6 +243,13 @@ fn options(arguments: &GateArguments, given: &Given, artifacts: &[Artifact]) -> 
     })
 }
 
+/// Which repository a run is about: the address it came from, without who may read it; else a digest of where it lies.
+pub(crate) fn repository_name(target: &Target) -> String {
+    let top = target.repository.as_ref().map_or_else(|| target.tree.top(), |repository| repository.work_dir());
+    let origin = target.repository.as_ref().and_then(probity_files::Repository::origin);
+    origin.unwrap_or_else(|| format!("folder:{}", sha256(top.as_os_str().as_encoded_bytes())))
+}
+
 /// What was looked at, for the record.
 fn inputs(target: &Target, base: Option<&OpenBase>, arguments: &GateArguments, given: &Given, artifacts: &[Artifact]) -> Result<Inputs> {
     let tree = &target.tree;
@@ -258,6 +268,7 @@ fn inputs(target: &Target, base: Option<&OpenBase>, arguments: &GateArguments, g
         files.push(InputFile { path: path.to_string(), sha256: digest, blob });
     }
     let all_there = files.iter().all(|file| file.blob.is_some());
+    let repository_name = repository_name(target);
     let commit = head.map(|(_, commit)| (commit.id, commit.tree, target.prefix.clone()));
     let target = match commit {
         Some((commit, tree, prefix)) if all_there => RecordTarget::Commit { commit, tree, prefix },
@@ -271,5 +282,7 @@ fn inputs(target: &Target, base: Option<&OpenBase>, arguments: &GateArguments, g
         listing: sha256(listing.as_bytes()),
         artifacts: artifacts.iter().map(Artifact::descriptor).collect(),
         options: options(arguments, given, artifacts),
+        repository: repository_name,
+        by_rule: ByRule::new(),
     })
 }
