@@ -128,7 +128,8 @@ pub(crate) fn repository_is_one(repository: &str) -> bool {
 
 /// A glob over names of images: `*` is any number of letters but `/`, `**` any number of any.
 ///
-/// It fits the whole name, with registry and tag or digest; a name that is not whole is tried as it is written, too.
+/// It fits the whole name, with registry and tag or digest; a name that is not whole is tried as it is written, too. Of a name with tag
+/// and digest either will do.
 #[derive(Clone, Debug)]
 pub struct Glob {
     text: Arc<str>,
@@ -165,7 +166,10 @@ impl Glob {
     /// Whether an image is among those it stands for.
     #[must_use]
     pub fn matches(&self, image: &ImageName) -> bool {
-        self.regex.is_match(&image.to_string()) || self.regex.is_match(image.written())
+        let tagged = image.tag().map(|tag| format!("{}:{tag}", image.repository()));
+        self.regex.is_match(&image.to_string())
+            || self.regex.is_match(image.written())
+            || tagged.is_some_and(|tagged| self.regex.is_match(&tagged))
     }
 
     /// As written.
@@ -220,6 +224,10 @@ mod tests {
         check("prefix-ghcr.io/foo", "ghcr.io/foo", false);
         check("ghcr.io/foo-suffix", "ghcr.io/foo", false);
         check("ghcrxio/foo", "ghcr.io/**", false);
+        let both = format!("ghcr.io/a/b:1.2@sha256:{}", "0".repeat(64));
+        check(&both, "ghcr.io/a/b:1.*", true);
+        check(&both, "ghcr.io/a/b@*", true);
+        check(&both, "ghcr.io/a/b:2", false);
         for wrong in ["", ".+", "[a-z]*", "[", "a b", "a#b"] {
             assert!(Glob::parse(wrong).is_err(), "{wrong}");
         }
