@@ -1,6 +1,6 @@
 //! Evidence in object stores: S3 and what speaks like it, and stores that keep objects so that nobody can change them.
 //!
-//! [`S3`] asks a bucket, [`seal`] puts an object where it is kept and believes nothing but a confirmation.
+//! [`S3`] asks a bucket, [`ObjectStorage`] makes it the storage of a log that many append to, [`seal`] puts an object where it is kept and believes nothing but a confirmation.
 //!
 //! **Invariant:** nothing is sent before a store is named, and then only to it (and, with an identity token, to AWS's token service).
 //! Every request has a deadline, every answer a bound. What is asynchronous stays inside. The environment is handed in.
@@ -9,6 +9,7 @@
 mod credentials;
 mod error;
 mod http;
+mod log;
 mod place;
 pub mod s3;
 mod secret;
@@ -18,6 +19,7 @@ mod worm;
 pub use credentials::{CredentialError, Credentials, Environment, Keys};
 pub use error::StoreError;
 pub use http::Reach;
+pub use log::ObjectStorage;
 pub use place::{ParsePlaceError, S3Place};
 pub use s3::S3;
 pub use secret::Secret;
