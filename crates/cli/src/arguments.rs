@@ -407,10 +407,11 @@ fn parse_output(text: &str) -> Result<(FormatName, PathBuf), String> {
 /// Where evidence goes and who signs it.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct EvidencePlace {
-    /// Folder of the evidence log, or `none`; the user's state folder where not given
-    #[arg(long, value_name = "DIR|none", help_heading = "Evidence")]
+    /// Folder of the evidence log, a bucket that many write (s3://BUCKET/PREFIX), or `none`; the user's state folder where not given
+    #[arg(long, value_name = "DIR|URL|none", help_heading = "Evidence")]
     pub(crate) evidence: Option<String>,
-    /// Private key (Ed25519, PKCS#8 PEM) that signs records; one is made on first use where not given
+    /// Private key (Ed25519, PKCS#8 PEM) that signs records: a file, or env://NAME for a variable that holds it; one is made on first
+    /// use where not given
     #[arg(long, value_name = "FILE", help_heading = "Evidence")]
     pub(crate) evidence_key: Option<PathBuf>,
 }

@@ -12,6 +12,7 @@ mod feed;
 mod image;
 mod keys;
 mod layers;
+mod logs;
 mod output;
 mod passphrase;
 mod policies;

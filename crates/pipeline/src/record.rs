@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use probity_attest::statement::{Blob, Decision, Descriptor, Outcome, StatementError, format_time};
 use probity_attest::{KeyProvider, sha256};
 use probity_core::{Digest, EvidenceRef, Finding, Report, Status, Verdict};
-use probity_ledger::{AppendError, Ledger, Receipt};
+use probity_ledger::{Append, AppendError, Receipt};
 use serde_json::{Map, Value, json};
 
 /// What a run looked at, in the way that lets it be run again.
@@ -207,7 +207,7 @@ pub fn record(
     verdict: &Verdict,
     inputs: &Inputs,
     engine: Digest,
-    ledger: &mut Ledger,
+    ledger: &mut dyn Append,
     signer: &dyn KeyProvider,
 ) -> Result<Receipt, RecordError> {
     let mut bytes = manifest(report, inputs, engine)?.to_string().into_bytes();
