@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use probity_attest::keys::KeyType;
 use probity_core::ExceptionKind;
+use probity_store::Period;
 
 /// Security guardrails for regulated software teams: collect, evaluate, decide, record.
 #[derive(Debug, Parser)]
@@ -815,7 +816,12 @@ pub(crate) enum EvidenceCommand {
         /// Public key (PEM) that must have signed; the log's own where not given
         #[arg(long, value_name = "FILE")]
         public_key: Option<PathBuf>,
+        /// Ask this WORM store (s3://BUCKET/PREFIX) whether it keeps every file of the log; refused where it does not confirm one
+        #[arg(long, value_name = "URL")]
+        sealed: Option<String>,
     },
+    /// Copy the log to a WORM store and ask it to confirm that nobody can change or delete the copy before a date
+    Seal(SealArguments),
     /// Write the whole log to a folder or a .tar file that anybody can check
     Export {
         /// Where to
@@ -840,6 +846,41 @@ pub(crate) enum EvidenceCommand {
         #[command(flatten)]
         place: EvidencePlace,
     },
+}
+
+/// `probity evidence seal`.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 every file is sealed, 2 wrong use, 3 some are not.")]
+pub(crate) struct SealArguments {
+    #[command(flatten)]
+    pub(crate) place: EvidencePlace,
+    /// Where to: s3://BUCKET/PREFIX, a bucket with Object Lock
+    #[arg(long, value_name = "URL")]
+    pub(crate) to: String,
+    /// How firmly: nobody can end it (compliance), or whoever has a special right (governance)
+    #[arg(long, value_enum, default_value_t = SealMode::Compliance)]
+    pub(crate) mode: SealMode,
+    /// How long from now, in days or years: 90d, 7y
+    #[arg(long, value_name = "PERIOD")]
+    pub(crate) retain: Period,
+    /// Keep it beyond that until the hold is ended
+    #[arg(long)]
+    pub(crate) legal_hold: bool,
+    /// Keep as long as asked also what was sealed before until an earlier date
+    #[arg(long)]
+    pub(crate) extend: bool,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = CompareFormat::Human)]
+    pub(crate) format: CompareFormat,
+}
+
+/// How firmly something is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum SealMode {
+    /// Nobody can end it before its date
+    Compliance,
+    /// Whoever has a special right can end it
+    Governance,
 }
 
 /// `probity verify`.

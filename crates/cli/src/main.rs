@@ -128,9 +128,10 @@ fn dispatch(command: Command) -> anyhow::Result<u8> {
             EvidenceCommand::List { place, format } => commands::evidence::list(&place, format),
             EvidenceCommand::Show { index, place } => commands::evidence::show(index, &place),
             EvidenceCommand::Prove { index, place } => commands::evidence::prove(index, &place),
-            EvidenceCommand::Verify { place, against, public_key } => {
-                commands::evidence::verify(&place, against.as_deref(), public_key.as_deref())
+            EvidenceCommand::Verify { place, against, public_key, sealed } => {
+                commands::evidence::verify(&place, against.as_deref(), public_key.as_deref(), sealed.as_deref())
             }
+            EvidenceCommand::Seal(arguments) => commands::seal::run(&arguments),
             EvidenceCommand::Export { to, place } => commands::evidence::export(&to, &place),
             EvidenceCommand::Replay { index, path, place } => commands::replay::run(index, &path, &place),
             EvidenceCommand::Append { from, place } => commands::evidence::append(&from, &place),

@@ -7,14 +7,13 @@ use probity_attest::VerifyingKey;
 use probity_attest::statement::{Decision, Statement, format_time};
 use probity_formats::escape;
 use probity_ledger::tile::{self, TileId};
-use probity_ledger::{
-    Against, FolderStorage, ImportRecord, LogReader, VerifyOptions, export_files, export_tar, verify as verify_log,
-};
+use probity_ledger::{Against, FolderStorage, ImportRecord, LogReader, VerifyOptions, export_files, export_tar, verify as verify_log};
 use probity_verdict::config::EvidenceSettings;
 use serde_json::{Value, json};
 
 use crate::arguments::{CompareFormat, EvidencePlace};
 use crate::commands::gate::{Evidence, place_of};
+use crate::commands::seal;
 use crate::logs::{Log, LogPlace, storage};
 use crate::{Wrong, output, run, state};
 
@@ -117,7 +116,7 @@ pub(crate) fn prove(index: u64, place: &EvidencePlace) -> Result<u8> {
     Ok(0)
 }
 
-pub(crate) fn verify(place: &EvidencePlace, against: Option<&Path>, public_key: Option<&Path>) -> Result<u8> {
+pub(crate) fn verify(place: &EvidencePlace, against: Option<&Path>, public_key: Option<&Path>, sealed: Option<&str>) -> Result<u8> {
     let place = place_to_read(place)?;
     let storage = storage(&place)?;
     let wrong = |error: anyhow::Error| Wrong::hint(format!("{error:#}"), None);
@@ -162,8 +161,12 @@ pub(crate) fn verify(place: &EvidencePlace, against: Option<&Path>, public_key: 
                 let left = report.leftovers.len() - earlier;
                 out.push_str(&format!("{left} files without meaning were left by interrupted writes\n"));
             }
+            let unsealed = sealed.map(|to| seal::check(&storage, to)).transpose()?;
+            if let Some(checked) = &unsealed {
+                out.push_str(&checked.to_text());
+            }
             output::text(&out)?;
-            Ok(0)
+            Ok(u8::from(unsealed.is_some_and(|checked| !checked.is_sealed())))
         }
         Err(error) => {
             output::talk(&format!("error: the log is refused: {}", crate::adapters::with_causes(&error)));
