@@ -67,7 +67,7 @@ fn many_runners_write_one_log() {
     let receipt = world.repo.write_beside("1.tlog-proof", &receipt);
     world.repo.ended(&world.gate(place).output().unwrap()).code(1);
     world.run(&["evidence", "verify", "--evidence", place, "--against", &receipt]).code(0).prints("it continues the log");
-    world.run(&["evidence", "replay", "0", "--evidence", place, "--policies", &world.repo.outside("rules"), "--rule", "demo-*"]);
+    world.run(&["evidence", "replay", "0", "--evidence", place]).code(0);
     let tar = world.repo.outside("all.tar");
     world.run(&["evidence", "export", &tar, "--evidence", place]).code(0);
     world.run(&["evidence", "verify", "--evidence", &tar]).code(0).prints("verified 4 records");

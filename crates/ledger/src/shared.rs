@@ -134,7 +134,8 @@ impl SharedLedger {
     pub fn open_or_create(storage: Arc<dyn SharedStorage>, signer: Arc<dyn KeyProvider>, origin: &str) -> Result<SharedLedger, OpenError> {
         let key = VerifierKey::new(origin, signer.public_key())?;
         if read_key(&*storage)?.is_none() {
-            if storage.read(CHECKPOINT)?.is_some() {
+            // The key comes before the checkpoint; another writer may have made both just now.
+            if storage.read(CHECKPOINT)?.is_some() && read_key(&*storage)?.is_none() {
                 return Err(ReadError::Missing(KEY.to_owned()).into());
             }
             // Whoever comes first decides whose log it is.

@@ -287,6 +287,20 @@ fn eight_at_once() {
 }
 
 #[test]
+fn many_make_the_log_at_once() {
+    for _ in 0..60 {
+        let (storage, heads) = (Arc::new(MemoryStorage::new()), Arc::default());
+        std::thread::scope(|scope| {
+            for number in 0..4 {
+                let (storage, heads) = (&storage, &heads);
+                scope.spawn(move || append(&mut open(Flaky::new(storage, heads, None)).unwrap(), number).unwrap());
+            }
+        });
+        assert_eq!(check(&storage, &heads.lock().unwrap(), &[]).checkpoint.size, 4);
+    }
+}
+
+#[test]
 fn what_was_tampered_with_is_refused() {
     let begin = || {
         let (storage, heads) = (Arc::new(MemoryStorage::new()), Arc::default());

@@ -294,7 +294,7 @@ impl S3 {
     pub fn put(&self, name: &str, bytes: &[u8], condition: &Condition, hold: Option<&Hold>) -> Result<Put, StoreError> {
         let key = self.key(name)?;
         let what = format!("keep `{name}`");
-        let mut headers = vec![("x-amz-checksum-sha256".to_owned(), STANDARD.encode(sha256(bytes).0))];
+        let mut headers = checksum(bytes);
         match condition {
             Condition::None => {}
             Condition::Absent => headers.push(("if-none-match".to_owned(), "*".to_owned())),
@@ -343,7 +343,7 @@ impl S3 {
                 body.push_str(&format!("<Object><Key>{}</Key></Object>", escape(&self.key(name)?)));
             }
             body.push_str("</Delete>");
-            let headers = [("x-amz-checksum-sha256".to_owned(), STANDARD.encode(sha256(body.as_bytes()).0))];
+            let headers = checksum(body.as_bytes());
             let what = "delete objects";
             let answer = self.asked(&Method::POST, "", &[("delete", "")], &headers, body.as_bytes(), what)?;
             let document = Document::parse(answer.text()).map_err(|error| self.broken(what, error.to_string()))?;
@@ -389,6 +389,12 @@ impl S3 {
         }
         Err(self.broken(&what, format!("it has more than {MOST_PAGES} pages")))
     }
+}
+
+/// The digest of a body, as the store checks it, and which it is: some servers want both.
+fn checksum(body: &[u8]) -> Vec<(String, String)> {
+    let pairs = [("x-amz-checksum-sha256", STANDARD.encode(sha256(body).0)), ("x-amz-sdk-checksum-algorithm", "SHA256".to_owned())];
+    pairs.map(|(name, value)| (name.to_owned(), value)).to_vec()
 }
 
 /// The code of an answer that says no.

@@ -1,13 +1,10 @@
 //! Object Lock: how long versions are retained, and legal holds.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use probity_attest::sha256;
 use probity_core::Timestamp;
 use reqwest::Method;
 use roxmltree::Document;
 
-use super::{LARGEST_LIST, S3, refusal_code};
+use super::{LARGEST_LIST, S3, checksum, refusal_code};
 use crate::credentials::Named as _;
 use crate::error::StoreError;
 use crate::time;
@@ -98,7 +95,7 @@ impl S3 {
         let key = self.key(name)?;
         let mut query = vec![(setting, "")];
         query.extend(version.map(|version| ("versionId", version)));
-        let mut headers = vec![("x-amz-checksum-sha256".to_owned(), STANDARD.encode(sha256(body.as_bytes()).0))];
+        let mut headers = checksum(body.as_bytes());
         if bypass {
             headers.push(("x-amz-bypass-governance-retention".to_owned(), "true".to_owned()));
         }
