@@ -25,4 +25,4 @@ pub use period::{ParsePeriodError, Period};
 pub use place::{ParsePlaceError, S3Place};
 pub use s3::S3;
 pub use secret::Secret;
-pub use worm::{Hold, Kept, Made, Mode, S3Worm, SealError, Sealed, WormStore, confirm, extend, seal};
+pub use worm::{AzureAccess, AzureWorm, GoogleWorm, Hold, Kept, Made, Mode, S3Worm, SealError, Sealed, WormStore, confirm, extend, seal};

@@ -10,8 +10,12 @@ use probity_core::{Digest, Timestamp};
 
 use crate::{StoreError, time};
 
+mod azure;
+mod google;
 mod s3;
 
+pub use azure::{AzureAccess, AzureWorm};
+pub use google::GoogleWorm;
 pub use s3::S3Worm;
 
 /// Largest object that is read to check its content, in bytes.

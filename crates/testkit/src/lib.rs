@@ -5,6 +5,7 @@
 pub mod archives;
 pub mod registry;
 pub mod s3;
+pub mod script;
 pub mod sigstore;
 
 use std::collections::BTreeMap;
