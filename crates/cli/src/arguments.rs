@@ -816,7 +816,7 @@ pub(crate) enum EvidenceCommand {
         /// Public key (PEM) that must have signed; the log's own where not given
         #[arg(long, value_name = "FILE")]
         public_key: Option<PathBuf>,
-        /// Ask this WORM store (s3://BUCKET/PREFIX) whether it keeps every file of the log; refused where it does not confirm one
+        /// Ask this WORM store (s3://, azure://, gs:// as for `evidence seal`) whether it keeps every file of the log; refused where it does not confirm one
         #[arg(long, value_name = "URL")]
         sealed: Option<String>,
     },
@@ -854,7 +854,8 @@ pub(crate) enum EvidenceCommand {
 pub(crate) struct SealArguments {
     #[command(flatten)]
     pub(crate) place: EvidencePlace,
-    /// Where to: s3://BUCKET/PREFIX, a bucket with Object Lock
+    /// Where to: s3://BUCKET/PREFIX with Object Lock, azure://ACCOUNT/CONTAINER/PREFIX with version-level immutability, or
+    /// gs://BUCKET/PREFIX with object retention
     #[arg(long, value_name = "URL")]
     pub(crate) to: String,
     /// How firmly: nobody can end it (compliance), or whoever has a special right (governance)

@@ -259,6 +259,7 @@ fn section(path: &str, profile: &str, is_config: bool) -> Result<Arc<BTreeMap<St
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test touches the world on purpose")]
 mod tests {
     use super::*;
 

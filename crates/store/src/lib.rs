@@ -22,7 +22,7 @@ pub use error::StoreError;
 pub use http::Reach;
 pub use log::ObjectStorage;
 pub use period::{ParsePeriodError, Period};
-pub use place::{ParsePlaceError, S3Place};
+pub use place::{ParsePlaceError, S3Place, WormPlace};
 pub use s3::S3;
 pub use secret::Secret;
 pub use worm::{AzureAccess, AzureWorm, GoogleWorm, Hold, Kept, Made, Mode, S3Worm, SealError, Sealed, WormStore, confirm, extend, seal};

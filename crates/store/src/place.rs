@@ -80,6 +80,61 @@ impl fmt::Display for S3Place {
     }
 }
 
+/// Where objects are kept, whatever the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WormPlace {
+    /// `s3://BUCKET/PREFIX`.
+    S3(S3Place),
+    /// `azure://ACCOUNT/CONTAINER/PREFIX`.
+    Azure {
+        /// The storage account.
+        account: String,
+        /// The container.
+        container: String,
+        /// What stands before every name.
+        prefix: String,
+        /// The server, where it is not the account's own.
+        endpoint: Option<String>,
+    },
+    /// `gs://BUCKET/PREFIX`.
+    Google {
+        /// The bucket.
+        bucket: String,
+        /// What stands before every name.
+        prefix: String,
+        /// The server, where it is not Google's.
+        endpoint: Option<String>,
+    },
+}
+
+impl FromStr for WormPlace {
+    type Err = ParsePlaceError;
+
+    fn from_str(text: &str) -> Result<WormPlace, ParsePlaceError> {
+        let wrong = |why: String| ParsePlaceError { text: text.to_owned(), why };
+        let (scheme, rest) = text.split_once("://").unwrap_or((text, ""));
+        if !matches!(scheme, "azure" | "gs") {
+            return text.parse().map(WormPlace::S3);
+        }
+        let (name, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let endpoint = match query.split_once('=') {
+            None if query.is_empty() => None,
+            Some(("endpoint", value)) => {
+                let value = decode(value).ok_or_else(|| wrong(format!("`{value}` is not well written")))?;
+                Some(check_endpoint(&value).map_err(wrong)?)
+            }
+            _ => return Err(wrong(format!("`{query}` is not understood there; `endpoint=URL` is"))),
+        };
+        let mut parts = name.trim_end_matches('/').splitn(if scheme == "gs" { 2 } else { 3 }, '/').map(str::to_owned);
+        let first = parts.next().filter(|part| !part.is_empty()).ok_or_else(|| wrong("it names nothing".to_owned()))?;
+        if scheme == "gs" {
+            return Ok(WormPlace::Google { bucket: first, prefix: parts.next().unwrap_or_default(), endpoint });
+        }
+        let container = parts.next().filter(|part| !part.is_empty()).ok_or_else(|| wrong("it names no container".to_owned()))?;
+        Ok(WormPlace::Azure { account: first, container, prefix: parts.next().unwrap_or_default(), endpoint })
+    }
+}
+
 /// Takes a server's address: `https://HOST[:PORT]`, and without TLS only on this machine.
 pub(crate) fn check_endpoint(text: &str) -> Result<String, String> {
     let url = Url::parse(text).map_err(|error| format!("`{text}` is no address of a server: {error}"))?;
@@ -124,6 +179,22 @@ fn decode(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_of_each_store() {
+        let parse = |text: &str| text.parse::<WormPlace>();
+        assert!(matches!(parse("s3://abc/x"), Ok(WormPlace::S3(_))));
+        let azure = WormPlace::Azure { account: "team".into(), container: "logs".into(), prefix: "a/b".into(), endpoint: None };
+        assert_eq!(parse("azure://team/logs/a/b/"), Ok(azure));
+        let endpoint = Some("http://127.0.0.1:1".to_owned());
+        assert_eq!(
+            parse("gs://b?endpoint=http://127.0.0.1:1"),
+            Ok(WormPlace::Google { bucket: "b".into(), prefix: String::new(), endpoint })
+        );
+        for wrong in ["azure://team", "azure://", "gs://", "gs://b?region=x", "gs://b?endpoint=http://store.example", "file:///tmp", "x"] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn addresses() {

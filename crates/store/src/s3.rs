@@ -96,6 +96,25 @@ pub struct S3 {
     above: String,
 }
 
+/// A request before it is signed.
+struct Draft<'a> {
+    method: &'a Method,
+    /// The object; empty for the bucket itself.
+    key: &'a str,
+    query: &'a [(&'a str, &'a str)],
+    headers: &'a [(String, String)],
+    body: &'a [u8],
+    limit: u64,
+    what: &'a str,
+}
+
+impl<'a> Draft<'a> {
+    /// One that reads, with an answer of at most so many bytes.
+    fn read(method: &'a Method, key: &'a str, query: &'a [(&'a str, &'a str)], limit: u64, what: &'a str) -> Draft<'a> {
+        Draft { method, key, query, headers: &[], body: &[], limit, what }
+    }
+}
+
 /// The address of a service of AWS.
 pub(crate) fn aws_host(service: &str, region: &str) -> String {
     let partition = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
@@ -173,34 +192,26 @@ impl S3 {
         if is_name(&key) { Ok(key) } else { Err(StoreError::Name(name.to_owned())) }
     }
 
-    /// A signed request; an empty key is the bucket itself.
-    fn ask(
-        &self,
-        method: Method,
-        key: &str,
-        query: &[(&str, &str)],
-        headers: Vec<(String, String)>,
-        body: Vec<u8>,
-        limit: u64,
-        what: String,
-    ) -> Result<Ask, StoreError> {
-        let path = format!("{}/{key}", self.above);
+    /// Signs a request.
+    fn ask(&self, draft: &Draft<'_>) -> Result<Ask, StoreError> {
+        let path = format!("{}/{}", self.above, draft.key);
         let signing = sign::Signing {
-            method: method.as_str(),
+            method: draft.method.as_str(),
             host: &self.host,
             path: &path,
-            query,
-            headers: &headers,
-            body: &body,
+            query: draft.query,
+            headers: draft.headers,
+            body: draft.body,
             region: &self.region,
             service: "s3",
             time: time::now(),
         };
         let headers = sign::sign(&signing, &self.credentials.keys(&self.reach)?);
-        let query = sign::query(query);
+        let query = sign::query(draft.query);
         let mark = if query.is_empty() { "" } else { "?" };
         let url = format!("{}{}{mark}{query}", self.base, encode_path(&path));
-        Ok(Ask { method, url, headers, body, limit, what })
+        let (method, body) = (draft.method.clone(), draft.body.to_vec());
+        Ok(Ask { method, url, headers, body, limit: draft.limit, what: draft.what.to_owned() })
     }
 
     fn refusal(&self, answer: &Answer, ask: &Ask) -> StoreError {
@@ -227,7 +238,7 @@ impl S3 {
         what: &str,
     ) -> Result<Answer, StoreError> {
         self.http.persist(
-            || self.ask(method.clone(), key, query, headers.to_vec(), body.to_vec(), LARGEST_LIST, what.to_owned()),
+            || self.ask(&Draft { method, key, query, headers, body, limit: LARGEST_LIST, what }),
             |answer, ask| if (200..300).contains(&answer.status) { Ok(answer) } else { Err(self.refusal(&answer, ask)) },
         )
     }
@@ -243,7 +254,7 @@ impl S3 {
         let what = format!("give `{name}`");
         let query: Vec<(&str, &str)> = version.iter().map(|version| ("versionId", *version)).collect();
         self.http.persist(
-            || self.ask(Method::GET, &key, &query, Vec::new(), Vec::new(), limit, what.clone()),
+            || self.ask(&Draft::read(&Method::GET, &key, &query, limit, &what)),
             |answer, ask| match answer.status {
                 200 => Ok(Some(Object { etag: self.etag(&answer, &ask.what)?, bytes: answer.bytes })),
                 404 if !is_other_absence(&answer) => Ok(None),
@@ -257,9 +268,9 @@ impl S3 {
         let key = self.key(name)?;
         let what = format!("tell about `{name}`");
         let query: Vec<(&str, &str)> = version.iter().map(|version| ("versionId", *version)).collect();
-        let headers = vec![("x-amz-checksum-mode".to_owned(), "ENABLED".to_owned())];
+        let headers = [("x-amz-checksum-mode".to_owned(), "ENABLED".to_owned())];
         self.http.persist(
-            || self.ask(Method::HEAD, &key, &query, headers.clone(), Vec::new(), 0, what.clone()),
+            || self.ask(&Draft { headers: &headers, ..Draft::read(&Method::HEAD, &key, &query, 0, &what) }),
             |answer, ask| match answer.status {
                 200 => self.seen(&answer, &ask.what).map(Some),
                 404 => Ok(None),
@@ -307,7 +318,8 @@ impl S3 {
                 headers.push(("x-amz-object-lock-legal-hold".to_owned(), "ON".to_owned()));
             }
         }
-        let request = || self.ask(Method::PUT, &key, &[], headers.clone(), bytes.to_vec(), LARGEST_LIST, what.clone());
+        let draft = Draft { method: &Method::PUT, key: &key, query: &[], headers: &headers, body: bytes, limit: LARGEST_LIST, what: &what };
+        let request = || self.ask(&draft);
         let judge = |answer: Answer, ask: &Ask| match answer.status {
             200 => Ok(Put::Done {
                 etag: self.etag(&answer, &ask.what)?,

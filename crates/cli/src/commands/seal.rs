@@ -8,7 +8,9 @@ use probity_attest::statement::format_time;
 use probity_core::{Digest, Timestamp};
 use probity_formats::escape;
 use probity_ledger::{CHECKPOINT, Lock, LogReader, Storage, StorageError, export_files};
-use probity_store::{Hold, Mode, S3Place, S3Worm, SealError, Sealed, WormStore, confirm, extend, seal};
+use probity_store::{
+    AzureAccess, AzureWorm, GoogleWorm, Hold, Mode, Reach, S3Worm, SealError, Sealed, Secret, WormPlace, WormStore, confirm, extend, seal,
+};
 use serde_json::{Value, json};
 
 use crate::adapters::with_causes;
@@ -37,9 +39,33 @@ fn name_of(path: &str, size: u64) -> String {
     if path == CHECKPOINT { format!("checkpoints/{size:020}") } else { path.to_owned() }
 }
 
-fn store(to: &str) -> Result<S3Worm> {
-    let place: S3Place = to.parse().map_err(Wrong::new)?;
-    Ok(S3Worm(logs::bucket(&place)?.0))
+/// The WORM store that an address names.
+fn store(to: &str) -> Result<Box<dyn WormStore>> {
+    let of_variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty()).map(Secret::new);
+    match to.parse().map_err(Wrong::new)? {
+        WormPlace::S3(place) => Ok(Box::new(S3Worm(logs::bucket(&place)?.0))),
+        WormPlace::Azure { account, container, prefix, endpoint } => {
+            let ways: [(&str, fn(Secret) -> AzureAccess); 3] = [
+                ("AZURE_STORAGE_KEY", AzureAccess::SharedKey),
+                ("AZURE_STORAGE_SAS_TOKEN", AzureAccess::Signature),
+                ("AZURE_STORAGE_ACCESS_TOKEN", AzureAccess::Bearer),
+            ];
+            let access = ways.into_iter().find_map(|(name, access)| of_variable(name).map(access)).ok_or_else(|| {
+                Wrong::hint(
+                    "there are no credentials for Azure",
+                    Some("set `AZURE_STORAGE_KEY`, `AZURE_STORAGE_SAS_TOKEN` or `AZURE_STORAGE_ACCESS_TOKEN`"),
+                )
+            })?;
+            let store = AzureWorm::new(&account, &container, &prefix, endpoint.as_deref(), access, Reach::default());
+            Ok(Box::new(store.map_err(|error| logs::wrong(&error))?))
+        }
+        WormPlace::Google { bucket, prefix, endpoint } => {
+            let token = of_variable("GOOGLE_OAUTH_ACCESS_TOKEN")
+                .ok_or_else(|| Wrong::hint("there are no credentials for Google Cloud", Some("set `GOOGLE_OAUTH_ACCESS_TOKEN`")))?;
+            let store = GoogleWorm::new(&bucket, &prefix, endpoint.as_deref(), token, Reach::default());
+            Ok(Box::new(store.map_err(|error| logs::wrong(&error))?))
+        }
+    }
 }
 
 /// Takes the files of an export one by one and has each kept.
@@ -191,7 +217,7 @@ pub(crate) fn check(storage: &Arc<dyn Storage>, to: &str) -> Result<Copy> {
     let now = run::now();
     // Kept at all: how firmly and how long is told.
     let least = Hold { mode: Mode::Governance, until: Timestamp { seconds: now.seconds + 1, nanoseconds: 0 }, legal_hold: false };
-    copy(storage, to, None, &|name, bytes| confirm(&store, name, sha256(bytes), &least))
+    copy(storage, to, None, &|name, bytes| confirm(&*store, name, sha256(bytes), &least))
 }
 
 pub(crate) fn run(arguments: &SealArguments) -> Result<u8> {
@@ -207,7 +233,7 @@ pub(crate) fn run(arguments: &SealArguments) -> Result<u8> {
     let hold = Hold { mode, until, legal_hold: arguments.legal_hold };
     let progress = output::Progress::new(&format!("sealing in {}", arguments.to));
     let copied =
-        copy(&storage, &arguments.to, Some(until), &|name, bytes| keep(&store, name, bytes, sha256(bytes), &hold, now, arguments.extend));
+        copy(&storage, &arguments.to, Some(until), &|name, bytes| keep(&*store, name, bytes, sha256(bytes), &hold, now, arguments.extend));
     drop(progress);
     let copied = copied?;
     match arguments.format {

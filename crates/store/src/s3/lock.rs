@@ -4,7 +4,7 @@ use probity_core::Timestamp;
 use reqwest::Method;
 use roxmltree::Document;
 
-use super::{LARGEST_LIST, S3, checksum, refusal_code};
+use super::{Draft, LARGEST_LIST, S3, checksum, refusal_code};
 use crate::credentials::Named as _;
 use crate::error::StoreError;
 use crate::time;
@@ -38,7 +38,7 @@ impl S3 {
     pub fn bucket_lock(&self) -> Result<BucketLock, StoreError> {
         let what = "tell about Object Lock";
         let answer = self.http.persist(
-            || self.ask(Method::GET, "", &[("object-lock", "")], Vec::new(), Vec::new(), LARGEST_LIST, what.to_owned()),
+            || self.ask(&Draft::read(&Method::GET, "", &[("object-lock", "")], LARGEST_LIST, what)),
             |answer, ask| match answer.status {
                 200 => Ok(Some(answer)),
                 404 if refusal_code(&answer).as_deref() == Some("ObjectLockConfigurationNotFoundError") => Ok(None),
@@ -108,7 +108,7 @@ impl S3 {
         let mut query = vec![(setting, "")];
         query.extend(version.map(|version| ("versionId", version)));
         self.http.persist(
-            || self.ask(Method::GET, &key, &query, Vec::new(), Vec::new(), LARGEST_LIST, what.clone()),
+            || self.ask(&Draft::read(&Method::GET, &key, &query, LARGEST_LIST, &what)),
             |answer, ask| match answer.status {
                 200 => Ok(Some((answer.text().to_owned(), ask.what.clone()))),
                 404 if refusal_code(&answer).as_deref() == Some("NoSuchObjectLockConfiguration") => Ok(None),

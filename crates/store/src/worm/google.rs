@@ -79,22 +79,22 @@ impl GoogleWorm {
         let retention = match body.get("retention").filter(|retention| !retention.is_null()) {
             None => None,
             Some(retention) => {
-                let mode = match retention["mode"].as_str() {
+                let mode = match retention.get("mode").and_then(Value::as_str) {
                     Some("Locked") => Mode::Compliance,
                     Some("Unlocked") => Mode::Governance,
                     _ => return Err(broken("its mode of retention is not one")),
                 };
-                let until = retention["retainUntilTime"].as_str().and_then(time::read);
+                let until = retention.get("retainUntilTime").and_then(Value::as_str).and_then(time::read);
                 Some((mode, until.ok_or_else(|| broken("its time of retention is not one"))?))
             }
         };
-        let size = body["size"].as_str().and_then(|text| text.parse().ok());
+        let size = body.pointer("/size").and_then(Value::as_str).and_then(|text| text.parse().ok());
         Ok(Kept {
-            version: body["generation"].as_str().map(str::to_owned),
+            version: body.pointer("/generation").and_then(Value::as_str).map(str::to_owned),
             size: size.ok_or_else(|| broken("it tells no size"))?,
             sha256: None,
             retention,
-            legal_hold: body["temporaryHold"] == true,
+            legal_hold: body.pointer("/temporaryHold") == Some(&Value::Bool(true)),
         })
     }
 
@@ -118,10 +118,12 @@ fn retention(mode: Mode, until: Timestamp) -> Value {
 
 impl WormStore for GoogleWorm {
     fn create(&self, name: &str, bytes: &[u8], hold: &Hold) -> Result<Made, StoreError> {
-        let mut about = json!({ "name": self.key(name)?, "retention": retention(hold.mode, hold.until) });
-        if hold.legal_hold {
-            about["temporaryHold"] = json!(true);
-        }
+        let (key, retention) = (self.key(name)?, retention(hold.mode, hold.until));
+        let about = if hold.legal_hold {
+            json!({ "name": key, "retention": retention, "temporaryHold": true })
+        } else {
+            json!({ "name": key, "retention": retention })
+        };
         // The bytes cannot hold their own digest.
         let boundary = format!("probity-{}", sha256(bytes));
         let mut body = format!(
