@@ -857,16 +857,19 @@ pub(crate) struct SealArguments {
     /// Where to: s3://BUCKET/PREFIX with Object Lock, azure://ACCOUNT/CONTAINER/PREFIX with version-level immutability, or
     /// gs://BUCKET/PREFIX with object retention
     #[arg(long, value_name = "URL")]
-    pub(crate) to: String,
-    /// How firmly: nobody can end it (compliance), or whoever has a special right (governance)
-    #[arg(long, value_enum, default_value_t = SealMode::Compliance)]
-    pub(crate) mode: SealMode,
+    pub(crate) to: Option<String>,
+    /// How firmly: nobody can end it (compliance, where not given), or whoever has a special right (governance)
+    #[arg(long, value_enum)]
+    pub(crate) mode: Option<SealMode>,
     /// How long from now, in days or years: 90d, 7y
     #[arg(long, value_name = "PERIOD")]
-    pub(crate) retain: Period,
+    pub(crate) retain: Option<Period>,
     /// Keep it beyond that until the hold is ended
     #[arg(long)]
     pub(crate) legal_hold: bool,
+    /// Configuration whose `evidence.worm` says what flags do not; that of a repository is never looked for
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
     /// Keep as long as asked also what was sealed before until an earlier date
     #[arg(long)]
     pub(crate) extend: bool,

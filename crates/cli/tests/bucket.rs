@@ -136,4 +136,13 @@ fn a_log_is_sealed_only_where_the_store_confirms_it() {
     store.put("log.vkey", b"not it", &probity_store::s3::Condition::None, None).unwrap();
     seal(&["--to", "s3://evidence/other"]).code(3).prints("is there with other content").prints("what it covers is not all sealed");
     seal(&["--to", "s3://evidence/x", "--retain", "0d"]).code(2);
+    // What a configuration from outside says counts; what the repository says does not.
+    let worm = "version: 1\nevidence: { worm: { to: 's3://evidence/configured', mode: governance, retain: 90d, legal_hold: true } }\n";
+    world.repo.write("probity.yaml", worm);
+    world.run(&["evidence", "seal", "--evidence", place]).code(2).says("`--to URL` is missing");
+    let config = world.repo.write_beside("outside.yaml", worm);
+    let sealed = world.run(&["evidence", "seal", "--evidence", place, "--config", &config]).code(0);
+    sealed.prints("s3://evidence/configured, in governance mode").prints("each under a legal hold");
+    let broken = world.repo.write_beside("broken.yaml", "evidence: { worm: { mode: firm } }\n");
+    world.run(&["evidence", "seal", "--evidence", place, "--config", &broken]).code(2).says("takes one of compliance, governance");
 }

@@ -1,5 +1,6 @@
 //! `probity evidence seal`: a copy of the log where nobody can change or delete it, and what the store confirms of it.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
@@ -11,12 +12,14 @@ use probity_ledger::{CHECKPOINT, Lock, LogReader, Storage, StorageError, export_
 use probity_store::{
     AzureAccess, AzureWorm, GoogleWorm, Hold, Mode, Reach, S3Worm, SealError, Sealed, Secret, WormPlace, WormStore, confirm, extend, seal,
 };
+use probity_value::SourceMap;
+use probity_verdict::config::{Config, WormMode, WormSettings};
 use serde_json::{Value, json};
 
 use crate::adapters::with_causes;
 use crate::arguments::{CompareFormat, SealArguments, SealMode};
 use crate::commands::evidence;
-use crate::{Wrong, logs, output, run};
+use crate::{Wrong, logs, output, reading, run};
 
 /// What became of one file.
 struct File {
@@ -45,12 +48,11 @@ fn store(to: &str) -> Result<Box<dyn WormStore>> {
     match to.parse().map_err(Wrong::new)? {
         WormPlace::S3(place) => Ok(Box::new(S3Worm(logs::bucket(&place)?.0))),
         WormPlace::Azure { account, container, prefix, endpoint } => {
-            let ways: [(&str, fn(Secret) -> AzureAccess); 3] = [
-                ("AZURE_STORAGE_KEY", AzureAccess::SharedKey),
-                ("AZURE_STORAGE_SAS_TOKEN", AzureAccess::Signature),
-                ("AZURE_STORAGE_ACCESS_TOKEN", AzureAccess::Bearer),
-            ];
-            let access = ways.into_iter().find_map(|(name, access)| of_variable(name).map(access)).ok_or_else(|| {
+            let access = of_variable("AZURE_STORAGE_KEY")
+                .map(AzureAccess::SharedKey)
+                .or_else(|| of_variable("AZURE_STORAGE_SAS_TOKEN").map(AzureAccess::Signature))
+                .or_else(|| of_variable("AZURE_STORAGE_ACCESS_TOKEN").map(AzureAccess::Bearer));
+            let access = access.ok_or_else(|| {
                 Wrong::hint(
                     "there are no credentials for Azure",
                     Some("set `AZURE_STORAGE_KEY`, `AZURE_STORAGE_SAS_TOKEN` or `AZURE_STORAGE_ACCESS_TOKEN`"),
@@ -68,10 +70,13 @@ fn store(to: &str) -> Result<Box<dyn WormStore>> {
     }
 }
 
+/// Has an object of this name and content kept.
+type Keep<'a> = dyn Fn(&str, &[u8]) -> Result<Sealed, SealError> + Sync + 'a;
+
 /// Takes the files of an export one by one and has each kept.
 struct Into<'a> {
     size: u64,
-    keep: &'a (dyn Fn(&str, &[u8]) -> Result<Sealed, SealError> + Sync),
+    keep: &'a Keep<'a>,
     files: Mutex<Vec<File>>,
     /// Comes last: it stands for all the others.
     checkpoint: Mutex<Option<Vec<u8>>>,
@@ -112,12 +117,7 @@ impl Storage for Into<'_> {
 }
 
 /// Hands every file of the log, as it is now, to be kept.
-fn copy(
-    storage: &Arc<dyn Storage>,
-    to: &str,
-    asked: Option<Timestamp>,
-    keep: &(dyn Fn(&str, &[u8]) -> Result<Sealed, SealError> + Sync),
-) -> Result<Copy> {
+fn copy(storage: &Arc<dyn Storage>, to: &str, asked: Option<Timestamp>, keep: &Keep<'_>) -> Result<Copy> {
     let size = LogReader::open(&**storage, None)?.size();
     let into = Into { size, keep, files: Mutex::default(), checkpoint: Mutex::default() };
     // A log that grows meanwhile is copied as it is when its checkpoint is read.
@@ -220,20 +220,40 @@ pub(crate) fn check(storage: &Arc<dyn Storage>, to: &str) -> Result<Copy> {
     copy(storage, to, None, &|name, bytes| confirm(&*store, name, sha256(bytes), &least))
 }
 
+/// What a configuration from outside says of sealing.
+fn configured(path: &Path) -> Result<WormSettings> {
+    let texts = SourceMap::new();
+    let file = reading::outside(path)?;
+    let number = texts.add(Arc::clone(&file.path), Arc::clone(&file.text));
+    let (config, diagnostics) = Config::parse(&file.text, &file.path, number);
+    if diagnostics.is_empty() {
+        return Ok(config.evidence.worm);
+    }
+    output::diagnostics(&diagnostics, &texts);
+    Err(Wrong::hint(format!("the configuration `{}` cannot be used", path.display()), None).into())
+}
+
 pub(crate) fn run(arguments: &SealArguments) -> Result<u8> {
-    let storage = logs::storage(&evidence::place_to_read(&arguments.place)?)?;
-    let store = store(&arguments.to)?;
-    let now = run::now();
-    let until =
-        arguments.retain.after(now).ok_or_else(|| Wrong::hint(format!("`{}` from now is beyond the calendar", arguments.retain), None))?;
-    let mode = match arguments.mode {
-        SealMode::Compliance => Mode::Compliance,
-        SealMode::Governance => Mode::Governance,
+    let configured = arguments.config.as_deref().map(configured).transpose()?.unwrap_or_default();
+    let missing =
+        |flag: &str, key: &str| Wrong::hint(format!("{flag} is missing"), Some(&format!("or `evidence.worm.{key}` in `--config FILE`")));
+    let to = arguments.to.as_deref().or(configured.to.as_deref()).ok_or_else(|| missing("`--to URL`", "to"))?;
+    let retain = match (&arguments.retain, &configured.retain) {
+        (Some(retain), _) => *retain,
+        (None, Some(text)) => text.parse().map_err(Wrong::new)?,
+        (None, None) => return Err(missing("`--retain PERIOD`", "retain").into()),
     };
-    let hold = Hold { mode, until, legal_hold: arguments.legal_hold };
-    let progress = output::Progress::new(&format!("sealing in {}", arguments.to));
-    let copied =
-        copy(&storage, &arguments.to, Some(until), &|name, bytes| keep(&*store, name, bytes, sha256(bytes), &hold, now, arguments.extend));
+    let mode = match (arguments.mode, configured.mode) {
+        (Some(SealMode::Governance), _) | (None, Some(WormMode::Governance)) => Mode::Governance,
+        (Some(SealMode::Compliance), _) | (None, Some(WormMode::Compliance) | None) => Mode::Compliance,
+    };
+    let storage = logs::storage(&evidence::place_to_read(&arguments.place)?)?;
+    let store = store(to)?;
+    let now = run::now();
+    let until = retain.after(now).ok_or_else(|| Wrong::hint(format!("`{retain}` from now is beyond the calendar"), None))?;
+    let hold = Hold { mode, until, legal_hold: arguments.legal_hold || configured.legal_hold };
+    let progress = output::Progress::new(&format!("sealing in {to}"));
+    let copied = copy(&storage, to, Some(until), &|name, bytes| keep(&*store, name, bytes, sha256(bytes), &hold, now, arguments.extend));
     drop(progress);
     let copied = copied?;
     match arguments.format {
