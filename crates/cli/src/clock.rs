@@ -97,8 +97,12 @@ impl Book {
 
     /// Reads records of a log into it.
     pub(crate) fn read(&mut self, reader: &LogReader<'_>, records: std::ops::Range<u64>) -> Result<()> {
-        for index in records {
-            let Ok(statement) = Statement::of_record(&reader.entry(index)?) else { continue };
+        for entry in reader.entries_from(records.start) {
+            let (index, record) = entry?;
+            if index >= records.end {
+                break;
+            }
+            let Ok(statement) = Statement::of_record(&record) else { continue };
             let Some(blob) = statement.blobs()?.into_iter().find(|blob| blob.name == "manifest") else { continue };
             let bytes = match reader.blob(&blob.digest) {
                 Ok(bytes) => bytes,

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use probity_attest::note::{Checkpoint, VerifierKey};
 use probity_attest::{KeyProvider, sha256};
+use probity_core::Digest;
 
 use crate::ledger::{Grown, Head, NewEntry, check_entry, edge_root};
 use crate::read::{TileNodes, read_bundle, read_key};
@@ -120,6 +121,8 @@ pub struct SharedLedger {
     key: VerifierKey,
     /// The edge of the log as this process last knew it.
     head: Option<Head>,
+    /// Digests of the records of the full tile that was looked through last, and its number.
+    seen: Option<(u64, Vec<Digest>)>,
 }
 
 /// The log between two appends: `lock` and `checkpoint` say the same.
@@ -153,7 +156,7 @@ impl SharedLedger {
             let empty = Checkpoint { origin: origin.to_owned(), size: 0, root: merkle::root(&[]) };
             storage.swap(CHECKPOINT, None, empty.sign(&*signer)?.as_bytes())?;
         }
-        let mut ledger = SharedLedger { storage, signer, key, head: None };
+        let mut ledger = SharedLedger { storage, signer, key, head: None, seen: None };
         let settled = ledger.settled()?;
         ledger.sweep(settled.head.checkpoint.size)?;
         ledger.head = Some(settled.head);
@@ -351,20 +354,25 @@ impl SharedLedger {
     }
 
     /// The place of a record among those from `from` on.
-    fn find(&self, head: &Head, from: u64, record: &[u8]) -> Result<Option<u64>, ReadError> {
+    fn find(&mut self, head: &Head, from: u64, record: &[u8]) -> Result<Option<u64>, ReadError> {
         let size = head.checkpoint.size;
         if from >= size {
             return Ok(None);
         }
+        let digest = sha256(record);
         for tile in tile::tiles(TileKind::Entries, size).skip(usize::try_from(from / WIDTH).unwrap_or(usize::MAX)) {
-            let read;
-            let entries = if tile.width == 256 {
-                read = read_bundle(&*self.storage, tile)?;
-                &read
+            let place = if tile.width == 256 {
+                let digests = match self.seen.take() {
+                    Some((index, digests)) if index == tile.index => digests,
+                    _ => read_bundle(&*self.storage, tile)?.iter().map(|entry| sha256(entry)).collect(),
+                };
+                let place = digests.iter().position(|each| *each == digest);
+                self.seen = Some((tile.index, digests));
+                place
             } else {
-                &head.bundle
+                head.bundle.iter().position(|entry| entry == record)
             };
-            if let Some(place) = entries.iter().position(|entry| entry == record) {
+            if let Some(place) = place {
                 return Ok(Some(tile.first_entry() + place as u64));
             }
         }
