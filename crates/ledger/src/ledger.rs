@@ -31,6 +31,9 @@ pub enum OpenError {
     /// Tiles without a checkpoint: the checkpoint was taken away, for a log begins with one.
     #[error("the ledger has entries but its `{CHECKPOINT}` is missing")]
     LostCheckpoint,
+    /// A storage for many writers that writes whatever was asked to hold.
+    #[error("`{0}` writes also where a condition forbids it: two writers would fork the log")]
+    NoConditions(String),
 }
 
 /// A record that was not appended, or that may be there without having been acknowledged.

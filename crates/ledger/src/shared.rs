@@ -54,6 +54,13 @@ pub trait SharedStorage: Storage {
     /// durable; after an error nobody knows whether it was written.
     fn swap(&self, path: &str, old: Option<&Tag>, bytes: &[u8]) -> Result<Swap, StorageError>;
 
+    /// Whether what a condition forbids is refused, tried by writing the bytes that a file has again: under both conditions of
+    /// [`SharedStorage::swap`], neither of which holds. Where it is not refused, writers would fork the log and not know it.
+    fn refuses(&self, path: &str, bytes: &[u8]) -> Result<bool, StorageError> {
+        let other = Tag("\"00000000000000000000000000000000\"".to_owned());
+        Ok(self.swap(path, None, bytes)? == Swap::Lost && self.swap(path, Some(&other), bytes)? == Swap::Lost)
+    }
+
     /// Removes files that have no meaning any more.
     fn remove_all(&self, paths: &[String]) -> Result<(), StorageError> {
         paths.iter().try_for_each(|path| self.remove(path))
@@ -69,6 +76,9 @@ impl<S: SharedStorage + ?Sized> SharedStorage for Arc<S> {
     }
     fn swap(&self, path: &str, old: Option<&Tag>, bytes: &[u8]) -> Result<Swap, StorageError> {
         (**self).swap(path, old, bytes)
+    }
+    fn refuses(&self, path: &str, bytes: &[u8]) -> Result<bool, StorageError> {
+        (**self).refuses(path, bytes)
     }
     fn remove_all(&self, paths: &[String]) -> Result<(), StorageError> {
         (**self).remove_all(paths)
@@ -147,6 +157,9 @@ impl SharedLedger {
         let found = read_key(&*storage)?.ok_or_else(|| ReadError::Missing(KEY.to_owned()))?;
         if found != key {
             return Err(ReadError::OtherKey { expected: key.to_string(), found: found.to_string() }.into());
+        }
+        if !storage.refuses(KEY, format!("{key}\n").as_bytes())? {
+            return Err(OpenError::NoConditions(storage.place()));
         }
         if storage.read(CHECKPOINT)?.is_none() {
             // A log has a checkpoint before it has its first tile. Another writer may have made both just now.

@@ -115,6 +115,9 @@ impl SharedStorage for Flaky {
             Ok(swapped)
         })
     }
+    fn refuses(&self, path: &str, bytes: &[u8]) -> Result<bool, StorageError> {
+        self.call(path, || self.inner.refuses(path, bytes))
+    }
     fn pause(&self, _: u32) {
         std::thread::yield_now();
     }

@@ -106,6 +106,27 @@ impl SharedStorage for ObjectStorage {
         self.put(path, old, bytes).map_err(failure("write", path))
     }
 
+    fn refuses(&self, path: &str, bytes: &[u8]) -> Result<bool, StorageError> {
+        let other = ETag("\"00000000000000000000000000000000\"".to_owned());
+        for condition in [Condition::Absent, Condition::Matches(other)] {
+            let mut attempt = 0;
+            // Not as `put` does it: that takes bytes which are there already for its own.
+            let outcome = loop {
+                match self.store.put(path, bytes, &condition, None) {
+                    Err(error) if error.is_passing() && attempt < ATTEMPTS => {
+                        self.pause(attempt);
+                        attempt += 1;
+                    }
+                    outcome => break outcome,
+                }
+            };
+            if outcome.map_err(failure("write", path))? != Put::Lost {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     fn remove_all(&self, paths: &[String]) -> Result<(), StorageError> {
         self.store.delete_all(paths).map_err(failure("remove", "earlier files"))
     }

@@ -148,6 +148,19 @@ fn eight_writers_and_a_store_that_fails() {
 }
 
 #[test]
+fn a_store_that_does_not_know_conditions_is_refused() {
+    let stub = bucket();
+    let mut ledger = open(storage(&stub, "/old"));
+    let receipt = append(&mut ledger, 1);
+    stub.ignore_conditions();
+    for prefix in ["/old", "/new"] {
+        let error = SharedLedger::open_or_create(storage(&stub, prefix), key() as Arc<dyn KeyProvider>, ORIGIN).err().unwrap();
+        assert!(error.to_string().contains("would fork the log"), "{error}");
+    }
+    check(&stub, "/old", &[receipt], 1);
+}
+
+#[test]
 fn a_lost_reply_of_the_head_appends_once() {
     for fault in [Fault::ReplyLost, Fault::NotDone, Fault::Busy, Fault::BusyAfter, Fault::Conflict, Fault::Precondition, Fault::Cut] {
         for file in ["/lock", "/checkpoint", "/tile/0/000.p/2", "/tile/entries/000.p/2"] {

@@ -207,6 +207,11 @@ impl StubS3 {
         self.state().identity = Some(token.to_owned());
     }
 
+    /// From now on writes whatever the conditions of a write say, as some servers do that do not know them.
+    pub fn ignore_conditions(&self) {
+        self.state().buckets.ignores_conditions = true;
+    }
+
     /// How many names one page of a list has.
     pub fn page(&self, names: usize) {
         self.state().buckets.page = names;
