@@ -29,7 +29,7 @@ struct File {
 }
 
 /// What became of all files of a log.
-pub(crate) struct Copy {
+pub(crate) struct Copied {
     to: String,
     size: u64,
     /// Until when was asked; those sealed before may be kept shorter.
@@ -74,7 +74,7 @@ fn store(to: &str) -> Result<Box<dyn WormStore>> {
 type Keep<'a> = dyn Fn(&str, &[u8]) -> Result<Sealed, SealError> + Sync + 'a;
 
 /// Takes the files of an export one by one and has each kept.
-struct Into<'a> {
+struct Taker<'a> {
     size: u64,
     keep: &'a Keep<'a>,
     files: Mutex<Vec<File>>,
@@ -82,7 +82,7 @@ struct Into<'a> {
     checkpoint: Mutex<Option<Vec<u8>>>,
 }
 
-impl Into<'_> {
+impl Taker<'_> {
     fn keep(&self, path: &str, bytes: &[u8]) {
         let name = name_of(path, self.size);
         let outcome = (self.keep)(&name, bytes).map_err(|error| with_causes(&error));
@@ -90,7 +90,7 @@ impl Into<'_> {
     }
 }
 
-impl Storage for Into<'_> {
+impl Storage for Taker<'_> {
     fn read(&self, _: &str) -> Result<Option<Vec<u8>>, StorageError> {
         Ok(None)
     }
@@ -117,14 +117,14 @@ impl Storage for Into<'_> {
 }
 
 /// Hands every file of the log, as it is now, to be kept.
-fn copy(storage: &Arc<dyn Storage>, to: &str, asked: Option<Timestamp>, keep: &Keep<'_>) -> Result<Copy> {
+fn copy(storage: &Arc<dyn Storage>, to: &str, asked: Option<Timestamp>, keep: &Keep<'_>) -> Result<Copied> {
     let size = LogReader::open(&**storage, None)?.size();
-    let into = Into { size, keep, files: Mutex::default(), checkpoint: Mutex::default() };
+    let into = Taker { size, keep, files: Mutex::default(), checkpoint: Mutex::default() };
     // A log that grows meanwhile is copied as it is when its checkpoint is read.
     export_files(&**storage, None, &into)?;
     let checkpoint = into.checkpoint.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
     let size = std::str::from_utf8(&checkpoint).ok().and_then(|note| note.lines().nth(1)?.parse().ok()).unwrap_or(size);
-    let into = Into { size, ..into };
+    let into = Taker { size, ..into };
     let all = into.files.lock().unwrap_or_else(PoisonError::into_inner).iter().all(|file| file.outcome.is_ok());
     if all {
         into.keep(CHECKPOINT, &checkpoint);
@@ -134,10 +134,10 @@ fn copy(storage: &Arc<dyn Storage>, to: &str, asked: Option<Timestamp>, keep: &K
         into.files.lock().unwrap_or_else(PoisonError::into_inner).push(file);
     }
     let files = into.files.into_inner().unwrap_or_else(PoisonError::into_inner);
-    Ok(Copy { to: to.to_owned(), size, asked, files })
+    Ok(Copied { to: to.to_owned(), size, asked, files })
 }
 
-impl Copy {
+impl Copied {
     /// Whether the store confirmed every file.
     pub(crate) fn is_sealed(&self) -> bool {
         self.files.iter().all(|file| file.outcome.is_ok())
@@ -212,7 +212,7 @@ impl Copy {
 }
 
 /// Asks a store whether it keeps every file of a log, and writes nothing.
-pub(crate) fn check(storage: &Arc<dyn Storage>, to: &str) -> Result<Copy> {
+pub(crate) fn check(storage: &Arc<dyn Storage>, to: &str) -> Result<Copied> {
     let store = store(to)?;
     let now = run::now();
     // Kept at all: how firmly and how long is told.
