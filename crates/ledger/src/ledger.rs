@@ -54,29 +54,29 @@ pub enum AppendError {
     /// A blob that the record names was not given and is not stored.
     #[error("the record names the blob `{0}`, which was not given")]
     MissingBlob(Digest),
+    /// Others were faster each time. The record is not in the log.
+    #[error("other writers were faster {0} times")]
+    Contended(u32),
     /// A blob that the record does not name, or names with another size.
     #[error("the blob `{0}` is not one that the record names")]
     UnnamedBlob(Digest),
     /// More entries than a log may have.
     #[error("the log is full")]
     Full,
-    /// Others were faster each time. The record is not in the log.
-    #[error("other writers were faster {0} times")]
-    Contended(u32),
 }
 
 /// The right edge of the tree, which is all that appending needs.
-pub(crate) struct Head {
-    pub(crate) checkpoint: Checkpoint,
-    pub(crate) note: String,
+struct Head {
+    checkpoint: Checkpoint,
+    note: String,
     /// Hashes of the last, partial tile of each level; empty where the last tile is full.
-    pub(crate) levels: Vec<Vec<Digest>>,
+    levels: Vec<Vec<Digest>>,
     /// Entries of the last, partial bundle.
-    pub(crate) bundle: Vec<Vec<u8>>,
+    bundle: Vec<Vec<u8>>,
 }
 
 impl Head {
-    pub(crate) fn load(storage: &dyn Storage, key: &VerifierKey, note: String) -> Result<Head, ReadError> {
+    fn load(storage: &dyn Storage, key: &VerifierKey, note: String) -> Result<Head, ReadError> {
         let checkpoint = Checkpoint::open(&note, key).map_err(|why| ReadError::Note { path: CHECKPOINT, why })?;
         let size = checkpoint.size;
         let mut levels = Vec::new();
@@ -101,7 +101,7 @@ impl Head {
 }
 
 /// Root over full subtrees of falling size: those of the highest level first.
-pub(crate) fn edge_root(levels: &[Vec<Digest>]) -> Digest {
+fn edge_root(levels: &[Vec<Digest>]) -> Digest {
     let mut peaks = Vec::new();
     for hashes in levels.iter().rev() {
         let mut rest = hashes.as_slice();
@@ -268,18 +268,18 @@ impl Ledger {
 }
 
 /// The edge after some entries more, and the tiles to write for it.
-pub(crate) struct Grown {
-    pub(crate) size: u64,
-    pub(crate) levels: Vec<Vec<Digest>>,
-    pub(crate) bundle: Vec<Vec<u8>>,
+struct Grown {
+    size: u64,
+    levels: Vec<Vec<Digest>>,
+    bundle: Vec<Vec<u8>>,
     /// In the order of writing: entries before hashes.
-    pub(crate) files: Vec<(TileId, Vec<u8>)>,
+    files: Vec<(TileId, Vec<u8>)>,
     /// Hashes of all tiles that proofs for the new entries need.
-    pub(crate) known: HashMap<(TileKind, u64), Vec<Digest>>,
+    known: HashMap<(TileKind, u64), Vec<Digest>>,
 }
 
 impl Grown {
-    pub(crate) fn grow(head: Head, entries: &[NewEntry]) -> Result<Grown, AppendError> {
+    fn grow(head: Head, entries: &[NewEntry]) -> Result<Grown, AppendError> {
         let Head { checkpoint, mut levels, mut bundle, .. } = head;
         let mut size = checkpoint.size;
         let (mut bundles, mut hashes, mut known) = (Vec::new(), Vec::new(), HashMap::new());

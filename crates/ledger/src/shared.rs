@@ -11,10 +11,11 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use probity_attest::note::{Checkpoint, VerifierKey};
+use probity_attest::statement::StatementError;
 use probity_attest::{KeyProvider, sha256};
 use probity_core::Digest;
 
-use crate::ledger::{Grown, Head, NewEntry, check_entry, edge_root};
+use crate::ledger::check_entry;
 use crate::read::{TileNodes, read_bundle, read_key};
 use crate::receipt::Receipt;
 use crate::tile::{self, TileKind, WIDTH};
@@ -22,6 +23,10 @@ use crate::{
     AppendError, CHECKPOINT, KEY, LOCK, Ledger, LogReader, MemoryStorage, OpenError, ReadError, Storage, StorageError, TEMPORARY,
     blob_path, merkle,
 };
+
+mod head;
+
+use head::{Grown, Head, edge_root};
 
 /// How often a record is tried to be appended while others are faster.
 const ATTEMPTS: u32 = 200;
@@ -204,24 +209,23 @@ impl SharedLedger {
     /// that came in since this call began is not added again; its receipt is given. After an error the record may be in the log, or get
     /// into it while others append; appending the same bytes again is safe.
     pub fn append(&mut self, record: Vec<u8>, blobs: Vec<Vec<u8>>) -> Result<Receipt, AppendError> {
-        let entry = check_entry(&*self.storage, record, blobs, &[self.key.key()])?;
-        for blob in &entry.blobs {
+        // A blob that is not given has to be stored already, and what is stored here is durable.
+        check_entry(&*self.storage, record.clone(), blobs.clone(), &[self.key.key()])?;
+        for blob in &blobs {
             self.storage.write(&blob_path(&sha256(blob)), blob)?;
         }
-        let entries = [entry];
-        let [entry] = &entries;
         let mut looked_through = None;
         for attempt in 0..ATTEMPTS {
             let settled = self.settled()?;
             let size = settled.head.checkpoint.size;
             let from = looked_through.unwrap_or_else(|| size.saturating_sub(WIDTH));
-            if let Some(index) = self.find(&settled.head, from, &entry.record)? {
+            if let Some(index) = self.find(&settled.head, from, &record)? {
                 let receipt = LogReader::at(&*self.storage, self.key.clone(), settled.head.note.clone())?.receipt(index)?;
                 self.head = Some(settled.head);
                 return Ok(receipt);
             }
             looked_through = Some(size);
-            if let Some(receipt) = self.try_append(settled, &entries)? {
+            if let Some(receipt) = self.try_append(settled, &record)? {
                 return Ok(receipt);
             }
             self.storage.pause(attempt);
@@ -229,15 +233,15 @@ impl SharedLedger {
         Err(AppendError::Contended(ATTEMPTS))
     }
 
-    /// Tries to replace the head by one with these entries more; `None` where somebody else was faster.
-    fn try_append(&mut self, settled: Settled, entries: &[NewEntry]) -> Result<Option<Receipt>, AppendError> {
+    /// Tries to replace the head by one with this record more; `None` where somebody else was faster.
+    fn try_append(&mut self, settled: Settled, record: &[u8]) -> Result<Option<Receipt>, AppendError> {
         let storage = &*self.storage;
         let before = settled.head.note.clone();
         let old_size = settled.head.checkpoint.size;
-        let grown = Grown::grow(settled.head, entries)?;
+        let grown = Grown::grow(settled.head, &[record])?;
         let checkpoint = Checkpoint { origin: self.key.name().to_owned(), size: grown.size, root: edge_root(&grown.levels) };
         let added = staged(&checkpoint);
-        let framed: Vec<u8> = entries.iter().filter_map(|entry| tile::frame(&entry.record)).flatten().collect();
+        let framed = tile::frame(record).ok_or(StatementError::TooLarge(record.len()))?;
         storage.write(&added, &framed)?;
         let note = checkpoint.sign(&*self.signer)?;
         // INVARIANT: the record counts from here on, and all that its head needs is durable.
@@ -253,9 +257,9 @@ impl SharedLedger {
         self.publish(&grown, old_size, &note, (&before, settled.checkpoint), &added)?;
         let nodes = TileNodes { storage: &*self.storage, size: grown.size, known: RefCell::new(grown.known) };
         let path = merkle::inclusion_proof(&nodes, old_size, grown.size)?.ok_or(AppendError::Full)?;
-        let receipt = entries.first().map(|entry| Receipt::new(&entry.record, old_size, path, checkpoint.clone(), &note));
+        let receipt = Receipt::new(record, old_size, path, checkpoint.clone(), &note);
         self.head = Some(Head { checkpoint, note, levels: grown.levels, bundle: grown.bundle });
-        Ok(receipt)
+        Ok(Some(receipt))
     }
 
     /// Waits until `lock` and `checkpoint` say the same, and does what is left to do where nobody else does it.
@@ -314,7 +318,6 @@ impl SharedLedger {
         let old_size = head.checkpoint.size;
         let width = u16::try_from(ahead.size - old_size).map_err(|_| damaged(LOCK, "it is too far ahead of the checkpoint"))?;
         let (entries, whole) = tile::unframe(&bytes, width);
-        let entries: Vec<NewEntry> = entries.iter().map(|entry| NewEntry { record: entry.to_vec(), blobs: Vec::new() }).collect();
         let grown = if whole { Grown::grow(head, &entries).ok() } else { None };
         let grown = grown.filter(|grown| edge_root(&grown.levels) == ahead.root);
         let grown = grown.ok_or_else(|| damaged(LOCK, "what it adds does not lead to its root"))?;
