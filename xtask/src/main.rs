@@ -18,6 +18,7 @@ mod semantics;
 mod shell;
 mod sigstore;
 mod suites;
+mod worm;
 
 use std::path::PathBuf;
 
@@ -46,6 +47,8 @@ cargo xtask COMMAND
   interop cosign [--cosign PROGRAM]
                                   what we sign verified by an installed Cosign, and the other way round
   make-history DIR [--commits N]  a synthetic git history, the same for the same N (10,000)
+  worm [--versitygw PROGRAM] [--moto PROGRAM]
+                                  attempts on objects that are kept, against our stand-in of S3 and real servers
   fuzz [--seconds N] [TARGET]     run fuzz targets from the committed seeds
   oscal                           write an example's documents of OSCAL and load them in compliance-trestle, where that is installed
   graph [--check]                 write (or compare) the list of arrows between crates
@@ -108,6 +111,7 @@ fn main() -> Result<()> {
             let seconds = option("--seconds").map(|text| text.parse()).transpose()?.unwrap_or(60);
             fuzz::run(plain_words(&rest, &["--seconds"]).first().copied(), seconds)
         }
+        Some("worm") => worm::run(option("--versitygw").map(PathBuf::from).as_deref(), option("--moto").map(PathBuf::from).as_deref()),
         Some("make-history") => {
             let commits = option("--commits").map(|text| text.parse()).transpose()?.unwrap_or(10_000);
             let words = plain_words(&rest, &["--commits"]);

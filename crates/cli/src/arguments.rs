@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use probity_attest::keys::KeyType;
 use probity_core::ExceptionKind;
+use probity_store::Period;
 
 pub(crate) use controls::{
     ControlsCommand, PackArguments, PopulationArguments, PopulationFormat, PostureArguments, PostureFormat, ReconcileArguments,
@@ -438,11 +439,11 @@ fn parse_output(text: &str) -> Result<(FormatName, PathBuf), String> {
 /// Where evidence goes and who signs it.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct EvidencePlace {
-    /// Folder of the evidence log, or `none`; the user's state folder where not given
-    #[arg(long, value_name = "DIR|none", help_heading = "Evidence")]
+    /// Folder of the evidence log, a bucket that many write (s3://BUCKET/PREFIX), or `none`; the user's state folder where not given
+    #[arg(long, value_name = "DIR|URL|none", help_heading = "Evidence")]
     pub(crate) evidence: Option<String>,
-    /// Private key that signs records: a file (Ed25519, PKCS#8 PEM), or the name of an Ed25519 key that lies elsewhere (pkcs11:, awskms://);
-    /// one is made on first use where not given
+    /// Private key that signs records: a file (Ed25519, PKCS#8 PEM), env://NAME for a variable that holds it, or the name of an Ed25519 key
+    /// that lies elsewhere (pkcs11:, awskms://); one is made on first use where not given
     #[arg(long, value_name = "KEY", help_heading = "Evidence")]
     pub(crate) evidence_key: Option<PathBuf>,
 }
@@ -902,7 +903,12 @@ pub(crate) enum EvidenceCommand {
         /// Public key (PEM) that must have signed; the log's own where not given
         #[arg(long, value_name = "FILE")]
         public_key: Option<PathBuf>,
+        /// Ask this WORM store (s3://, azure://, gs:// as for `evidence seal`) whether it keeps every file of the log; refused where it does not confirm one
+        #[arg(long, value_name = "URL")]
+        sealed: Option<String>,
     },
+    /// Copy the log to a WORM store and ask it to confirm that nobody can change or delete the copy before a date
+    Seal(SealArguments),
     /// Write the whole log to a folder or a .tar file that anybody can check; with --control or --framework only what speaks of these
     Export {
         /// Where to
@@ -939,6 +945,45 @@ pub(crate) enum EvidenceCommand {
         #[command(flatten)]
         place: EvidencePlace,
     },
+}
+
+/// `probity evidence seal`.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 every file is sealed, 2 wrong use, 3 some are not.")]
+pub(crate) struct SealArguments {
+    #[command(flatten)]
+    pub(crate) place: EvidencePlace,
+    /// Where to: s3://BUCKET/PREFIX with Object Lock, azure://ACCOUNT/CONTAINER/PREFIX with version-level immutability, or
+    /// gs://BUCKET/PREFIX with object retention
+    #[arg(long, value_name = "URL")]
+    pub(crate) to: Option<String>,
+    /// How firmly: nobody can end it (compliance, where not given), or whoever has a special right (governance)
+    #[arg(long, value_enum)]
+    pub(crate) mode: Option<SealMode>,
+    /// How long from now, in days or years: 90d, 7y
+    #[arg(long, value_name = "PERIOD")]
+    pub(crate) retain: Option<Period>,
+    /// Keep it beyond that until the hold is ended
+    #[arg(long)]
+    pub(crate) legal_hold: bool,
+    /// Configuration whose `evidence.worm` says what flags do not; that of a repository is never looked for
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Keep as long as asked also what was sealed before until an earlier date
+    #[arg(long)]
+    pub(crate) extend: bool,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = CompareFormat::Human)]
+    pub(crate) format: CompareFormat,
+}
+
+/// How firmly something is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum SealMode {
+    /// Nobody can end it before its date
+    Compliance,
+    /// Whoever has a special right can end it
+    Governance,
 }
 
 /// `probity verify`.

@@ -11,13 +11,14 @@ use anyhow::{Context as _, Result};
 use probity_attest::sha256;
 use probity_attest::statement::{Statement, format_time, parse_time};
 use probity_core::Timestamp;
-use probity_ledger::{FolderStorage, LogReader, ReadError};
+use probity_ledger::{FolderStorage, LogReader, ReadError, Storage};
 use probity_packages::Purl;
 use probity_verdict::config::EvidenceSettings;
 use serde_json::{Map, Value, json};
 
 use crate::arguments::EvidencePlace;
 use crate::commands::gate::place_of;
+use crate::logs::{self, LogPlace};
 use crate::state;
 
 /// Who knows when holes were first met.
@@ -43,7 +44,8 @@ impl Keeper {
         match self {
             Keeper::Told(book) => Ok(Some(Arc::clone(book))),
             Keeper::Log { place, top, .. } => match place_of(place, settings, top) {
-                Ok(Some(folder)) => Ok(Some(Arc::new(Book::of_folder(&folder)?))),
+                Ok(Some(LogPlace::Folder(folder))) => Ok(Some(Arc::new(Book::of_log(&FolderStorage::new(folder))?))),
+                Ok(Some(bucket)) => Ok(Some(Arc::new(Book::of_log(&*logs::storage(&bucket)?)?))),
                 // A place that cannot be is said where the run is to be recorded.
                 Ok(None) | Err(_) => Ok(None),
             },
@@ -95,8 +97,12 @@ impl Book {
 
     /// Reads records of a log into it.
     pub(crate) fn read(&mut self, reader: &LogReader<'_>, records: std::ops::Range<u64>) -> Result<()> {
-        for index in records {
-            let Ok(statement) = Statement::of_record(&reader.entry(index)?) else { continue };
+        for entry in reader.entries_from(records.start) {
+            let (index, record) = entry?;
+            if index >= records.end {
+                break;
+            }
+            let Ok(statement) = Statement::of_record(&record) else { continue };
             let Some(blob) = statement.blobs()?.into_iter().find(|blob| blob.name == "manifest") else { continue };
             let bytes = match reader.blob(&blob.digest) {
                 Ok(bytes) => bytes,
@@ -116,10 +122,9 @@ impl Book {
         Ok(())
     }
 
-    /// What the log in a folder tells; nothing where there is none yet.
-    fn of_folder(folder: &Path) -> Result<Book> {
-        let storage = FolderStorage::new(folder);
-        let reader = match LogReader::open(&storage, None) {
+    /// What a log tells; nothing where there is none yet.
+    fn of_log(storage: &dyn Storage) -> Result<Book> {
+        let reader = match LogReader::open(storage, None) {
             Ok(reader) => reader,
             Err(ReadError::NoLedger(_)) => return Ok(Book::default()),
             Err(error) => return Err(error.into()),

@@ -15,6 +15,7 @@ mod image;
 mod image_policy;
 mod keys;
 mod layers;
+mod logs;
 mod output;
 mod passphrase;
 mod policies;
@@ -130,9 +131,10 @@ fn dispatch(command: Command) -> anyhow::Result<u8> {
             EvidenceCommand::List { place, format } => commands::evidence::list(&place, format),
             EvidenceCommand::Show { index, place } => commands::evidence::show(index, &place),
             EvidenceCommand::Prove { index, place } => commands::evidence::prove(index, &place),
-            EvidenceCommand::Verify { place, against, public_key } => {
-                commands::evidence::verify(&place, against.as_deref(), public_key.as_deref())
+            EvidenceCommand::Verify { place, against, public_key, sealed } => {
+                commands::evidence::verify(&place, against.as_deref(), public_key.as_deref(), sealed.as_deref())
             }
+            EvidenceCommand::Seal(arguments) => commands::seal::run(&arguments),
             EvidenceCommand::Export { to, pack, place } if pack.is_asked_for() => commands::export::pack(&to, &pack, &place),
             EvidenceCommand::Export { to, place, .. } => commands::evidence::export(&to, &place),
             EvidenceCommand::Reconcile { arguments, place } => commands::reconcile::run(&arguments, &place),

@@ -31,6 +31,9 @@ pub enum OpenError {
     /// Tiles without a checkpoint: the checkpoint was taken away, for a log begins with one.
     #[error("the ledger has entries but its `{CHECKPOINT}` is missing")]
     LostCheckpoint,
+    /// A storage for many writers that writes whatever was asked to hold.
+    #[error("`{0}` writes also where a condition forbids it: two writers would fork the log")]
+    NoConditions(String),
 }
 
 /// A record that was not appended, or that may be there without having been acknowledged.
@@ -51,6 +54,9 @@ pub enum AppendError {
     /// A blob that the record names was not given and is not stored.
     #[error("the record names the blob `{0}`, which was not given")]
     MissingBlob(Digest),
+    /// Others were faster each time. The record is not in the log.
+    #[error("other writers were faster {0} times")]
+    Contended(u32),
     /// A blob that the record does not name, or names with another size.
     #[error("the blob `{0}` is not one that the record names")]
     UnnamedBlob(Digest),

@@ -1,6 +1,6 @@
 //! The evidence ledger: an append-only Merkle log of signed records (C2SP tlog-tiles) with a content store beside it.
 //!
-//! [`Ledger`] appends, [`LogReader`] reads and proves, [`verify`] re-derives everything and trusts nothing, [`export`] copies. The files:
+//! [`Ledger`] appends in turns, [`SharedLedger`] where there is no lock to take turns with, [`LogReader`] reads and proves, [`verify`] re-derives everything and trusts nothing, [`export`] copies. The files:
 //!
 //! | path | what |
 //! |---|---|
@@ -9,7 +9,7 @@
 //! | `tile/entries/<N>[.p/<W>]` | the records, each a DSSE envelope, with 16-bit lengths |
 //! | `tile/<L>/<N>[.p/<W>]` | hashes |
 //! | `cas/sha256/<2 digits>/<62 digits>` | blobs that records name by digest |
-//! | `lock`, `tmp/...` | no meaning: the lock file, and writes that did not end |
+//! | `lock`, `tmp/...` | no meaning: what writers take turns with, and writes that did not end |
 //!
 //! **Invariant:** no clock and no randomness. Times are in the records the caller signed; Ed25519 signatures are deterministic.
 //! **Invariant:** the disk is touched in `folder.rs` alone, behind [`Storage`].
@@ -26,6 +26,7 @@ pub mod merkle;
 mod pack;
 mod read;
 mod receipt;
+mod shared;
 mod storage;
 pub mod tile;
 mod verify;
@@ -38,6 +39,7 @@ pub use ledger::{AppendError, Ledger, OpenError};
 pub use pack::{PACK, Packed, pack_tar};
 pub use read::{LogReader, ReadError, blob_path};
 pub use receipt::{Receipt, ReceiptError, TlogProof};
+pub use shared::{Append, SharedLedger, SharedStorage, Swap, Tag};
 pub use storage::{Lock, MemoryStorage, Storage, StorageError};
 pub use verify::{Against, VerifyError, VerifyOptions, VerifyReport, verify};
 

@@ -222,8 +222,14 @@ impl<'a> LogReader<'a> {
 
     /// All records in order, with their places. The first that cannot be read ends it.
     pub fn entries(&self) -> impl Iterator<Item = Result<(u64, Vec<u8>), ReadError>> {
+        self.entries_from(0)
+    }
+
+    /// The same from a place on; each bundle is read once.
+    pub fn entries_from(&self, first: u64) -> impl Iterator<Item = Result<(u64, Vec<u8>), ReadError>> {
         let mut failed = false;
         tile::tiles(TileKind::Entries, self.size())
+            .skip_while(move |tile| tile.first_entry() + u64::from(tile.width) <= first)
             .map_while(move |tile| {
                 if failed {
                     return None;
@@ -232,9 +238,9 @@ impl<'a> LogReader<'a> {
                 failed = bundle.is_err();
                 Some((tile, bundle))
             })
-            .flat_map(|(tile, bundle)| -> Vec<Result<(u64, Vec<u8>), ReadError>> {
+            .flat_map(move |(tile, bundle)| -> Vec<Result<(u64, Vec<u8>), ReadError>> {
                 match bundle {
-                    Ok(entries) => (tile.first_entry()..).zip(entries).map(Ok).collect(),
+                    Ok(entries) => (tile.first_entry()..).zip(entries).filter(move |(index, _)| *index >= first).map(Ok).collect(),
                     Err(error) => vec![Err(error)],
                 }
             })

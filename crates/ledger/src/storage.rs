@@ -20,6 +20,9 @@ pub enum StorageError {
     /// Another process keeps the lock.
     #[error("the ledger at `{0}` is locked by another process that does not let go")]
     Locked(String),
+    /// A storage that many write at once, by compare-and-swap ([`crate::SharedStorage`]).
+    #[error("`{0}` has no lock that processes could take turns with")]
+    NoLock(String),
     /// A link, a device or another thing that is not a file or folder.
     #[error("`{0}` is not a plain file or folder")]
     NotAFile(String),
@@ -108,6 +111,16 @@ impl MemoryStorage {
     #[must_use]
     pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
         self.files.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Writes a file if what is there is as it should be; whether it was.
+    pub(crate) fn replace_if(&self, path: &str, is_right: impl FnOnce(Option<&Vec<u8>>) -> bool, bytes: &[u8]) -> bool {
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let right = is_right(files.get(path));
+        if right {
+            files.insert(path.to_owned(), bytes.to_vec());
+        }
+        right
     }
 }
 

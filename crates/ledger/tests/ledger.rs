@@ -57,6 +57,17 @@ fn every_size_holds_up() {
 }
 
 #[test]
+fn reading_from_a_place_on() {
+    let (_, ledger) = common::in_memory(515);
+    let reader = ledger.reader().unwrap();
+    let all: Vec<_> = reader.entries().map(Result::unwrap).collect();
+    for first in [0, 1, 255, 256, 257, 511, 512, 514, 515, 900] {
+        let rest: Vec<_> = reader.entries_from(first).map(Result::unwrap).collect();
+        assert_eq!(rest, all[usize::try_from(first).unwrap().min(515)..], "{first}");
+    }
+}
+
+#[test]
 fn opened_again_by_anybody_it_goes_on() {
     let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::new());
     let mut one = filled(Arc::clone(&storage), &key(1), 0);

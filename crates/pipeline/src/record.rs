@@ -9,7 +9,7 @@ use std::sync::Arc;
 use probity_attest::statement::{Blob, Decision, Descriptor, Outcome, StatementError, format_time};
 use probity_attest::{KeyProvider, sha256};
 use probity_core::{Digest, EvidenceRef, Finding, Report, Status, Verdict};
-use probity_ledger::{AppendError, Ledger, Receipt};
+use probity_ledger::{Append, AppendError, Receipt};
 use serde_json::{Map, Value, json};
 
 use crate::ByRule;
@@ -266,7 +266,7 @@ pub fn record(
     verdict: &Verdict,
     inputs: &Inputs,
     engine: Digest,
-    ledger: &mut Ledger,
+    ledger: &mut dyn Append,
     signer: &dyn KeyProvider,
 ) -> Result<Receipt, RecordError> {
     let mut bytes = manifest(report, inputs, engine)?.to_string().into_bytes();

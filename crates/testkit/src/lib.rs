@@ -1,9 +1,11 @@
-//! Fakes for tests: a tree of files in memory, archives, a registry of images, an instance of Sigstore.
+//! Fakes for tests: a tree of files in memory, archives, a registry of images, a strict S3, an instance of Sigstore.
 //!
 //! What does not live here: anything a released program uses.
 
 pub mod archives;
 pub mod registry;
+pub mod s3;
+pub mod script;
 pub mod sigstore;
 
 use std::collections::BTreeMap;

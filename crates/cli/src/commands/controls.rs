@@ -28,6 +28,7 @@ use crate::arguments::{
     ControlsCommand, EvidencePlace, PopulationArguments, PopulationFormat, PostureArguments, PostureFormat, TableFormat, WhichControls,
 };
 use crate::commands::evidence;
+use crate::logs;
 use crate::{Wrong, output, run};
 
 /// Where the register of exceptions lies unless it is said.
@@ -127,7 +128,7 @@ pub(crate) fn window(from: Option<&str>, to: Option<&str>) -> Result<Window> {
 
 /// A log that was verified whole, so that what is said of controls rests on nothing that was changed.
 pub(crate) fn verified(place: &EvidencePlace) -> Result<Arc<dyn Storage>> {
-    let storage = evidence::storage(&evidence::folder(place)?)?;
+    let storage = logs::storage(&evidence::place_to_read(place)?)?;
     verify(&*storage, &VerifyOptions::default())
         .map_err(|error| anyhow::anyhow!("the log is refused, so it proves nothing: {}", crate::adapters::with_causes(&error)))?;
     Ok(storage)

@@ -1,42 +1,26 @@
 //! `probity evidence list|show|prove|verify|export|append`: a look into the log.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use probity_attest::VerifyingKey;
 use probity_attest::statement::{Decision, Statement, format_time};
 use probity_formats::escape;
-use probity_ledger::{
-    Against, FolderStorage, ImportRecord, LogReader, Storage, VerifyOptions, export_files, export_tar, open_tar, verify as verify_log,
-};
+use probity_ledger::tile::{self, TileId};
+use probity_ledger::{Against, FolderStorage, ImportRecord, LogReader, VerifyOptions, export_files, export_tar, verify as verify_log};
 use probity_verdict::config::EvidenceSettings;
 use serde_json::{Value, json};
 
 use crate::arguments::{CompareFormat, EvidencePlace};
 use crate::commands::gate::{Evidence, place_of};
+use crate::commands::seal;
+use crate::logs::{Log, LogPlace, storage};
 use crate::{Wrong, output, run, state};
 
-/// The folder of the log.
-pub(crate) fn folder(place: &EvidencePlace) -> Result<PathBuf> {
+/// Where the log is.
+pub(crate) fn place_to_read(place: &EvidencePlace) -> Result<LogPlace> {
     place_of(place, &EvidenceSettings::default(), Path::new("."))?
         .ok_or_else(|| Wrong::hint("`--evidence none` names no log to look into", None).into())
-}
-
-/// The log to read: a folder, or a `.tar` export.
-pub(crate) fn storage(path: &Path) -> Result<Arc<dyn Storage>> {
-    if path.is_file() {
-        let bytes = std::fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
-        return Ok(Arc::new(open_tar(&bytes).with_context(|| format!("`{}` is no export", path.display()))?));
-    }
-    if !path.is_dir() {
-        return Err(Wrong::hint(
-            format!("there is no evidence log at `{}`", path.display()),
-            Some("`probity gate` makes one; `--evidence DIR` names another"),
-        )
-        .into());
-    }
-    Ok(Arc::new(FolderStorage::new(path)))
 }
 
 /// One line about a record.
@@ -66,7 +50,7 @@ fn line(index: u64, record: &[u8]) -> Value {
 }
 
 pub(crate) fn list(place: &EvidencePlace, format: CompareFormat) -> Result<u8> {
-    let storage = storage(&folder(place)?)?;
+    let storage = storage(&place_to_read(place)?)?;
     let reader = LogReader::open(&*storage, None)?;
     let mut lines = Vec::new();
     for entry in reader.entries() {
@@ -98,7 +82,7 @@ pub(crate) fn list(place: &EvidencePlace, format: CompareFormat) -> Result<u8> {
 }
 
 pub(crate) fn show(index: u64, place: &EvidencePlace) -> Result<u8> {
-    let storage = storage(&folder(place)?)?;
+    let storage = storage(&place_to_read(place)?)?;
     let reader = LogReader::open(&*storage, None)?;
     let record = entry(&reader, index)?;
     let statement = Statement::of_record(&record).context("the record cannot be read")?;
@@ -125,16 +109,16 @@ pub(crate) fn entry(reader: &LogReader<'_>, index: u64) -> Result<Vec<u8>> {
 }
 
 pub(crate) fn prove(index: u64, place: &EvidencePlace) -> Result<u8> {
-    let storage = storage(&folder(place)?)?;
+    let storage = storage(&place_to_read(place)?)?;
     let reader = LogReader::open(&*storage, None)?;
     entry(&reader, index)?;
     output::data(&reader.receipt(index)?.proof.to_text())?;
     Ok(0)
 }
 
-pub(crate) fn verify(place: &EvidencePlace, against: Option<&Path>, public_key: Option<&Path>) -> Result<u8> {
-    let folder = folder(place)?;
-    let storage = storage(&folder)?;
+pub(crate) fn verify(place: &EvidencePlace, against: Option<&Path>, public_key: Option<&Path>, sealed: Option<&str>) -> Result<u8> {
+    let place = place_to_read(place)?;
+    let storage = storage(&place)?;
     let wrong = |error: anyhow::Error| Wrong::hint(format!("{error:#}"), None);
     let against = match against {
         Some(path) => Some(Against::parse(&state::read(path).map_err(wrong)?).map_err(Wrong::new)?),
@@ -144,7 +128,7 @@ pub(crate) fn verify(place: &EvidencePlace, against: Option<&Path>, public_key: 
         Some(path) => Some(VerifyingKey::from_pem(&state::read(path).map_err(wrong)?).map_err(Wrong::new)?),
         None => None,
     };
-    let options = VerifyOptions { key, against, strict: folder.is_file(), ..VerifyOptions::default() };
+    let options = VerifyOptions { key, against, strict: place.is_export(), ..VerifyOptions::default() };
     match verify_log(&*storage, &options) {
         Ok(report) => {
             let mut out = format!(
@@ -167,11 +151,22 @@ pub(crate) fn verify(place: &EvidencePlace, against: Option<&Path>, public_key: 
             for (log, count) in &report.imported {
                 out.push_str(&format!("{count} records were taken in from {}\n", escape::line(log)));
             }
-            if !report.leftovers.is_empty() {
-                out.push_str(&format!("{} files without meaning were left by interrupted writes\n", report.leftovers.len()));
+            let size = report.checkpoint.size;
+            let is_earlier = |path: &&String| TileId::parse(path).is_some_and(|tile| tile::superseded(&tile, size));
+            let earlier = report.leftovers.iter().filter(is_earlier).count();
+            if earlier > 0 {
+                out.push_str(&format!("{earlier} partial tiles of earlier sizes are there for readers of those; they carry no meaning\n"));
+            }
+            if report.leftovers.len() > earlier {
+                let left = report.leftovers.len() - earlier;
+                out.push_str(&format!("{left} files without meaning were left by interrupted writes\n"));
+            }
+            let unsealed = sealed.map(|to| seal::check(&storage, to)).transpose()?;
+            if let Some(checked) = &unsealed {
+                out.push_str(&checked.to_text());
             }
             output::text(&out)?;
-            Ok(0)
+            Ok(u8::from(unsealed.is_some_and(|checked| !checked.is_sealed())))
         }
         Err(error) => {
             output::talk(&format!("error: the log is refused: {}", crate::adapters::with_causes(&error)));
@@ -181,7 +176,7 @@ pub(crate) fn verify(place: &EvidencePlace, against: Option<&Path>, public_key: 
 }
 
 pub(crate) fn export(to: &Path, place: &EvidencePlace) -> Result<u8> {
-    let storage = storage(&folder(place)?)?;
+    let storage = storage(&place_to_read(place)?)?;
     let place = || format!("cannot write `{}`", to.display());
     if to.extension().is_some_and(|extension| extension == "tar") {
         let mut bytes = Vec::new();
@@ -195,11 +190,15 @@ pub(crate) fn export(to: &Path, place: &EvidencePlace) -> Result<u8> {
 }
 
 pub(crate) fn append(from: &Path, place: &EvidencePlace) -> Result<u8> {
-    let other = storage(from)?;
+    let other = storage(&LogPlace::Folder(from.to_owned()))?;
     let Some(mut log) = Evidence::open(place, &EvidenceSettings::default(), Path::new("."))? else {
         return Err(Wrong::hint("`--evidence none` names no log to append to", None).into());
     };
-    match log.ledger.append_from(&*other, None, run::now()) {
+    let Log::Turns(ledger) = &mut log.ledger else {
+        let hint = "take it into a log in a folder; a log in a bucket takes records as they are made, from all who write it";
+        return Err(Wrong::hint(format!("other logs are not taken into `{}`", log.place), Some(hint)).into());
+    };
+    match ledger.append_from(&*other, None, run::now()) {
         Ok(imported) => {
             output::data(&format!("{} records taken in; all {} of that log are here\n", imported.records, imported.size))?;
             Ok(0)

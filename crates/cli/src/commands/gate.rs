@@ -1,22 +1,25 @@
 //! `probity gate`: scan, decide, record, print, exit with the verdict.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use probity_attest::keys::{LogSigner, NotForLogs, Signer};
-use probity_attest::{KeyProvider, sha256};
+use probity_attest::{KeyProvider, SigningKey, sha256};
 use probity_core::{Colour, Digest, Report, Tree as _, Verdict};
-use probity_ledger::{FolderStorage, Ledger, load_key, load_or_create_key};
+use probity_ledger::{KeyFile, load_key, load_or_create_key};
 use probity_pipeline::record::{InputFile, Inputs, Target as RecordTarget, evidence, record, summary};
 use probity_pipeline::{Base, ByRule};
+use probity_store::S3Place;
 use probity_value::SourceMap;
 use probity_verdict::config::EvidenceSettings;
 use probity_verdict::exit::{Outcome, Run, exit_code};
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 use crate::arguments::{EvidencePlace, GateArguments, ImageArguments, ReadingArguments, Show};
 use crate::artifact::{self, Artifact};
+use crate::logs::{Log, LogPlace};
 use crate::reading::{self, OpenBase, Target};
 use crate::run::{self, Clock, Given, How};
 use crate::{Wrong, keys, output, state, versions};
@@ -64,7 +67,7 @@ pub(crate) fn run(arguments: &GateArguments) -> Result<u8> {
             Ok(None) => Ok(None),
             Ok(Some(mut log)) => inputs()
                 .and_then(|inputs| Ok(record(&report, &judged.verdict, &inputs, engine()?, &mut log.ledger, &*log.signer)?))
-                .map(|receipt| Some(evidence(&receipt, log.anchored, log.place.display().to_string()))),
+                .map(|receipt| Some(evidence(&receipt, log.anchored, log.place.to_string()))),
             Err(error) if error.is::<Wrong>() => return Err(error),
             Err(error) => Err(error),
         };
@@ -134,25 +137,25 @@ pub(crate) fn engine() -> Result<Digest> {
 
 /// A log that can be written.
 pub(crate) struct Evidence {
-    pub(crate) ledger: Ledger,
+    pub(crate) ledger: Log,
     pub(crate) signer: Arc<dyn KeyProvider>,
     pub(crate) anchored: bool,
-    pub(crate) place: PathBuf,
+    pub(crate) place: LogPlace,
 }
 
 /// Where the log is: by flag, by configuration, else in the user's state folder. `None` for `--evidence none`.
-pub(crate) fn place_of(place: &EvidencePlace, settings: &EvidenceSettings, top: &Path) -> Result<Option<PathBuf>> {
+pub(crate) fn place_of(place: &EvidencePlace, settings: &EvidenceSettings, top: &Path) -> Result<Option<LogPlace>> {
     match (&place.evidence, &settings.directory) {
         (Some(word), _) if word == "none" => Ok(None),
-        (Some(folder), _) => Ok(Some(folder.into())),
+        (Some(named), _) => LogPlace::parse(named).map(Some),
         // A judged repository writes nowhere but below itself.
-        (None, Some(folder)) if !is_below(folder) => Err(Wrong::hint(
+        (None, Some(folder)) if S3Place::is_meant(folder) || !is_below(folder) => Err(Wrong::hint(
             format!("`evidence.directory` names `{folder}`, which leads out of the judged folder"),
             Some("name it with `--evidence DIR`"),
         )
         .into()),
-        (None, Some(folder)) => Ok(Some(top.join(&**folder))),
-        (None, None) => Ok(Some(state::folder()?.join("evidence"))),
+        (None, Some(folder)) => Ok(Some(LogPlace::Folder(top.join(&**folder)))),
+        (None, None) => Ok(Some(LogPlace::Folder(state::folder()?.join("evidence")))),
     }
 }
 
@@ -175,10 +178,22 @@ fn check_folder(folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// The key in a variable, as an orchestrator hands it to a job.
+fn key_of_variable(name: &str) -> Result<KeyFile> {
+    let wrong = |why: &str| Wrong::hint(format!("`env://{name}`: {why}"), None);
+    let value =
+        std::env::var_os(name).filter(|_| !name.is_empty() && !name.contains('=')).ok_or_else(|| wrong("there is no such variable"))?;
+    let text = Zeroizing::new(value.into_string().map_err(|_| wrong("the variable holds no text"))?);
+    let key = SigningKey::from_pem(&text).map_err(|error| wrong(&error.to_string()))?;
+    Ok(KeyFile { key, created: false, readable_by_others: false })
+}
+
 impl Evidence {
     pub(crate) fn open(place: &EvidencePlace, settings: &EvidenceSettings, top: &Path) -> Result<Option<Evidence>> {
-        let Some(folder) = place_of(place, settings, top)? else { return Ok(None) };
-        check_folder(&folder)?;
+        let Some(log) = place_of(place, settings, top)? else { return Ok(None) };
+        if let LogPlace::Folder(folder) = &log {
+            check_folder(folder)?;
+        }
         if let (None, Some(key)) = (&place.evidence_key, settings.key.as_deref().filter(|key| !is_below(key))) {
             let message = format!("`evidence.key` names `{key}`, which leads out of the judged folder");
             return Err(Wrong::hint(message, Some("name it with `--evidence-key FILE`")).into());
@@ -190,12 +205,19 @@ impl Evidence {
             };
             let signer = LogSigner::new(keys::signer_of(&named)?).map_err(wrong)?;
             let anchored = place.evidence.is_some() || settings.directory.is_some();
-            return Evidence::signed_by(Arc::new(signer), folder, anchored).map(Some);
+            return Evidence::signed_by(Arc::new(signer), log, anchored).map(Some);
         }
         let given = place.evidence_key.clone().or_else(|| settings.key.as_deref().map(|file| top.join(file)));
         let key = match &given {
-            Some(file) => {
-                load_key(file).map_err(Wrong::new)?.ok_or_else(|| Wrong::hint(format!("there is no key at `{}`", file.display()), None))?
+            Some(file) => match file.to_str().and_then(|text| text.strip_prefix("env://")) {
+                Some(name) => key_of_variable(name)?,
+                None => load_key(file)
+                    .map_err(Wrong::new)?
+                    .ok_or_else(|| Wrong::hint(format!("there is no key at `{}`", file.display()), None))?,
+            },
+            None if matches!(log, LogPlace::Bucket(_)) => {
+                let hint = "all who write it sign with the log's key: `--evidence-key FILE`, or `env://NAME` for a variable that holds it";
+                return Err(Wrong::hint(format!("the log at `{log}` needs a key that is given"), Some(hint)).into());
             }
             None => load_or_create_key(&state::folder()?.join("evidence-key.pem")).context("the evidence key cannot be read or made")?,
         };
@@ -208,15 +230,13 @@ impl Evidence {
             output::talk("warning: the evidence key can be read by others than its owner");
         }
         let anchored = given.is_some() && (place.evidence.is_some() || settings.directory.is_some());
-        Evidence::signed_by(Arc::new(key.key), folder, anchored).map(Some)
+        Evidence::signed_by(Arc::new(key.key), log, anchored).map(Some)
     }
 
-    fn signed_by(signer: Arc<dyn KeyProvider>, folder: PathBuf, anchored: bool) -> Result<Evidence> {
+    fn signed_by(signer: Arc<dyn KeyProvider>, place: LogPlace, anchored: bool) -> Result<Evidence> {
         let origin = format!("probity.local/{}", signer.key_id());
-        let storage = Arc::new(FolderStorage::new(&folder));
-        let ledger = Ledger::open_or_create(storage, Arc::clone(&signer), &origin)
-            .with_context(|| format!("the evidence log at `{}` cannot be opened", folder.display()))?;
-        Ok(Evidence { ledger, signer, anchored, place: folder })
+        let ledger = Log::open(&place, &signer, &origin)?;
+        Ok(Evidence { ledger, signer, anchored, place })
     }
 }
 

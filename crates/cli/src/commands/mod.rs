@@ -19,6 +19,7 @@ pub(crate) mod reference;
 pub(crate) mod replay;
 pub(crate) mod sbom;
 pub(crate) mod scan;
+pub(crate) mod seal;
 pub(crate) mod secrets;
 pub(crate) mod sign;
 pub(crate) mod test;

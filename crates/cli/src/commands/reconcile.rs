@@ -8,6 +8,7 @@ use probity_controls::reconcile::{Artifact, Lists, Merge, Reconciliation, reconc
 use probity_core::Timestamp;
 use probity_files::Repository;
 use probity_formats::escape;
+use probity_ledger::Append as _;
 use probity_ledger::LogReader;
 use probity_verdict::config::EvidenceSettings;
 use serde_json::Value;

@@ -88,7 +88,7 @@ fn unchanged(value: &Value, gone: &mut Vec<String>) -> Option<PathBuf> {
 }
 
 pub(crate) fn run(index: u64, path: &Path, place: &EvidencePlace) -> Result<u8> {
-    let storage = evidence::storage(&evidence::folder(place)?)?;
+    let storage = crate::logs::storage(&evidence::place_to_read(place)?)?;
     let reader = LogReader::open(&*storage, None)?;
     let record = evidence::entry(&reader, index)?;
     let statement = Statement::of_record(&record).context("the record cannot be read")?;

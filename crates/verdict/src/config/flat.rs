@@ -100,6 +100,19 @@ impl Config {
         if let Some(key) = &self.evidence.key {
             put("evidence.key".into(), key.to_string());
         }
+        let worm = &self.evidence.worm;
+        if let Some(to) = &worm.to {
+            put("evidence.worm.to".into(), to.to_string());
+        }
+        if let Some(mode) = worm.mode {
+            put("evidence.worm.mode".into(), mode.as_str().into());
+        }
+        if let Some(retain) = &worm.retain {
+            put("evidence.worm.retain".into(), retain.to_string());
+        }
+        if worm.legal_hold {
+            put("evidence.worm.legal_hold".into(), "true".into());
+        }
         for (name, seconds) in &self.required {
             put(format!("required.{name}"), format!("{seconds} s"));
         }

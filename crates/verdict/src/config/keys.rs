@@ -71,6 +71,11 @@ pub const KEYS: &[Key] = &[
     key("evidence", "map", "all defaults"),
     key("evidence.directory", "folder", "the user's state folder"),
     key("evidence.key", "file", "made on first use"),
+    key("evidence.worm", "map", "none"),
+    key("evidence.worm.to", "address of a store", "must be named"),
+    key("evidence.worm.mode", "`compliance` or `governance`", "`compliance`"),
+    key("evidence.worm.retain", "days or years such as 90d or 7y", "must be named"),
+    key("evidence.worm.legal_hold", "true or false", "false"),
     key("required", "map", "none"),
     key("required.<scan>", "age such as 30m, 24h, 7d or 2w", ""),
     key("scans", "list of maps", "none"),
@@ -120,7 +125,7 @@ mod tests {
 
     #[test]
     fn children() {
-        assert_eq!(below("evidence").collect::<Vec<_>>(), ["directory", "key"]);
+        assert_eq!(below("evidence").collect::<Vec<_>>(), ["directory", "key", "worm"]);
         assert_eq!(below("scans[]").collect::<Vec<_>>(), ["name", "file", "format"]);
         assert_eq!(below("gate.suppressions").collect::<Vec<_>>(), ["forbid_at"]);
         assert_eq!(below("").count(), 13);

@@ -291,6 +291,52 @@ pub struct EvidenceSettings {
     pub directory: Option<Arc<str>>,
     /// File of the signing key; `None` for the one made on first use.
     pub key: Option<Arc<str>>,
+    /// Where copies go that nobody can change. Only a configuration from outside the judged repository counts for it.
+    pub worm: WormSettings,
+}
+
+/// Copies of the log that nobody can change. What is not named here has to be named where they are made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WormSettings {
+    /// Address of the store.
+    pub to: Option<Arc<str>>,
+    /// How firmly they are kept.
+    pub mode: Option<WormMode>,
+    /// How long, in days or years: `90d`, `7y`.
+    pub retain: Option<Arc<str>>,
+    /// Whether they are kept beyond that until somebody ends the hold.
+    pub legal_hold: bool,
+}
+
+/// How firmly a copy is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WormMode {
+    /// Nobody can end it.
+    Compliance,
+    /// Somebody with a special right can.
+    Governance,
+}
+
+impl WormMode {
+    /// Both.
+    pub const ALL: [WormMode; 2] = [WormMode::Compliance, WormMode::Governance];
+
+    /// As configurations write it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            WormMode::Compliance => "compliance",
+            WormMode::Governance => "governance",
+        }
+    }
+}
+
+impl std::str::FromStr for WormMode {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<WormMode, String> {
+        WormMode::ALL.into_iter().find(|mode| mode.as_str() == text).ok_or_else(|| text.to_owned())
+    }
 }
 
 /// Results of another scanner to take in.

@@ -9,7 +9,9 @@ use probity_value::{FileId, Map, Span, Value};
 use super::keys::below;
 use super::reader::{Reader, join, shown};
 use super::supply;
-use super::{Approver, Config, ConftestUse, PathRule, Place, ScanFile, SuppressionPolicy, UnknownPolicy, Version, Written};
+use super::{
+    Approver, Config, ConftestUse, PathRule, Place, ScanFile, SuppressionPolicy, UnknownPolicy, Version, WormMode, WormSettings, Written,
+};
 use crate::pattern::PathPattern;
 
 /// Code of every diagnostic about the configuration.
@@ -110,6 +112,10 @@ fn top(reader: &mut Reader, map: &Map, config: &mut Config) {
     if let Some(map) = section(reader, map, "evidence") {
         config.evidence.directory = reader.text(map, "evidence", "directory");
         config.evidence.key = reader.text(map, "evidence", "key");
+        if let Some(map) = reader.section(map, "evidence", "worm") {
+            reader.keys(map, "evidence.worm", &below("evidence.worm").collect::<Vec<_>>());
+            config.evidence.worm = worm(reader, map);
+        }
     }
     if let Some(map) = reader.section(map, "", "required") {
         for (name, entry) in map.iter() {
@@ -150,6 +156,17 @@ pub(super) fn section<'v>(reader: &mut Reader, map: &'v Map, key: &str) -> Optio
     let map = reader.section(map, "", key)?;
     reader.keys(map, key, &below(key).collect::<Vec<_>>());
     Some(map)
+}
+
+/// Where copies of the log go that nobody can change.
+fn worm(reader: &mut Reader, map: &Map) -> WormSettings {
+    let at = "evidence.worm";
+    WormSettings {
+        to: reader.text(map, at, "to"),
+        mode: reader.word(map, at, "mode", &WormMode::ALL.map(WormMode::as_str)),
+        retain: reader.text(map, at, "retain"),
+        legal_hold: reader.bool(map, at, "legal_hold").unwrap_or_default(),
+    }
 }
 
 /// The map of a list item, its keys checked under `at[]` and named as `at[0]`.
@@ -460,7 +477,7 @@ exceptions:
   never: [aws-iam-admin]
 approvers:
   - {{ name: Sara Sec, role: security, emails: [sara@example.com], keys: ['{KEY}'], may_accept: [high, critical] }}
-evidence: {{ directory: ledger, key: keys/one }}
+evidence: {{ directory: ledger, key: keys/one, worm: {{ to: 's3://evidence', mode: governance, retain: 7y, legal_hold: true }} }}
 required: {{ dast: 24h, sast: 7d, a: 30m, b: 2w }}
 scans: [{{ name: sast, file: reports/codeql.sarif, format: sarif }}]
 secrets: {{ enabled: true, own_rules: true, gitleaks: [gitleaks.toml], ignore_paths: [fixtures/**], max_archive_depth: 2, max_decode_depth: 1 }}
@@ -550,6 +567,10 @@ terraform: {{ variable_files: [prod.tfvars], workspace: prod }}
             "1:19 `required.dast` takes an age such as 30m, 24h, 7d or 2w; `99999999999999999999w` is none",
         );
         check("required: { dast: 3é }", "1:19 `required.dast` takes an age such as 30m, 24h, 7d or 2w; `3é` is none");
+        check(
+            "evidence: { worm: { mode: firm } }",
+            "1:27 `evidence.worm.mode` takes one of compliance, governance; `firm` is none of them",
+        );
         check("scans: [{ name: a }]", "1:9 `scans[0].file` is missing");
         check("policies: { conftest: [{ policy: p }] }", "1:24 `policies.conftest[0].files` is missing");
         check("policies: { conftest: [{ policy: p, files: [a], rego: v2 }] }", "1:55 `v2` is none of `v0` and `v1`");
