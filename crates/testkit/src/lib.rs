@@ -1,9 +1,10 @@
-//! Fakes for tests: a tree of files in memory, archives, a registry of images, an instance of Sigstore.
+//! Fakes for tests: a tree of files in memory, archives, a registry of images, an instance of Sigstore and its services.
 //!
 //! What does not live here: anything a released program uses.
 
 pub mod archives;
 pub mod registry;
+pub mod services;
 pub mod sigstore;
 
 use std::collections::BTreeMap;
