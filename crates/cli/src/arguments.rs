@@ -6,6 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use probity_attest::keys::KeyType;
 use probity_core::ExceptionKind;
 
+use crate::keyless::SigningArguments;
+
 /// Security guardrails for regulated software teams: collect, evaluate, decide, record.
 #[derive(Debug, Parser)]
 #[command(name = "probity", version, arg_required_else_help = true, disable_help_subcommand = true, max_term_width = 110)]
@@ -56,7 +58,7 @@ pub(crate) enum Command {
     VerifyBundle(VerifyBundleArguments),
     /// Write and sign an exception for a finding
     Accept(AcceptArguments),
-    /// Sign a file with a key: a Sigstore bundle
+    /// Sign a file with a key or for an identity: a Sigstore bundle
     Sign(SignArguments),
     /// Say something about a file, and sign it with a key: an in-toto statement in a Sigstore bundle
     Attest(AttestArguments),
@@ -731,7 +733,7 @@ pub(crate) struct SignArguments {
     /// File to sign; `-` is standard input
     pub(crate) file: PathBuf,
     #[command(flatten)]
-    pub(crate) key: KeyReference,
+    pub(crate) signing: SigningArguments,
     /// Where to write the Sigstore bundle (v0.3); without it and without --output-signature, standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) bundle: Option<PathBuf>,
@@ -746,7 +748,7 @@ pub(crate) struct AttestArguments {
     /// File that it is about; `-` is standard input
     pub(crate) file: PathBuf,
     #[command(flatten)]
-    pub(crate) key: KeyReference,
+    pub(crate) signing: SigningArguments,
     /// File with what is said; `-` is standard input
     #[arg(long, value_name = "FILE")]
     pub(crate) predicate: PathBuf,

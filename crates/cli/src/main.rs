@@ -10,6 +10,7 @@ mod clock;
 mod commands;
 mod feed;
 mod image;
+mod keyless;
 mod keys;
 mod layers;
 mod output;

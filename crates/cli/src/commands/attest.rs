@@ -3,15 +3,15 @@
 use std::io::Read;
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use probity_attest::Hasher;
-use probity_attest::bundle::Bundle;
 use probity_attest::predicate;
 use probity_attest::statement::{Descriptor, Statement};
 use probity_core::Digest;
 
 use crate::arguments::AttestArguments;
-use crate::{Wrong, keys, output, run as runs, state};
+use crate::keyless::{self, What};
+use crate::{Wrong, output, run as runs, state};
 
 pub(crate) fn run(arguments: &AttestArguments) -> Result<u8> {
     let read = |path| state::read_bytes(path).map_err(|error| Wrong::hint(format!("{error:#}"), None));
@@ -24,14 +24,13 @@ pub(crate) fn run(arguments: &AttestArguments) -> Result<u8> {
     let predicate = body.map_err(|error| Wrong::hint(format!("`{}`: {error}", arguments.predicate.display()), None))?;
     let name = arguments.file.file_name().unwrap_or(arguments.file.as_os_str()).to_string_lossy().into_owned();
     let statement = Statement { subjects: vec![Descriptor::sha256(name, subject)], predicate_type, predicate };
-    let signer = keys::signer(&arguments.key.key)?;
-    let bundle = Bundle::sign_statement(&statement, signer.as_ref()).context("the statement was not signed")?;
+    let made = keyless::sign(&arguments.signing, What::Statement { statement: &statement, artifact: subject })?;
     match &arguments.bundle {
         Some(path) => {
-            state::write(path, &bundle.to_json())?;
-            output::talk(&format!("wrote the bundle `{}`, signed by {}", path.display(), signer.public_key()));
+            state::write(path, &made.bundle)?;
+            output::talk(&format!("wrote the bundle `{}`, {}", path.display(), made.how));
         }
-        None => output::data(&format!("{}\n", bundle.to_json()))?,
+        None => output::data(&format!("{}\n", made.bundle))?,
     }
     Ok(0)
 }
