@@ -159,6 +159,10 @@ impl Http {
         self.runtime.block_on(self.asked(question))
     }
 
+    pub(crate) fn runtime(&self) -> &tokio::runtime::Runtime {
+        &self.runtime
+    }
+
     pub(crate) async fn asked(&self, question: &Question<'_>) -> Result<Answer, String> {
         let mut pause = PAUSE;
         for left in (0..ATTEMPTS).rev() {
@@ -223,7 +227,7 @@ impl Http {
 }
 
 /// An error with its causes.
-fn causes(error: &dyn std::error::Error) -> String {
+pub(crate) fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {
