@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use probity_attest::keys::KeyType;
 use probity_core::ExceptionKind;
 
+use crate::commands::trust::TrustCommand;
 use crate::keyless::SigningArguments;
 
 /// Security guardrails for regulated software teams: collect, evaluate, decide, record.
@@ -51,6 +52,11 @@ pub(crate) enum Command {
     Sbom(SbomArguments),
     /// Say which folders, images and bills of materials hold a package
     Where(WhereArguments),
+    /// Learn whom to trust
+    Trust {
+        #[command(subcommand)]
+        command: TrustCommand,
+    },
     /// Verify who signed an artifact: a Sigstore bundle, offline
     Verify(VerifyArguments),
     /// Verify as the client of sigstore-conformance does

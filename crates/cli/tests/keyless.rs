@@ -149,3 +149,15 @@ fn wrong_use_is_told_before_anybody_is_asked() {
     check(&["--signing-config", "root.json", "--identity-token", "token"], "not a signing configuration");
     assert_eq!(instance.requests(), Vec::<String>::new());
 }
+
+#[test]
+fn a_trust_root_is_not_learnt_from_anybody() {
+    let (repo, instance) = prepared();
+    // A service that is no repository; a root that is none; a place without TLS.
+    let update = |arguments: &[&str]| run(&repo, &[&["trust", "update"], arguments].concat());
+    let mirror = instance.url(Service::Rekor1);
+    let ran = update(&["--mirror", &mirror]).code(3).says("nothing was changed: the repository of trust roots is refused");
+    assert_eq!(ran.out, "");
+    update(&["--mirror", &mirror, "--root", "root.json"]).code(2).says("trusted from the start cannot be used");
+    update(&["--mirror", "http://tuf.example"]).code(2).says("without TLS");
+}

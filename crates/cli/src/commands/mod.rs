@@ -19,6 +19,7 @@ pub(crate) mod scan;
 pub(crate) mod secrets;
 pub(crate) mod sign;
 pub(crate) mod test;
+pub(crate) mod trust;
 pub(crate) mod verify;
 pub(crate) mod vulns;
 pub(crate) mod whereis;
