@@ -1,10 +1,10 @@
-//! Sigstore bundles v0.3 of what a key signed (protobuf-specs, `sigstore_bundle.proto`): a signature over bytes, or a DSSE envelope around
-//! an in-toto statement. Only writing is here; what a bundle proves is judged elsewhere.
+//! Sigstore bundles v0.3 (protobuf-specs, `sigstore_bundle.proto`): a signature over bytes, or a DSSE envelope around an in-toto statement,
+//! and what others say of it. Only writing is here; what a bundle proves is judged elsewhere.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use probity_core::Digest;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::dsse::{self, pre_authentication_encoding};
 use crate::keys::{PublicKey, Signer};
@@ -18,6 +18,17 @@ pub const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 enum Content {
     Message { digest: Digest },
     Envelope { payload_type: &'static str, payload: Vec<u8> },
+}
+
+/// What others say of a signature. A bundle that a key alone signed has none of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Proofs {
+    /// The certificate for the signer's key, as DER; in its place stands the key's hint.
+    pub certificate: Option<Vec<u8>>,
+    /// Entries of transparency logs, as the JSON of `TransparencyLogEntry` (protobuf-specs, `sigstore_rekor.proto`).
+    pub log_entries: Vec<Value>,
+    /// Answers of timestamp authorities, as DER `TimeStampResp` (RFC 3161, section 2.4.2).
+    pub timestamps: Vec<Vec<u8>>,
 }
 
 /// A signature with what it takes to check it, but for the key itself, which it only hints at.
@@ -55,29 +66,59 @@ impl Bundle {
         STANDARD.encode(&self.signature)
     }
 
-    /// The DSSE envelope by itself, as Cosign kept attestations before there were bundles; none for a signature over bytes.
+    /// SHA-256 of the bytes that are signed: the message's, or the envelope's pre-authentication encoding.
     #[must_use]
-    pub fn envelope(&self) -> Option<Vec<u8>> {
-        let Content::Envelope { payload_type, payload } = &self.content else { return None };
-        let signatures = json!([{ "keyid": "", "sig": self.signature_text() }]);
-        Some(json!({ "payload": STANDARD.encode(payload), "payloadType": payload_type, "signatures": signatures }).to_string().into_bytes())
+    pub fn signed_digest(&self) -> Digest {
+        match &self.content {
+            Content::Message { digest } => *digest,
+            Content::Envelope { payload_type, payload } => sha256(&pre_authentication_encoding(payload_type, payload)),
+        }
+    }
+
+    /// The DSSE envelope; none where bytes are signed as they are.
+    #[must_use]
+    pub fn envelope(&self) -> Option<Value> {
+        match &self.content {
+            Content::Message { .. } => None,
+            Content::Envelope { payload_type, payload } => Some(json!({
+                "payload": STANDARD.encode(payload), "payloadType": payload_type, "signatures": [{ "sig": self.signature_text() }],
+            })),
+        }
     }
 
     /// The JSON form, in one line without a line break.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let signature = self.signature_text();
-        let (name, content): (&str, Value) = match &self.content {
-            Content::Message { digest } => (
+        self.to_json_with(&Proofs::default())
+    }
+
+    /// The JSON form with what others say of the signature.
+    #[must_use]
+    pub fn to_json_with(&self, proofs: &Proofs) -> String {
+        let mut material = Map::new();
+        match &proofs.certificate {
+            Some(der) => material.insert("certificate".to_owned(), json!({ "rawBytes": STANDARD.encode(der) })),
+            None => material.insert("publicKey".to_owned(), json!({ "hint": self.hint })),
+        };
+        if !proofs.log_entries.is_empty() {
+            material.insert("tlogEntries".to_owned(), proofs.log_entries.iter().cloned().collect());
+        }
+        if !proofs.timestamps.is_empty() {
+            let timestamps = proofs.timestamps.iter().map(|der| json!({ "signedTimestamp": STANDARD.encode(der) }));
+            let timestamps = json!({ "rfc3161Timestamps": timestamps.collect::<Value>() });
+            material.insert("timestampVerificationData".to_owned(), timestamps);
+        }
+        let (name, content): (&str, Value) = match self.envelope() {
+            Some(envelope) => ("dsseEnvelope", envelope),
+            None => (
                 "messageSignature",
-                json!({ "messageDigest": { "algorithm": "SHA2_256", "digest": STANDARD.encode(digest.0) }, "signature": signature }),
-            ),
-            Content::Envelope { payload_type, payload } => (
-                "dsseEnvelope",
-                json!({ "payload": STANDARD.encode(payload), "payloadType": payload_type, "signatures": [{ "sig": signature }] }),
+                json!({
+                    "messageDigest": { "algorithm": "SHA2_256", "digest": STANDARD.encode(self.signed_digest().0) },
+                    "signature": self.signature_text(),
+                }),
             ),
         };
-        json!({ "mediaType": MEDIA_TYPE, "verificationMaterial": { "publicKey": { "hint": self.hint } }, name: content }).to_string()
+        json!({ "mediaType": MEDIA_TYPE, "verificationMaterial": material, name: content }).to_string()
     }
 }
 
@@ -137,6 +178,26 @@ mod tests {
         let payload = STANDARD.decode(envelope["payload"].as_str().unwrap()).unwrap();
         assert_eq!(Statement::parse(&payload).unwrap(), statement);
         key.public_key().verify(&pre_authentication_encoding(dsse::IN_TOTO, &payload), bundle.signature()).unwrap();
+    }
+
+    #[test]
+    fn what_others_say_stands_beside_the_signature() {
+        let key = key();
+        let bundle = Bundle::sign_message(b"release\n", &key).unwrap();
+        let proofs = Proofs {
+            certificate: Some(b"certificate".to_vec()),
+            log_entries: vec![json!({ "logIndex": "7" })],
+            timestamps: vec![b"time".to_vec()],
+        };
+        let json: Value = serde_json::from_str(&bundle.to_json_with(&proofs)).unwrap();
+        let expected = json!({
+            "certificate": { "rawBytes": STANDARD.encode(b"certificate") },
+            "tlogEntries": [{ "logIndex": "7" }],
+            "timestampVerificationData": { "rfc3161Timestamps": [{ "signedTimestamp": STANDARD.encode(b"time") }] },
+        });
+        assert_eq!(json["verificationMaterial"], expected);
+        assert_eq!(bundle.signed_digest(), sha256(b"release\n"));
+        assert_eq!(bundle.envelope(), None);
     }
 
     #[test]

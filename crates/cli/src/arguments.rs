@@ -14,6 +14,9 @@ pub(crate) use controls::{
     WhichControls,
 };
 
+use crate::commands::trust::TrustCommand;
+use crate::keyless::SigningArguments;
+
 /// Security guardrails for regulated software teams: collect, evaluate, decide, record.
 #[derive(Debug, Parser)]
 #[command(name = "probity", version, arg_required_else_help = true, disable_help_subcommand = true, max_term_width = 110)]
@@ -57,6 +60,11 @@ pub(crate) enum Command {
     Sbom(SbomArguments),
     /// Say which folders, images and bills of materials hold a package
     Where(WhereArguments),
+    /// Learn whom to trust
+    Trust {
+        #[command(subcommand)]
+        command: TrustCommand,
+    },
     /// Verify who signed a file or an image
     Verify(VerifyArguments),
     /// Verify as the client of sigstore-conformance does
@@ -64,7 +72,7 @@ pub(crate) enum Command {
     VerifyBundle(VerifyBundleArguments),
     /// Write and sign an exception for a finding
     Accept(AcceptArguments),
-    /// Sign a file or an image with a key: a Sigstore bundle
+    /// Sign a file or an image with a key or for an identity: a Sigstore bundle
     Sign(SignArguments),
     /// Say something about a file or an image, and sign it: an in-toto statement in a Sigstore bundle
     Attest(AttestArguments),
@@ -472,11 +480,10 @@ pub(crate) struct GateArguments {
     pub(crate) built: BuiltArguments,
     /// Sign the verdict as a SLSA Verification Summary of each image and artifact: kept beside an image in its registry or layout, written
     /// to FILE.vsa.sigstore.json for an artifact or an archive
-    #[arg(long, requires = "key", help_heading = "Images")]
+    #[arg(long, help_heading = "Images")]
     pub(crate) attest: bool,
-    /// Private key that signs it, as for `probity attest`
-    #[arg(long, value_name = "KEY", requires = "attest", help_heading = "Images")]
-    pub(crate) key: Option<String>,
+    #[command(flatten, next_help_heading = "Signing the verdict (--attest)")]
+    pub(crate) signing: SigningArguments,
     #[command(flatten)]
     pub(crate) reading: ReadingArguments,
     #[command(flatten)]
@@ -779,7 +786,7 @@ pub(crate) struct SignArguments {
     #[arg(value_name = "FILE|IMAGE")]
     pub(crate) file: PathBuf,
     #[command(flatten)]
-    pub(crate) key: KeyReference,
+    pub(crate) signing: SigningArguments,
     #[command(flatten)]
     pub(crate) beside: BesideArguments,
     /// What the signature of an image says beside its digest, as NAME=VALUE; may be given several times
@@ -804,7 +811,7 @@ pub(crate) struct AttestArguments {
     #[arg(value_name = "FILE|IMAGE")]
     pub(crate) file: PathBuf,
     #[command(flatten)]
-    pub(crate) key: KeyReference,
+    pub(crate) signing: SigningArguments,
     #[command(flatten)]
     pub(crate) beside: BesideArguments,
     #[command(flatten)]

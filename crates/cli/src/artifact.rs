@@ -5,8 +5,6 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use probity_attest::Hasher;
-use probity_attest::bundle::Bundle;
-use probity_attest::keys::Signer;
 use probity_attest::statement::{Decision, Descriptor, format_time};
 use probity_core::{Digest, Tree};
 use probity_files::FolderTree;
@@ -19,6 +17,7 @@ use serde_json::{Value, json};
 use crate::arguments::{BuiltArguments, ImageArguments};
 use crate::beside::{self, Access};
 use crate::image::{self, Opened};
+use crate::keyless::{self, SigningArguments, What};
 use crate::layers::Layers;
 use crate::supply::Supply;
 use crate::{Wrong, output, registry, run, state};
@@ -139,30 +138,25 @@ impl Artifact {
     }
 
     /// Signs what was decided about it, and keeps it where it belongs; where that is.
-    pub(crate) fn attest(&self, decision: &Decision, signer: &dyn Signer, arguments: &ImageArguments) -> Result<String> {
+    pub(crate) fn attest(&self, decision: &Decision, signing: &SigningArguments, arguments: &ImageArguments) -> Result<String> {
         let statement = decision.to_statement()?;
-        let bundle = Bundle::sign_statement(&statement, signer).context("the verdict was not signed")?;
+        let made = keyless::sign(signing, What::Statement { statement: &statement, artifact: self.digest })?;
         match &self.place {
             Place::File(path) => {
                 let mut name = path.clone().into_os_string();
                 name.push(".vsa.sigstore.json");
                 let place = PathBuf::from(name);
-                state::write(&place, &bundle.to_json())?;
-                Ok(format!("in `{}`", place.display()))
+                state::write(&place, &made.bundle)?;
+                Ok(format!("{}, in `{}`", made.how, place.display()))
             }
             Place::Beside(name) => {
                 let image = beside::open(name, arguments, Access::Write)?;
                 let image = image.with_context(|| format!("`{name}` is not there any more"))?;
                 let subject = Subject { digest: image.manifest.digest().clone(), descriptor: image.manifest.descriptor() };
                 let created = format_time(run::now())?;
-                let kept = attach_bundle(
-                    image.repository.as_ref(),
-                    &subject,
-                    bundle.to_json().as_bytes(),
-                    Some(&statement.predicate_type),
-                    &created,
-                );
-                Ok(format!("the referrer `{}`", kept.map_err(|error| image.told(&error))?))
+                let kept =
+                    attach_bundle(image.repository.as_ref(), &subject, made.bundle.as_bytes(), Some(&statement.predicate_type), &created);
+                Ok(format!("{}, the referrer `{}`", made.how, kept.map_err(|error| image.told(&error))?))
             }
         }
     }

@@ -13,6 +13,7 @@ mod commands;
 mod feed;
 mod image;
 mod image_policy;
+mod keyless;
 mod keys;
 mod layers;
 mod logs;
@@ -118,6 +119,7 @@ fn dispatch(command: Command) -> anyhow::Result<u8> {
         Command::Sbom(arguments) => commands::sbom::run(&arguments),
         Command::Where(arguments) => commands::whereis::run(&arguments),
         Command::Vulns(arguments) => commands::vulns::run(&arguments),
+        Command::Trust { command: commands::trust::TrustCommand::Update(arguments) } => commands::trust::update(&arguments),
         Command::Verify(arguments) => commands::verify::run(&arguments),
         Command::VerifyBundle(arguments) => commands::verify::client(arguments),
         Command::Accept(arguments) => commands::accept::run(&arguments),

@@ -1,4 +1,4 @@
-//! Fakes for tests: a tree of files in memory, archives, a registry of images, a strict S3, an instance of Sigstore.
+//! Fakes for tests: a tree of files in memory, archives, a registry of images, a strict S3, an instance of Sigstore and its services.
 //!
 //! What does not live here: anything a released program uses.
 
@@ -6,6 +6,7 @@ pub mod archives;
 pub mod registry;
 pub mod s3;
 pub mod script;
+pub mod services;
 pub mod sigstore;
 
 use std::collections::BTreeMap;

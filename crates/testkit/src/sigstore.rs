@@ -44,7 +44,7 @@ pub struct Signer {
 }
 
 /// A test cannot go on without randomness or memory.
-fn must<T, E: std::fmt::Debug>(made: Result<T, E>) -> T {
+pub(crate) fn must<T, E: std::fmt::Debug>(made: Result<T, E>) -> T {
     match made {
         Ok(made) => made,
         Err(error) => unreachable!("a key of a test: {error:?}"),

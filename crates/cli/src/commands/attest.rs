@@ -5,7 +5,6 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use probity_attest::Hasher;
-use probity_attest::bundle::Bundle;
 use probity_attest::predicate;
 use probity_attest::statement::{Descriptor, Statement, format_time};
 use probity_core::Digest;
@@ -14,8 +13,9 @@ use serde_json::{Map, Value};
 
 use crate::arguments::{AttestArguments, SignatureFormat};
 use crate::beside::{self, Access, Image};
-use crate::commands::sign::descriptor;
-use crate::{Wrong, keys, output, run as runs, state};
+use crate::commands::sign::{descriptor, sha256_of};
+use crate::keyless::{self, What};
+use crate::{Wrong, output, run as runs, state};
 
 pub(crate) fn run(arguments: &AttestArguments) -> Result<u8> {
     let read = |path| state::read_bytes(path).map_err(|error| Wrong::hint(format!("{error:#}"), None));
@@ -38,21 +38,23 @@ pub(crate) fn run(arguments: &AttestArguments) -> Result<u8> {
     let predicate = body.map_err(|error| Wrong::hint(format!("`{}`: {error}", arguments.predicate.display()), None))?;
     let name = arguments.file.file_name().unwrap_or(arguments.file.as_os_str()).to_string_lossy().into_owned();
     let statement = Statement { subjects: vec![Descriptor::sha256(name, subject)], predicate_type, predicate };
-    let signer = keys::signer(&arguments.key.key)?;
-    let bundle = Bundle::sign_statement(&statement, signer.as_ref()).context("the statement was not signed")?;
+    let made = keyless::sign(&arguments.signing, What::Statement { statement: &statement, artifact: subject })?;
     match &arguments.bundle {
         Some(path) => {
-            state::write(path, &bundle.to_json())?;
-            output::talk(&format!("wrote the bundle `{}`, signed by {}", path.display(), signer.public_key()));
+            state::write(path, &made.bundle)?;
+            output::talk(&format!("wrote the bundle `{}`, {}", path.display(), made.how));
         }
-        None => output::data(&format!("{}\n", bundle.to_json()))?,
+        None => output::data(&format!("{}\n", made.bundle))?,
     }
     Ok(0)
 }
 
 /// Says something about an image, and with `--recursive` about all images of a list, and keeps it beside them.
 fn attest_image(arguments: &AttestArguments, image: &Image, predicate_type: &str, predicate: &Map<String, Value>) -> Result<u8> {
-    let signer = keys::signer(&arguments.key.key)?;
+    let legacy = arguments.beside.signature_format == SignatureFormat::Legacy;
+    if legacy {
+        keyless::only_key(&arguments.signing)?;
+    }
     let all = subjects(image.repository.as_ref(), &image.manifest, arguments.beside.recursive).map_err(|error| image.failed(&error))?;
     for subject in &all {
         let statement = Statement {
@@ -60,22 +62,21 @@ fn attest_image(arguments: &AttestArguments, image: &Image, predicate_type: &str
             predicate_type: predicate_type.to_owned(),
             predicate: predicate.clone(),
         };
-        let bundle = Bundle::sign_statement(&statement, signer.as_ref()).context("the statement was not signed")?;
+        let made = keyless::sign(&arguments.signing, What::Statement { statement: &statement, artifact: sha256_of(subject)? })?;
         let repository = image.repository.as_ref();
-        let kept = match (arguments.beside.signature_format, bundle.envelope()) {
-            (SignatureFormat::Legacy, Some(envelope)) => {
-                attach_legacy_attestation(repository, &subject.digest, &envelope, predicate_type).map(|kept| format!("in `{kept}`"))
-            }
-            _ => {
-                let created = format_time(runs::now())?;
-                let kept = attach_bundle(repository, subject, bundle.to_json().as_bytes(), Some(predicate_type), &created);
-                kept.map(|kept| format!("the referrer `{kept}`"))
-            }
+        let kept = if legacy {
+            let bundle: Value = serde_json::from_str(&made.bundle)?;
+            let envelope = bundle.get("dsseEnvelope").context("the statement was not signed")?.to_string();
+            attach_legacy_attestation(repository, &subject.digest, envelope.as_bytes(), predicate_type).map(|kept| format!("in `{kept}`"))
+        } else {
+            let created = format_time(runs::now())?;
+            attach_bundle(repository, subject, made.bundle.as_bytes(), Some(predicate_type), &created)
+                .map(|kept| format!("the referrer `{kept}`"))
         };
         let kept = kept.map_err(|error| image.told(&error))?;
-        output::talk(&format!("attested `{}` as {}; the statement is {kept}", subject.digest, signer.public_key()));
+        output::talk(&format!("attested `{}`, {}; the statement is {kept}", subject.digest, made.how));
         if let (Some(path), [_]) = (&arguments.bundle, all.as_slice()) {
-            state::write(path, &bundle.to_json())?;
+            state::write(path, &made.bundle)?;
         }
     }
     output::data(&format!("{}\n", image.name))?;

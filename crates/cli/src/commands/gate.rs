@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
-use probity_attest::keys::{LogSigner, NotForLogs, Signer};
+use probity_attest::keys::{LogSigner, NotForLogs};
 use probity_attest::{KeyProvider, SigningKey, sha256};
 use probity_core::{Colour, Digest, Report, Tree as _, Verdict};
 use probity_ledger::{KeyFile, load_key, load_or_create_key};
@@ -17,12 +17,12 @@ use probity_verdict::exit::{Outcome, Run, exit_code};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use crate::arguments::{EvidencePlace, GateArguments, ImageArguments, ReadingArguments, Show};
+use crate::arguments::{EvidencePlace, GateArguments, ReadingArguments, Show};
 use crate::artifact::{self, Artifact};
 use crate::logs::{Log, LogPlace};
 use crate::reading::{self, OpenBase, Target};
 use crate::run::{self, Clock, Given, How};
-use crate::{Wrong, keys, output, state, versions};
+use crate::{Wrong, keyless, keys, output, state, versions};
 
 pub(crate) fn run(arguments: &GateArguments) -> Result<u8> {
     let texts = SourceMap::new();
@@ -30,8 +30,9 @@ pub(crate) fn run(arguments: &GateArguments) -> Result<u8> {
     let max_file_size = reading.max_file_size.saturating_mul(1 << 20);
     let mut given = Given::read(reading)?;
     given.floor = arguments.floor.as_deref().map(|path| reading::floor(path, arguments.floor_key.as_deref())).transpose()?;
-    // A key that cannot be had is told before anything is fetched.
-    let signer = arguments.key.as_deref().map(keys::signer).transpose()?;
+    if arguments.attest {
+        keyless::check(&arguments.signing)?;
+    }
     let target = Target::open(&arguments.path, max_file_size)?;
     let artifacts = artifact::all(&arguments.built, reading.max_file_size)?;
     let open_base = arguments.base.as_deref().map(|name| reading::open_base(&target, name, max_file_size)).transpose()?;
@@ -80,9 +81,8 @@ pub(crate) fn run(arguments: &GateArguments) -> Result<u8> {
                 withhold(&mut report);
             }
         }
-        if let Some(signer) = signer.as_deref().filter(|_| !unrecorded && judged.verdict.colour.is_some()) {
-            let attested =
-                inputs().and_then(|inputs| attest(&report, &judged.verdict, &inputs, &artifacts, signer, &arguments.built.image));
+        if arguments.attest && !unrecorded && judged.verdict.colour.is_some() {
+            let attested = inputs().and_then(|inputs| attest(&report, &judged.verdict, &inputs, &artifacts, arguments));
             if let Err(error) = attested {
                 output::talk(&format!("error: the verdict could not be attested, so there is none: {error:#}"));
                 unrecorded = true;
@@ -106,18 +106,12 @@ fn withhold(report: &mut Report) {
 }
 
 /// Signs the verdict about each artifact, and keeps it where whoever deploys it looks.
-fn attest(
-    report: &Report,
-    verdict: &Verdict,
-    inputs: &Inputs,
-    artifacts: &[Artifact],
-    signer: &dyn Signer,
-    arguments: &ImageArguments,
-) -> Result<()> {
+fn attest(report: &Report, verdict: &Verdict, inputs: &Inputs, artifacts: &[Artifact], arguments: &GateArguments) -> Result<()> {
     for artifact in artifacts {
         let decision = summary(report, verdict, inputs, engine()?, &artifact.descriptor(), artifact.uri())?;
-        let kept = artifact.attest(&decision, signer, arguments).with_context(|| format!("`{}`", artifact.name))?;
-        output::talk(&format!("attested `{}` as {}: {}; {kept}", artifact.name, decision.outcome.as_str(), signer.public_key()));
+        let kept =
+            artifact.attest(&decision, &arguments.signing, &arguments.built.image).with_context(|| format!("`{}`", artifact.name))?;
+        output::talk(&format!("attested `{}`: {}, {kept}", artifact.name, decision.outcome.as_str()));
     }
     Ok(())
 }

@@ -23,6 +23,7 @@ pub(crate) mod seal;
 pub(crate) mod secrets;
 pub(crate) mod sign;
 pub(crate) mod test;
+pub(crate) mod trust;
 pub(crate) mod verify;
 pub(crate) mod verify_image;
 pub(crate) mod verify_policy;

@@ -1,15 +1,17 @@
-//! `probity sign`: sign a file or an image with a key, as `cosign sign-blob` and `cosign sign` do.
+//! `probity sign`: sign a file or an image, as `cosign sign-blob` and `cosign sign` do.
 
-use anyhow::{Context as _, Result};
-use probity_attest::bundle::Bundle;
-use probity_attest::keys::Signer;
+use anyhow::Result;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use probity_attest::statement::{Descriptor, Statement, format_time};
+use probity_core::Digest;
 use probity_signatures::{SIGNATURE, Subject, attach_bundle, attach_legacy_signature, simple_signing, subjects};
 use serde_json::{Map, Value};
 
 use crate::arguments::{SignArguments, SignatureFormat};
 use crate::beside::{self, Access, Image};
-use crate::{Wrong, keys, output, run as runs, state};
+use crate::keyless::{self, Made, SigningArguments, What};
+use crate::{Wrong, output, run as runs, state};
 
 pub(crate) fn run(arguments: &SignArguments) -> Result<u8> {
     let named = arguments.file.to_str().unwrap_or_default();
@@ -21,18 +23,17 @@ pub(crate) fn run(arguments: &SignArguments) -> Result<u8> {
         return Err(Wrong::hint(format!("`{named}` is no image"), Some(hint)).into());
     }
     let message = state::read_bytes(&arguments.file).map_err(|error| Wrong::hint(format!("{error:#}"), None))?;
-    let signer = keys::signer(&arguments.key.key)?;
-    let bundle = Bundle::sign_message(&message, signer.as_ref()).context("the file was not signed")?;
+    let made = keyless::sign(&arguments.signing, What::Message(&message))?;
     if let Some(path) = &arguments.output_signature {
-        state::write(path, &bundle.signature_text())?;
+        state::write(path, &made.signature)?;
         output::talk(&format!("wrote the signature `{}`", path.display()));
     }
     match &arguments.bundle {
         Some(path) => {
-            state::write(path, &bundle.to_json())?;
-            output::talk(&format!("wrote the bundle `{}`, signed by {}", path.display(), signer.public_key()));
+            state::write(path, &made.bundle)?;
+            output::talk(&format!("wrote the bundle `{}`, {}", path.display(), made.how));
         }
-        None if arguments.output_signature.is_none() => output::data(&format!("{}\n", bundle.to_json()))?,
+        None if arguments.output_signature.is_none() => output::data(&format!("{}\n", made.bundle))?,
         None => {}
     }
     Ok(0)
@@ -40,57 +41,61 @@ pub(crate) fn run(arguments: &SignArguments) -> Result<u8> {
 
 /// Signs an image, and with `--recursive` all images of a list, and keeps the signatures beside them.
 fn sign_image(arguments: &SignArguments, image: &Image) -> Result<u8> {
-    let signer = keys::signer(&arguments.key.key)?;
+    if arguments.beside.signature_format == SignatureFormat::Legacy {
+        keyless::only_key(&arguments.signing)?;
+    }
     let annotations: Map<String, Value> =
         arguments.annotations.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
     let all = subjects(image.repository.as_ref(), &image.manifest, arguments.beside.recursive).map_err(|error| image.failed(&error))?;
-    let mut bundles = Vec::new();
+    if arguments.bundle.is_some() && all.len() > 1 {
+        return Err(Wrong::hint("one bundle is written for one image, and several are to be signed", Some("leave `--bundle` out")).into());
+    }
     for subject in &all {
-        let (kept, bundle) = match arguments.beside.signature_format {
-            SignatureFormat::Bundle => sign_as_bundle(image, subject, &annotations, signer.as_ref())?,
-            SignatureFormat::Legacy => sign_as_layer(image, subject, &annotations, signer.as_ref())?,
+        let (kept, made) = match arguments.beside.signature_format {
+            SignatureFormat::Bundle => sign_as_bundle(image, subject, &annotations, &arguments.signing)?,
+            SignatureFormat::Legacy => sign_as_layer(image, subject, &annotations, &arguments.signing)?,
         };
-        output::talk(&format!("signed `{}` as {}; the signature is {kept}", subject.digest, signer.public_key()));
-        bundles.push(bundle);
-    }
-    match (&arguments.bundle, bundles.as_slice()) {
-        (None, _) => {}
-        (Some(path), [one]) => state::write(path, &one.to_json())?,
-        (Some(_), _) => return Err(Wrong::hint("one bundle is written for one image; several were signed", None).into()),
-    }
-    if let Some(path) = &arguments.output_signature
-        && let [one] = bundles.as_slice()
-    {
-        state::write(path, &one.signature_text())?;
+        output::talk(&format!("`{}` is {}; the signature is {kept}", subject.digest, made.how));
+        if let (Some(path), [_]) = (&arguments.bundle, all.as_slice()) {
+            state::write(path, &made.bundle)?;
+        }
+        if let (Some(path), [_]) = (&arguments.output_signature, all.as_slice()) {
+            state::write(path, &made.signature)?;
+        }
     }
     output::data(&format!("{}\n", image.name))?;
     Ok(0)
 }
 
-/// Where a signature is kept, for people, and the bundle.
-type Kept = (String, Bundle);
+/// Where a signature is kept, for people, and what was made.
+type Kept = (String, Made);
 
-fn sign_as_bundle(image: &Image, subject: &Subject, annotations: &Map<String, Value>, signer: &dyn Signer) -> Result<Kept> {
+fn sign_as_bundle(image: &Image, subject: &Subject, annotations: &Map<String, Value>, signing: &SigningArguments) -> Result<Kept> {
     let descriptor = Descriptor { annotations: annotations.clone(), ..descriptor(subject, String::new())? };
     let statement = Statement { subjects: vec![descriptor], predicate_type: SIGNATURE.to_owned(), predicate: Map::new() };
-    let bundle = Bundle::sign_statement(&statement, signer).context("the image was not signed")?;
+    let made = keyless::sign(signing, What::Statement { statement: &statement, artifact: sha256_of(subject)? })?;
     let created = format_time(runs::now())?;
-    let kept = attach_bundle(image.repository.as_ref(), subject, bundle.to_json().as_bytes(), Some(SIGNATURE), &created)
+    let kept = attach_bundle(image.repository.as_ref(), subject, made.bundle.as_bytes(), Some(SIGNATURE), &created)
         .map_err(|error| image.told(&error))?;
-    Ok((format!("the referrer `{kept}`"), bundle))
+    Ok((format!("the referrer `{kept}`"), made))
 }
 
-fn sign_as_layer(image: &Image, subject: &Subject, annotations: &Map<String, Value>, signer: &dyn Signer) -> Result<Kept> {
+fn sign_as_layer(image: &Image, subject: &Subject, annotations: &Map<String, Value>, signing: &SigningArguments) -> Result<Kept> {
     let text = simple_signing(&image.repository_name, &subject.digest, annotations);
-    let bundle = Bundle::sign_message(&text, signer).context("the image was not signed")?;
-    let kept = attach_legacy_signature(image.repository.as_ref(), &subject.digest, &text, bundle.signature())
-        .map_err(|error| image.told(&error))?;
-    Ok((format!("in `{kept}`"), bundle))
+    let made = keyless::sign(signing, What::Message(&text))?;
+    let signature = STANDARD.decode(&made.signature)?;
+    let kept =
+        attach_legacy_signature(image.repository.as_ref(), &subject.digest, &text, &signature).map_err(|error| image.told(&error))?;
+    Ok((format!("in `{kept}`"), made))
+}
+
+/// The SHA-256 of an image.
+pub(crate) fn sha256_of(subject: &Subject) -> Result<Digest> {
+    let digest = subject.digest.as_str().strip_prefix("sha256:").and_then(|hex| hex.parse().ok());
+    Ok(digest.ok_or_else(|| Wrong::hint(format!("images are signed by SHA-256, and this one is `{}`", subject.digest), None))?)
 }
 
 /// An image as statements name it.
 pub(crate) fn descriptor(subject: &Subject, name: String) -> Result<Descriptor> {
-    let digest = subject.digest.as_str().strip_prefix("sha256:").and_then(|hex| hex.parse().ok());
-    let digest = digest.ok_or_else(|| Wrong::hint(format!("images are signed by SHA-256, and this one is `{}`", subject.digest), None))?;
-    Ok(Descriptor::sha256(name, digest))
+    Ok(Descriptor::sha256(name, sha256_of(subject)?))
 }
