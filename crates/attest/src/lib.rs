@@ -12,6 +12,7 @@
 #![warn(clippy::indexing_slicing, clippy::string_slice)]
 
 pub mod bundle;
+pub mod command_run;
 mod digest;
 pub mod dsse;
 mod key;

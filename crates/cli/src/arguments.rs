@@ -65,7 +65,7 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: KeyCommand,
     },
-    /// Look into the evidence: list, show, prove, verify, export, replay, append
+    /// Record a command, or look into the evidence: run, list, show, prove, verify, export, replay, append
     Evidence {
         #[command(subcommand)]
         command: EvidenceCommand,
@@ -824,6 +824,8 @@ fn parse_key_type(text: &str) -> Result<KeyType, String> {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum EvidenceCommand {
+    /// Run a command and record that it ran, with what result
+    Run(EvidenceRunArguments),
     /// List the records
     List {
         #[command(flatten)]
@@ -881,6 +883,39 @@ pub(crate) enum EvidenceCommand {
         #[command(flatten)]
         place: EvidencePlace,
     },
+}
+
+/// `probity evidence run`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: the command's own, always; 128 and the number of the signal that ended it; 127 not found, 126 not to be\n\
+                        started; 124 after --timeout; 3 not recorded, with --require-record alone; 2 wrong use, before the command is run.\n\
+                        The command sees pipes in place of a terminal on standard output and standard error."
+)]
+pub(crate) struct EvidenceRunArguments {
+    /// Control that the run is evidence for: FRAMEWORK/ID; repeatable
+    #[arg(long, value_name = "ID")]
+    pub(crate) control: Vec<String>,
+    /// What the run is called, as `evidence list` shows it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// File that the command made or used, recorded by digest after it has ended; repeatable
+    #[arg(long, value_name = "FILE")]
+    pub(crate) artifact: Vec<PathBuf>,
+    /// Store what the command writes, secrets masked; without it, only digests and sizes are recorded
+    #[arg(long)]
+    pub(crate) keep_output: bool,
+    /// Exit with 3 where the run cannot be recorded; a log that cannot be opened keeps the command from being run
+    #[arg(long)]
+    pub(crate) require_record: bool,
+    /// End the command after so long (`90s`, `15m`, `2h`) and exit with 124
+    #[arg(long, value_name = "TIME", value_parser = crate::child::parse_time)]
+    pub(crate) timeout: Option<std::time::Duration>,
+    #[command(flatten)]
+    pub(crate) place: EvidencePlace,
+    /// The command and its arguments
+    #[arg(required = true, last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<std::ffi::OsString>,
 }
 
 /// `probity verify`.

@@ -7,6 +7,7 @@ mod adapters;
 mod advisories;
 mod arguments;
 mod beside;
+mod child;
 mod clock;
 mod commands;
 mod feed;
@@ -17,6 +18,7 @@ mod output;
 mod passphrase;
 mod policies;
 mod reading;
+mod redact;
 mod registry;
 mod run;
 mod state;
@@ -125,6 +127,7 @@ fn dispatch(command: Command) -> anyhow::Result<u8> {
             KeyCommand::Public(key) => commands::key::public(&key),
         },
         Command::Evidence { command } => match command {
+            EvidenceCommand::Run(arguments) => commands::evidence_run::run(&arguments),
             EvidenceCommand::List { place, format } => commands::evidence::list(&place, format),
             EvidenceCommand::Show { index, place } => commands::evidence::show(index, &place),
             EvidenceCommand::Prove { index, place } => commands::evidence::prove(index, &place),

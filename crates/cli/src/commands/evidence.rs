@@ -1,10 +1,11 @@
-//! `probity evidence list|show|prove|verify|export|append`: a look into the log.
+//! `probity evidence list|show|prove|verify|export|append`: a look into the log. Recording a command is `evidence_run`'s.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use probity_attest::VerifyingKey;
+use probity_attest::command_run::CommandRun;
 use probity_attest::statement::{Decision, Statement, format_time};
 use probity_formats::escape;
 use probity_ledger::{
@@ -59,6 +60,23 @@ fn line(index: u64, record: &[u8]) -> Value {
             "by_severity": decision.probity.get("by_severity"),
         });
     }
+    if let Ok(Some(run)) = CommandRun::of_statement(&statement) {
+        let command = run.arguments.join(" ");
+        return json!({
+            "index": index,
+            "kind": "run",
+            "time": format_time(run.finished).unwrap_or_default(),
+            "result": format!("exit {}", run.exit_code),
+            "exit_code": run.exit_code,
+            "signal": run.signal,
+            "not_started": run.not_started,
+            "timed_out": run.timed_out,
+            "subject": if run.name.is_empty() { &command } else { &run.name },
+            "command": command,
+            "controls": run.controls,
+            "digest": statement.subjects.first().map(|subject| &subject.digest),
+        });
+    }
     match ImportRecord::of_statement(&statement) {
         Ok(Some(import)) => json!({ "index": index, "kind": "import", "log": import.checkpoint.origin, "records": import.count() }),
         _ => json!({ "index": index, "kind": statement.predicate_type }),
@@ -106,7 +124,10 @@ pub(crate) fn show(index: u64, place: &EvidencePlace) -> Result<u8> {
     let mut blobs = serde_json::Map::new();
     for blob in statement.blobs()? {
         let bytes = reader.blob(&blob.digest)?;
-        let value = serde_json::from_slice(&bytes).unwrap_or_else(|_| json!({ "bytes": bytes.len() }));
+        let value = serde_json::from_slice(&bytes).unwrap_or_else(|_| match std::str::from_utf8(&bytes) {
+            Ok(text) => json!({ "bytes": bytes.len(), "text": text }),
+            Err(_) => json!({ "bytes": bytes.len() }),
+        });
         blobs.insert(blob.name, value);
     }
     output::data(&format!(
