@@ -7,6 +7,7 @@ use probity_core::{Digest, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::sealed::SealedBlob;
 use crate::statement::{Blob, Descriptor, Statement, StatementError, format_time, parse_time};
 
 /// Predicate type of a command that was run.
@@ -73,6 +74,8 @@ pub struct CommandRun {
     pub version: String,
     /// Stored bytes the record names.
     pub blobs: Vec<Blob>,
+    /// Those of them that are sealed under the key of a retention class.
+    pub sealed: Vec<SealedBlob>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -130,6 +133,8 @@ struct Ours {
     version: String,
     #[serde(default)]
     blobs: Vec<Value>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    sealed: Vec<Value>,
 }
 
 impl CommandRun {
@@ -169,6 +174,7 @@ impl CommandRun {
                 controls: self.controls.clone(),
                 version: self.version.clone(),
                 blobs: self.blobs.iter().map(Blob::to_json).collect(),
+                sealed: self.sealed.iter().map(SealedBlob::to_json).collect::<Result<_, _>>()?,
             },
         };
         let value = serde_json::to_value(json).map_err(|error| StatementError::Json(error.to_string()))?;
@@ -212,6 +218,7 @@ impl CommandRun {
             controls: json.probity.controls,
             version: json.probity.version,
             blobs: statement.blobs()?,
+            sealed: SealedBlob::of_statement(statement)?,
         }))
     }
 }
@@ -248,6 +255,7 @@ mod tests {
             controls: vec!["soc2/CC6.1".into()],
             version: "0.1.0".into(),
             blobs: Vec::new(),
+            sealed: Vec::new(),
         };
         let check = |run: &CommandRun, subjects: &[&str]| {
             let statement = run.to_statement().unwrap();
@@ -261,6 +269,9 @@ mod tests {
         run.git = Some(("c".repeat(40), "d".repeat(40), "sub".into()));
         run.artifacts = vec![("out.bin".into(), digest, 7)];
         run.blobs = vec![Blob { name: "stdout".into(), digest, size: 1 }];
+        let key = crate::sealed::ClassKey::generate().unwrap().id();
+        let time = Timestamp { seconds: 3, nanoseconds: 0 };
+        run.sealed = vec![SealedBlob { name: "stdout".into(), class: "logs".into(), key, plaintext: digest, size: 3, time }];
         run.program = Some(("/bin/make".into(), digest));
         (run.stdout, run.signal, run.exit_code, run.timed_out) = (stream(3), Some(15), 143, true);
         check(&run, &["out.bin", "commit"]);

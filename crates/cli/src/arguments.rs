@@ -826,6 +826,16 @@ fn parse_key_type(text: &str) -> Result<KeyType, String> {
 pub(crate) enum EvidenceCommand {
     /// Run a command and record that it ran, with what result
     Run(EvidenceRunArguments),
+    /// Retention classes: list, begin, destroy
+    Classes {
+        #[command(subcommand)]
+        command: ClassesCommand,
+    },
+    /// Legal holds: nothing they are on is erased
+    Hold {
+        #[command(subcommand)]
+        command: HoldCommand,
+    },
     /// List the records
     List {
         #[command(flatten)]
@@ -885,6 +895,70 @@ pub(crate) enum EvidenceCommand {
     },
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClassesCommand {
+    /// List the classes, with what is in them and until when
+    List {
+        #[command(flatten)]
+        place: EvidencePlace,
+        /// How to print
+        #[arg(long, value_enum, default_value_t = CompareFormat::Human)]
+        format: CompareFormat,
+    },
+    /// Begin a class with a key of its own
+    New {
+        /// Its name
+        name: String,
+        /// How long what is sealed in it is kept: `90d`, `18m`, `7y`
+        #[arg(long, value_name = "TIME")]
+        retain: String,
+        #[command(flatten)]
+        place: EvidencePlace,
+    },
+    /// Erase everything in a class by destroying its key
+    Destroy {
+        /// Its name
+        name: String,
+        /// Do it; nobody can undo it
+        #[arg(long)]
+        yes: bool,
+        /// Before the retention has ended; a legal hold is never left aside
+        #[arg(long, requires = "reason")]
+        early: bool,
+        /// Why it is destroyed before its time
+        #[arg(long, value_name = "TEXT", requires = "early")]
+        reason: Option<String>,
+        #[command(flatten)]
+        place: EvidencePlace,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum HoldCommand {
+    /// Set a legal hold
+    Set {
+        /// A class, or the index of a record
+        #[arg(value_name = "RECORD|CLASS")]
+        on: String,
+        /// Why
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        #[command(flatten)]
+        place: EvidencePlace,
+    },
+    /// Release a legal hold
+    Release {
+        /// The hold, by the index of the record that set it; or a class with one hold on it
+        #[arg(value_name = "HOLD|CLASS")]
+        on: String,
+        /// Why
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        #[command(flatten)]
+        place: EvidencePlace,
+    },
+}
+
 /// `probity evidence run`.
 #[derive(Debug, Args)]
 #[command(
@@ -905,6 +979,9 @@ pub(crate) struct EvidenceRunArguments {
     /// Store what the command writes, secrets masked; without it, only digests and sizes are recorded
     #[arg(long)]
     pub(crate) keep_output: bool,
+    /// Retention class to seal what is stored in (`evidence classes new`); destroying its key erases it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) class: Option<String>,
     /// Exit with 3 where the run cannot be recorded; a log that cannot be opened keeps the command from being run
     #[arg(long)]
     pub(crate) require_record: bool,

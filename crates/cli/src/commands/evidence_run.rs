@@ -8,17 +8,20 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use probity_attest::command_run::{CommandRun, Stream};
+use probity_attest::sealed::{ClassKey, SealedBlob};
 use probity_attest::statement::Blob;
 use probity_attest::{Hasher, sha256};
 use probity_catalog::builtin;
 use probity_checks::nearest;
 use probity_core::Digest;
 use probity_files::Repository;
+use probity_ledger::{ClassError, ClassKeys as _, Classes, FolderClassKeys};
 use probity_verdict::config::EvidenceSettings;
 use serde_json::json;
 
 use crate::arguments::EvidenceRunArguments;
 use crate::child::{self, Ended, Passed};
+use crate::commands::evidence_classes;
 use crate::commands::gate::Evidence;
 use crate::redact::Redactor;
 use crate::{Wrong, output};
@@ -50,13 +53,38 @@ pub(crate) fn run(arguments: &EvidenceRunArguments) -> Result<u8> {
         }
         Err(error) => Err(error),
     };
+    if let (Ok(log), Some(class)) = (&log, &arguments.class) {
+        match sealable(log, class, &evidence_classes::keys(&arguments.place)?) {
+            Ok(()) => {}
+            Err(error @ (ClassError::NoClass(_) | ClassError::Destroyed { .. } | ClassError::NoKey(_))) => {
+                return Err(Wrong::hint(error.to_string(), Some("`probity evidence classes list` shows those there are")).into());
+            }
+            Err(error) if arguments.require_record => {
+                output::talk(&format!("error: the run could not be recorded, so the command is not run: {error:#}"));
+                return Ok(UNRECORDED);
+            }
+            // It is told again when it ends, and what is wrong may have been put right by then.
+            Err(error) => output::talk(&format!("warning: the run may not be recorded: {error:#}")),
+        }
+    }
     let before = Before::look(program);
     let ended = child::run(program, rest, arguments.keep_output, arguments.timeout);
     let code = ended.code;
     let recorded = log.and_then(|mut log| {
-        let (run, blobs) = describe(arguments, controls, name, before, ended)?;
-        let record = run.to_statement()?.sign(&*log.signer)?;
-        Ok(log.ledger.append(record, blobs)?)
+        let (mut run, mut blobs) = describe(arguments, controls, name, before, ended)?;
+        match &arguments.class {
+            None => Ok(log.ledger.append(run.to_statement()?.sign(&*log.signer)?, blobs)?),
+            Some(class) => {
+                let keys = evidence_classes::keys(&arguments.place)?;
+                log.ledger
+                    .append_with(|classes| -> Result<_, Failed> {
+                        let key = key_of(classes, class, &keys)?;
+                        seal(class, &key, &mut run, &mut blobs)?;
+                        Ok((run.to_statement().map_err(anyhow::Error::from)?, blobs))
+                    })
+                    .map_err(|Failed(error)| error)
+            }
+        }
     });
     match recorded {
         Ok(_) => Ok(code),
@@ -65,6 +93,52 @@ pub(crate) fn run(arguments: &EvidenceRunArguments) -> Result<u8> {
             Ok(if arguments.require_record { UNRECORDED } else { code })
         }
     }
+}
+
+/// Why a sealed record was not written.
+struct Failed(anyhow::Error);
+
+impl From<ClassError> for Failed {
+    fn from(error: ClassError) -> Failed {
+        Failed(error.into())
+    }
+}
+
+impl From<anyhow::Error> for Failed {
+    fn from(error: anyhow::Error) -> Failed {
+        Failed(error)
+    }
+}
+
+/// The key of a class that can still be sealed in.
+fn key_of(classes: &Classes, class: &str, keys: &FolderClassKeys) -> Result<ClassKey, ClassError> {
+    let state = classes.open_class(class)?;
+    keys.key(state.key)?.ok_or_else(|| ClassError::NoKey(class.to_owned()))
+}
+
+/// Whether a class can be sealed in, before the command is run.
+fn sealable(log: &Evidence, class: &str, keys: &FolderClassKeys) -> Result<(), ClassError> {
+    key_of(&Classes::read(&log.ledger.reader()?)?, class, keys).map(drop)
+}
+
+/// Puts every stored file under the key of the class; the record names what is in it and what is stored.
+fn seal(class: &str, key: &ClassKey, run: &mut CommandRun, blobs: &mut Vec<Vec<u8>>) -> Result<()> {
+    let plain = std::mem::take(blobs);
+    for blob in &mut run.blobs {
+        let Some(bytes) = plain.iter().find(|bytes| sha256(bytes) == blob.digest) else { bail!("a stored file is lost") };
+        let stored = key.seal(class, bytes)?;
+        run.sealed.push(SealedBlob {
+            name: blob.name.clone(),
+            class: class.to_owned(),
+            key: key.id(),
+            plaintext: blob.digest,
+            size: blob.size,
+            time: run.finished,
+        });
+        (blob.digest, blob.size) = (sha256(&stored), stored.len() as u64);
+        blobs.push(stored);
+    }
+    Ok(())
 }
 
 /// The controls, each of which has to be one of a built-in framework.
@@ -255,6 +329,7 @@ fn describe(
         controls,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         blobs: named,
+        sealed: Vec::new(),
     };
     Ok((run, blobs))
 }

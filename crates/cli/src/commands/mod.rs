@@ -7,6 +7,7 @@ pub(crate) mod compare;
 pub(crate) mod convert;
 pub(crate) mod eval;
 pub(crate) mod evidence;
+pub(crate) mod evidence_classes;
 pub(crate) mod evidence_run;
 pub(crate) mod fix;
 pub(crate) mod gate;
