@@ -259,7 +259,8 @@ mod tests {
         let read = ClassKey::parse(&text).unwrap();
         assert_eq!((read.id(), &read.key), (key.id(), &key.key));
         assert_eq!(key.id().to_string().parse(), Ok(key.id()));
-        for wrong in ["", "\n", &text[1..], &text[..text.len() - 1], &format!("{}x", &*text), &text.to_uppercase().replace('\n', "A\n")] {
+        let (first, last) = (text.split_at(1).1, text.trim_end());
+        for wrong in ["", "\n", first, last, &format!("{}x", &*text), &text.to_uppercase().replace('\n', "A\n")] {
             assert!(ClassKey::parse(wrong).is_err());
         }
         assert!(!format!("{key:?}").contains(text.lines().nth(1).unwrap()));
