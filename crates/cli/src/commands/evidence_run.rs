@@ -144,7 +144,7 @@ fn seal(class: &str, key: &ClassKey, run: &mut CommandRun, blobs: &mut Vec<Vec<u
 /// The controls, each of which has to be one of a built-in framework.
 fn controls(ids: &[String]) -> Result<Vec<String>> {
     let catalog = builtin();
-    for id in ids.iter().filter(|id| catalog.control(id).is_none()) {
+    if let Some(id) = ids.iter().find(|id| catalog.control(id).is_none()) {
         let frameworks = catalog.frameworks();
         let known = frameworks.iter().flat_map(|one| one.requirements.iter().map(|each| format!("{}/{}", one.id, each.id)));
         let known: Vec<String> = known.collect();
