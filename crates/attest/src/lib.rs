@@ -12,6 +12,7 @@
 #![warn(clippy::indexing_slicing, clippy::string_slice)]
 
 pub mod bundle;
+pub mod command_run;
 mod digest;
 pub mod dsse;
 mod key;
@@ -19,6 +20,7 @@ pub mod keys;
 pub mod note;
 mod pem;
 pub mod predicate;
+pub mod sealed;
 mod ssh_wire;
 pub mod sshsig;
 pub mod statement;

@@ -98,6 +98,13 @@ pub struct Blob {
     pub size: u64,
 }
 
+impl Blob {
+    /// As it stands under `probity.blobs`.
+    pub(crate) fn to_json(&self) -> Value {
+        json!({ "name": self.name, "digest": { "sha256": self.digest.to_string() }, "size": self.size })
+    }
+}
+
 /// An in-toto Statement v1.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Statement {
@@ -269,13 +276,8 @@ struct VerifierJson {
 impl Decision {
     /// The statement to sign.
     pub fn to_statement(&self) -> Result<Statement, StatementError> {
-        let blobs: Vec<Value> = self
-            .blobs
-            .iter()
-            .map(|blob| json!({ "name": blob.name, "digest": { "sha256": blob.digest.to_string() }, "size": blob.size }))
-            .collect();
         let mut ours = self.probity.clone();
-        ours.insert("blobs".to_owned(), Value::Array(blobs));
+        ours.insert("blobs".to_owned(), Value::Array(self.blobs.iter().map(Blob::to_json).collect()));
         let inputs: Vec<Value> = self.input_attestations.iter().map(Descriptor::to_json).collect();
         let predicate = Map::from_iter([
             ("verifier".to_owned(), json!({ "id": self.verifier, "version": self.versions })),

@@ -81,7 +81,7 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: KeyCommand,
     },
-    /// Look into the evidence: list, show, prove, verify, export, reconcile, replay, append
+    /// Record a command, or look into the evidence: run, list, show, prove, verify, export, reconcile, seal, replay, append
     Evidence {
         #[command(subcommand)]
         command: EvidenceCommand,
@@ -878,6 +878,18 @@ fn parse_key_type(text: &str) -> Result<KeyType, String> {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum EvidenceCommand {
+    /// Run a command and record that it ran, with what result
+    Run(EvidenceRunArguments),
+    /// Retention classes: list, begin, destroy
+    Classes {
+        #[command(subcommand)]
+        command: ClassesCommand,
+    },
+    /// Legal holds: nothing they are on is erased
+    Hold {
+        #[command(subcommand)]
+        command: HoldCommand,
+    },
     /// List the records
     List {
         #[command(flatten)]
@@ -991,6 +1003,106 @@ pub(crate) enum SealMode {
     Compliance,
     /// Whoever has a special right can end it
     Governance,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClassesCommand {
+    /// List the classes, with what is in them and until when
+    List {
+        #[command(flatten)]
+        place: EvidencePlace,
+        /// How to print
+        #[arg(long, value_enum, default_value_t = CompareFormat::Human)]
+        format: CompareFormat,
+    },
+    /// Begin a class with a key of its own
+    New {
+        /// Its name
+        name: String,
+        /// How long what is sealed in it is kept: `90d`, `18m`, `7y`
+        #[arg(long, value_name = "TIME")]
+        retain: String,
+        #[command(flatten)]
+        place: EvidencePlace,
+    },
+    /// Erase everything in a class by destroying its key
+    Destroy {
+        /// Its name
+        name: String,
+        /// Do it; nobody can undo it
+        #[arg(long)]
+        yes: bool,
+        /// Before the retention has ended; a legal hold is never left aside
+        #[arg(long, requires = "reason")]
+        early: bool,
+        /// Why it is destroyed before its time
+        #[arg(long, value_name = "TEXT", requires = "early")]
+        reason: Option<String>,
+        #[command(flatten)]
+        place: EvidencePlace,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum HoldCommand {
+    /// Set a legal hold
+    Set {
+        /// A class, or the index of a record
+        #[arg(value_name = "RECORD|CLASS")]
+        on: String,
+        /// Why
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        #[command(flatten)]
+        place: EvidencePlace,
+    },
+    /// Release a legal hold
+    Release {
+        /// The hold, by the index of the record that set it; or a class with one hold on it
+        #[arg(value_name = "HOLD|CLASS")]
+        on: String,
+        /// Why
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        #[command(flatten)]
+        place: EvidencePlace,
+    },
+}
+
+/// `probity evidence run`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: the command's own, always; 128 and the number of the signal that ended it; 127 not found, 126 not to be\n\
+                        started; 124 after --timeout; 3 not recorded, with --require-record alone; 2 wrong use, before the command is run.\n\
+                        The command sees pipes in place of a terminal on standard output and standard error."
+)]
+pub(crate) struct EvidenceRunArguments {
+    /// Control that the run is evidence for: FRAMEWORK/ID; repeatable
+    #[arg(long, value_name = "ID")]
+    pub(crate) control: Vec<String>,
+    /// What the run is called, as `evidence list` shows it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// File that the command made or used, recorded by digest after it has ended; repeatable
+    #[arg(long, value_name = "FILE")]
+    pub(crate) artifact: Vec<PathBuf>,
+    /// Store what the command writes, secrets masked; without it, only digests and sizes are recorded
+    #[arg(long)]
+    pub(crate) keep_output: bool,
+    /// Retention class to seal what is stored in (`evidence classes new`); destroying its key erases it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) class: Option<String>,
+    /// Exit with 3 where the run cannot be recorded; a log that cannot be opened keeps the command from being run
+    #[arg(long)]
+    pub(crate) require_record: bool,
+    /// End the command after so long (`90s`, `15m`, `2h`) and exit with 124
+    #[arg(long, value_name = "TIME", value_parser = crate::child::parse_time)]
+    pub(crate) timeout: Option<std::time::Duration>,
+    #[command(flatten)]
+    pub(crate) place: EvidencePlace,
+    /// The command and its arguments
+    #[arg(required = true, last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<std::ffi::OsString>,
 }
 
 /// `probity verify`.

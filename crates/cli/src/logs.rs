@@ -105,6 +105,27 @@ impl Log {
     }
 }
 
+impl Log {
+    /// The log in a folder, which keeps retention classes and holds: their keys lie beside it.
+    pub(crate) fn in_folder(&mut self) -> Result<&mut Ledger> {
+        match self {
+            Log::Turns(ledger) => Ok(ledger),
+            Log::Shared(_) => {
+                let hint = "name a log in a folder; what a bucket keeps is held by `evidence seal --legal-hold`";
+                Err(Wrong::hint("a log in a bucket has no retention classes and no holds of its own", Some(hint)).into())
+            }
+        }
+    }
+
+    /// Where its files are.
+    pub(crate) fn storage(&self) -> Result<&Arc<dyn Storage>> {
+        match self {
+            Log::Turns(ledger) => Ok(ledger.storage()),
+            Log::Shared(_) => Err(Wrong::hint("a log in a bucket has no retention classes", None).into()),
+        }
+    }
+}
+
 impl Append for Log {
     fn append(&mut self, record: Vec<u8>, blobs: Vec<Vec<u8>>) -> Result<Receipt, AppendError> {
         match self {

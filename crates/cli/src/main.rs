@@ -8,6 +8,7 @@ mod advisories;
 mod arguments;
 mod artifact;
 mod beside;
+mod child;
 mod clock;
 mod commands;
 mod feed;
@@ -21,6 +22,7 @@ mod output;
 mod passphrase;
 mod policies;
 mod reading;
+mod redact;
 mod registry;
 mod run;
 mod state;
@@ -32,7 +34,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use arguments::{Arguments, Command, EvidenceCommand, KeyCommand, PoliciesCommand};
+use arguments::{Arguments, ClassesCommand, Command, EvidenceCommand, HoldCommand, KeyCommand, PoliciesCommand};
 
 /// Wrong use or configuration: exit 2, with a hint where there is one.
 #[derive(Debug)]
@@ -130,6 +132,20 @@ fn dispatch(command: Command) -> anyhow::Result<u8> {
             KeyCommand::Public(key) => commands::key::public(&key),
         },
         Command::Evidence { command } => match command {
+            EvidenceCommand::Run(arguments) => commands::evidence_run::run(&arguments),
+            EvidenceCommand::Classes { command } => match command {
+                ClassesCommand::List { place, format } => commands::evidence_classes::list(&place, format),
+                ClassesCommand::New { name, retain, place } => commands::evidence_classes::new(&name, &retain, &place),
+                ClassesCommand::Destroy { name, yes, early, reason, place } => {
+                    commands::evidence_classes::destroy(&name, yes, early, reason.as_deref(), &place)
+                }
+            },
+            EvidenceCommand::Hold { command: HoldCommand::Set { on, reason, place } } => {
+                commands::evidence_classes::hold(true, &on, &reason, &place)
+            }
+            EvidenceCommand::Hold { command: HoldCommand::Release { on, reason, place } } => {
+                commands::evidence_classes::hold(false, &on, &reason, &place)
+            }
             EvidenceCommand::List { place, format } => commands::evidence::list(&place, format),
             EvidenceCommand::Show { index, place } => commands::evidence::show(index, &place),
             EvidenceCommand::Prove { index, place } => commands::evidence::prove(index, &place),

@@ -1,5 +1,5 @@
-//! A folder on disk as storage, and the file of a private key. The only place of this crate that touches the disk.
-#![allow(clippy::disallowed_methods, reason = "the one place of this crate that touches the disk")]
+//! A folder on disk as storage, and the file of a private key. Beside `class_keys.rs` the only place of this crate that touches the disk.
+#![allow(clippy::disallowed_methods, reason = "a place of this crate that touches the disk")]
 
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -22,7 +22,7 @@ const LOCK_TRIES: u32 = 6_000;
 const LOCK_PAUSE: Duration = Duration::from_millis(5);
 
 /// Makes names of temporary files unique within this process.
-static COUNTER: AtomicU64 = AtomicU64::new(0);
+pub(crate) static COUNTER: AtomicU64 = AtomicU64::new(0);
 
 /// A folder. It is made, with the folders above it, when something is first written.
 ///
@@ -113,12 +113,12 @@ impl FolderStorage {
     }
 }
 
-fn failure(what: &'static str, path: &str, source: io::Error) -> StorageError {
+pub(crate) fn failure(what: &'static str, path: &str, source: io::Error) -> StorageError {
     StorageError::Io { what, path: path.to_owned(), source }
 }
 
 /// Makes the root and what is missing above it.
-fn make_root(root: &Path) -> io::Result<()> {
+pub(crate) fn make_root(root: &Path) -> io::Result<()> {
     let Some(parent) = root.parent().filter(|parent| !parent.as_os_str().is_empty()) else {
         return fs::create_dir_all(root);
     };
@@ -133,12 +133,12 @@ fn make_root(root: &Path) -> io::Result<()> {
 }
 
 /// Makes the names in a folder durable.
-fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     // Windows makes names durable by itself and cannot open a folder as a file.
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
-fn write_new(path: &Path, bytes: &[u8], mode: Option<u32>) -> io::Result<()> {
+pub(crate) fn write_new(path: &Path, bytes: &[u8], mode: Option<u32>) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -152,7 +152,7 @@ fn write_new(path: &Path, bytes: &[u8], mode: Option<u32>) -> io::Result<()> {
     file.sync_all()
 }
 
-fn read_limited(path: &Path, name: &str, limit: u64) -> Result<Option<Vec<u8>>, StorageError> {
+pub(crate) fn read_limited(path: &Path, name: &str, limit: u64) -> Result<Option<Vec<u8>>, StorageError> {
     let failed = |error| failure("read", name, error);
     let kind = match fs::symlink_metadata(path) {
         // A part of the path that is a file means as well that there is no such file.

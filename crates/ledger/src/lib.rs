@@ -11,12 +11,15 @@
 //! | `cas/sha256/<2 digits>/<62 digits>` | blobs that records name by digest |
 //! | `lock`, `tmp/...` | no meaning: what writers take turns with, and writes that did not end |
 //!
-//! **Invariant:** no clock and no randomness. Times are in the records the caller signed; Ed25519 signatures are deterministic.
-//! **Invariant:** the disk is touched in `folder.rs` alone, behind [`Storage`].
+//! **Invariant:** no clock, and no randomness but for the keys of retention classes and what is sealed under them. Times are given by the
+//! caller; Ed25519 signatures are deterministic.
+//! **Invariant:** the disk is touched in `folder.rs`, behind [`Storage`], and in `class_keys.rs`, behind [`ClassKeys`], alone.
 //! **Invariant:** when [`Ledger::append`] returns, the record is durable, and it is in the log under every later checkpoint.
 
 #![warn(clippy::indexing_slicing, clippy::string_slice)]
 
+mod class_keys;
+mod classes;
 mod export;
 mod faulty;
 mod folder;
@@ -31,6 +34,8 @@ mod storage;
 pub mod tile;
 mod verify;
 
+pub use class_keys::{ClassKeys, ClassKeysError, FolderClassKeys, MemoryClassKeys};
+pub use classes::{ClassError, ClassState, Classes, Destroyed, Hold, HoldTarget, LEGAL_HOLD_V1, RETENTION_CLASS_V1, Retention};
 pub use export::{ExportError, OpenTarError, export_files, export_tar, open_tar};
 pub use faulty::{Fault, FaultyStorage};
 pub use folder::{FolderStorage, KeyFile, KeyFileError, load_key, load_or_create_key};

@@ -1,17 +1,23 @@
-//! `probity evidence list|show|prove|verify|export|append`: a look into the log.
+//! `probity evidence list|show|prove|verify|export|append`: a look into the log. Recording a command is `evidence_run`'s.
 
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use probity_attest::VerifyingKey;
+use probity_attest::command_run::CommandRun;
+use probity_attest::sealed::SealedBlob;
 use probity_attest::statement::{Decision, Statement, format_time};
 use probity_formats::escape;
 use probity_ledger::tile::{self, TileId};
-use probity_ledger::{Against, FolderStorage, ImportRecord, LogReader, VerifyOptions, export_files, export_tar, verify as verify_log};
+use probity_ledger::{
+    Against, Classes, FolderStorage, ImportRecord, LEGAL_HOLD_V1, LogReader, RETENTION_CLASS_V1, VerifyOptions, export_files, export_tar,
+    verify as verify_log,
+};
 use probity_verdict::config::EvidenceSettings;
 use serde_json::{Value, json};
 
 use crate::arguments::{CompareFormat, EvidencePlace};
+use crate::commands::evidence_classes::{keys, opened};
 use crate::commands::gate::{Evidence, place_of};
 use crate::commands::seal;
 use crate::logs::{Log, LogPlace, storage};
@@ -43,9 +49,37 @@ fn line(index: u64, record: &[u8]) -> Value {
             "by_severity": decision.probity.get("by_severity"),
         });
     }
+    if let Ok(Some(run)) = CommandRun::of_statement(&statement) {
+        let command = run.arguments.join(" ");
+        return json!({
+            "index": index,
+            "kind": "run",
+            "time": format_time(run.finished).unwrap_or_default(),
+            "result": format!("exit {}", run.exit_code),
+            "exit_code": run.exit_code,
+            "signal": run.signal,
+            "not_started": run.not_started,
+            "timed_out": run.timed_out,
+            "subject": if run.name.is_empty() { &command } else { &run.name },
+            "command": command,
+            "controls": run.controls,
+            "digest": statement.subjects.first().map(|subject| &subject.digest),
+        });
+    }
     match ImportRecord::of_statement(&statement) {
         Ok(Some(import)) => json!({ "index": index, "kind": "import", "log": import.checkpoint.origin, "records": import.count() }),
-        _ => json!({ "index": index, "kind": statement.predicate_type }),
+        _ => {
+            let words = |kind: &str, subject: &str| {
+                let text = |key: &str| statement.predicate.get(key).cloned().unwrap_or(Value::Null);
+                json!({ "index": index, "kind": kind, "time": text("time"), "result": text("event"), "subject": subject, "reason": text("reason") })
+            };
+            let subject = statement.subjects.first().map_or("", |subject| subject.name.as_str());
+            match statement.predicate_type.as_str() {
+                RETENTION_CLASS_V1 => words("class", subject),
+                LEGAL_HOLD_V1 => words("hold", subject),
+                other => json!({ "index": index, "kind": other }),
+            }
+        }
     }
 }
 
@@ -88,9 +122,23 @@ pub(crate) fn show(index: u64, place: &EvidencePlace) -> Result<u8> {
     let statement = Statement::of_record(&record).context("the record cannot be read")?;
     let payload: Value = serde_json::from_slice(&statement.to_payload()?)?;
     let mut blobs = serde_json::Map::new();
+    let sealed = SealedBlob::of_statement(&statement)?;
+    let classes = if sealed.is_empty() { Classes::default() } else { Classes::read(&reader)? };
     for blob in statement.blobs()? {
-        let bytes = reader.blob(&blob.digest)?;
-        let value = serde_json::from_slice(&bytes).unwrap_or_else(|_| json!({ "bytes": bytes.len() }));
+        let mut bytes = reader.blob(&blob.digest)?;
+        if let Some(one) = sealed.iter().find(|one| one.name == blob.name) {
+            bytes = match opened(one, &bytes, &classes, &keys(place)?)? {
+                Ok(bytes) => bytes,
+                Err(why) => {
+                    blobs.insert(blob.name, Value::String(why));
+                    continue;
+                }
+            };
+        }
+        let value = serde_json::from_slice(&bytes).unwrap_or_else(|_| match std::str::from_utf8(&bytes) {
+            Ok(text) => json!({ "bytes": bytes.len(), "text": text }),
+            Err(_) => json!({ "bytes": bytes.len() }),
+        });
         blobs.insert(blob.name, value);
     }
     output::data(&format!(

@@ -8,6 +8,8 @@ pub(crate) mod controls;
 pub(crate) mod convert;
 pub(crate) mod eval;
 pub(crate) mod evidence;
+pub(crate) mod evidence_classes;
+pub(crate) mod evidence_run;
 pub(crate) mod export;
 pub(crate) mod fix;
 pub(crate) mod gate;
