@@ -32,7 +32,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Scan, decide and record: the main job of a pipeline
-    Gate(GateArguments),
+    Gate(Box<GateArguments>),
     /// Find and print; never fails on findings
     Scan(ScanArguments),
     /// Accept today's findings until a date, so that only new ones count

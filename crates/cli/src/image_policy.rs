@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -182,11 +183,11 @@ pub(crate) struct Services<'a> {
 }
 
 impl Edge for Services<'_> {
-    fn repository(&self, name: &str) -> Result<Arc<dyn Repository>, String> {
+    fn repository(&self, name: &str) -> Result<Rc<dyn Repository>, String> {
         let reference: Reference = name.parse().map_err(|error| format!("`{name}` names no repository: {error}"))?;
         let settings = registry::settings(self.arguments).map_err(|error| format!("{error:#}"))?;
         let remote = Registry::new(settings).repository(&reference).map_err(|error| error.to_string())?;
-        Ok(Arc::new(remote))
+        Ok(Rc::new(remote))
     }
 
     fn root(&self, name: Option<&str>) -> Result<Arc<TrustRoot>, String> {

@@ -109,6 +109,7 @@ impl Log {
                 name: ".".into(),
                 uri: String::new(),
                 digest: BTreeMap::from([("gitCommit".into(), commit(run.commit)), ("gitTree".into(), commit(run.commit + 100))]),
+                ..Descriptor::default()
             }],
             verifier: "https://probity.dev/gate/v1".into(),
             versions: BTreeMap::new(),

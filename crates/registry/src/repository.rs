@@ -102,6 +102,14 @@ impl Manifest {
         Ok(Manifest { digest, kind, value, bytes })
     }
 
+    /// One of these bytes, whatever their digest.
+    ///
+    /// # Errors
+    /// [`PullError`] where they are no manifest.
+    pub fn parse(bytes: Vec<u8>) -> Result<Manifest, PullError> {
+        Manifest::read("the manifest", None, "", bytes)
+    }
+
     /// Its digest.
     #[must_use]
     pub fn digest(&self) -> &Digest {
@@ -174,6 +182,16 @@ pub struct Referrers {
 }
 
 impl Referrers {
+    /// What a list has.
+    ///
+    /// # Errors
+    /// [`PullError`] where it is no list, or an entry of it has no digest.
+    pub fn of(list: &Value) -> Result<Referrers, PullError> {
+        let mut found = Referrers::default();
+        found.take(list, None, &mut BTreeSet::new())?;
+        Ok(found)
+    }
+
     /// Adds what a list has; false where there is no more room. One that stands there twice counts once.
     pub(crate) fn take(&mut self, list: &Value, wanted: Option<&str>, seen: &mut BTreeSet<Digest>) -> Result<bool, PullError> {
         let broken = |why: &str| PullError::Broken { what: "the list of referrers".to_owned(), why: why.to_owned() };

@@ -1,6 +1,7 @@
 //! What policies demand of an image (`probity-imagepolicy`), verified: the edge between a pure plan and a registry.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use probity_core::Timestamp;
@@ -22,7 +23,7 @@ pub trait Edge {
     ///
     /// # Errors
     /// Why it cannot be asked, as a sentence.
-    fn repository(&self, name: &str) -> Result<Arc<dyn Repository>, String>;
+    fn repository(&self, name: &str) -> Result<Rc<dyn Repository>, String>;
 
     /// The trust root of that name, or that of everybody.
     ///
@@ -35,7 +36,7 @@ pub trait Edge {
 #[must_use]
 pub fn answer(
     edge: &dyn Edge,
-    repository: &Arc<dyn Repository>,
+    repository: &Rc<dyn Repository>,
     image: &Digest,
     demanded: &Demanded,
     limits: &Limits,
@@ -66,7 +67,7 @@ pub fn answer(
     let sources = if demanded.sources.is_empty() { &beside[..] } else { &demanded.sources };
     for source in sources {
         let place = match &source.oci {
-            None => Arc::clone(repository),
+            None => Rc::clone(repository),
             Some(name) => match edge.repository(name) {
                 Ok(place) => place,
                 Err(why) => {

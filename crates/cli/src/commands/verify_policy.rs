@@ -1,5 +1,6 @@
 //! `probity verify IMAGE --policy FILE`: whether an image has everything that policies demand of it.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -23,7 +24,7 @@ pub(crate) fn run(arguments: &VerifyArguments, image: Image) -> Result<u8> {
     let (root, _) = root(arguments.trusted_root.as_deref())?;
     let services = Services { policies: &policies, arguments: &arguments.image, default: Arc::new(root) };
     let Image { given, name, manifest, repository, .. } = image;
-    let repository: Arc<dyn Repository> = Arc::from(repository);
+    let repository: Rc<dyn Repository> = Rc::from(repository);
     let digest: probity_core::Digest = match manifest.digest().as_str().strip_prefix("sha256:").map(str::parse) {
         Some(Ok(digest)) => digest,
         _ => return Err(Wrong::hint(format!("images are verified by SHA-256, and this one is `{}`", manifest.digest()), None).into()),
