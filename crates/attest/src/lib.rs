@@ -20,6 +20,7 @@ pub mod keys;
 pub mod note;
 mod pem;
 pub mod predicate;
+pub mod provenance;
 pub mod sealed;
 mod ssh_wire;
 pub mod sshsig;

@@ -817,8 +817,11 @@ pub(crate) struct AttestArguments {
     #[command(flatten)]
     pub(crate) image: ImageArguments,
     /// File with what is said; `-` is standard input
-    #[arg(long, value_name = "FILE")]
-    pub(crate) predicate: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "provenance")]
+    pub(crate) predicate: Option<PathBuf>,
+    /// Say where it was built, as this job of GitHub Actions or GitLab CI knows it (SLSA provenance v1)
+    #[arg(long, conflicts_with_all = ["predicate", "predicate_type"])]
+    pub(crate) provenance: bool,
     /// What kind of thing is said: custom (any text), cyclonedx, link, openvex, slsaprovenance (v0.2), slsaprovenance1, spdxjson, vuln, or
     /// the URI of a type
     #[arg(long = "type", value_name = "TYPE", default_value = "custom")]

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use probity_attest::Hasher;
 use probity_attest::predicate;
+use probity_attest::provenance;
 use probity_attest::statement::{Descriptor, Statement, format_time};
 use probity_core::Digest;
 use probity_signatures::{attach_bundle, attach_legacy_attestation, subjects};
@@ -18,26 +19,36 @@ use crate::keyless::{self, What};
 use crate::{Wrong, output, run as runs, state};
 
 pub(crate) fn run(arguments: &AttestArguments) -> Result<u8> {
-    let read = |path| state::read_bytes(path).map_err(|error| Wrong::hint(format!("{error:#}"), None));
-    let predicate_type = predicate::type_uri(&arguments.predicate_type).map_err(Wrong::new)?;
-    if arguments.file.as_os_str() == "-" && arguments.predicate.as_os_str() == "-" {
+    let read = |path: &Path| state::read_bytes(path).map_err(|error| Wrong::hint(format!("{error:#}"), None));
+    let predicate_type = match &arguments.predicate {
+        Some(_) => predicate::type_uri(&arguments.predicate_type).map_err(Wrong::new)?,
+        None => provenance::PROVENANCE_V1.to_owned(),
+    };
+    let dash = Path::new("-");
+    if arguments.file == dash && arguments.predicate.as_deref() == Some(dash) {
         return Err(Wrong::hint("standard input cannot be both the file and the predicate", None).into());
     }
+    let said = || -> Result<Map<String, Value>> {
+        let Some(path) = &arguments.predicate else {
+            let hint = "`--predicate FILE` says what is to be said";
+            let said = provenance::of_job(&|name| std::env::var(name).ok(), &format_time(runs::now())?);
+            return Ok(said.map_err(|error| Wrong::hint(error.to_string(), Some(hint)))?);
+        };
+        let body = predicate::body(&predicate_type, &read(path)?, runs::now());
+        Ok(body.map_err(|error| Wrong::hint(format!("`{}`: {error}", path.display()), None))?)
+    };
     let named = arguments.file.to_str().unwrap_or_default();
     if let Some(image) = beside::open(named, &arguments.image, Access::Write)? {
-        let body = predicate::body(&predicate_type, &read(&arguments.predicate)?, runs::now());
-        let predicate = body.map_err(|error| Wrong::hint(format!("`{}`: {error}", arguments.predicate.display()), None))?;
-        return attest_image(arguments, &image, &predicate_type, &predicate);
+        return attest_image(arguments, &image, &predicate_type, &said()?);
     }
     if arguments.beside.recursive || arguments.beside.signature_format == SignatureFormat::Legacy {
         let hint = "`--recursive` and `--signature-format` are for images; name one as REGISTRY/REPOSITORY@DIGEST";
         return Err(Wrong::hint(format!("`{named}` is no image"), Some(hint)).into());
     }
     let subject = digest(&arguments.file)?;
-    let body = predicate::body(&predicate_type, &read(&arguments.predicate)?, runs::now());
-    let predicate = body.map_err(|error| Wrong::hint(format!("`{}`: {error}", arguments.predicate.display()), None))?;
+    let predicate = said()?;
     let name = arguments.file.file_name().unwrap_or(arguments.file.as_os_str()).to_string_lossy().into_owned();
-    let statement = Statement { subjects: vec![Descriptor::sha256(name, subject)], predicate_type, predicate };
+    let statement = Statement { subjects: vec![Descriptor::sha256(name, subject)], predicate_type: predicate_type.clone(), predicate };
     let made = keyless::sign(&arguments.signing, What::Statement { statement: &statement, artifact: subject })?;
     match &arguments.bundle {
         Some(path) => {
