@@ -17,14 +17,17 @@
 
 #![warn(clippy::indexing_slicing, clippy::string_slice)]
 
+mod edge;
 mod export;
 mod faulty;
 mod folder;
+mod group;
 mod import;
 mod ledger;
 pub mod merkle;
 mod read;
 mod receipt;
+mod recent;
 mod storage;
 pub mod tile;
 mod verify;
@@ -32,6 +35,7 @@ mod verify;
 pub use export::{ExportError, OpenTarError, export_files, export_tar, open_tar};
 pub use faulty::{Fault, FaultyStorage};
 pub use folder::{FolderStorage, KeyFile, KeyFileError, load_key, load_or_create_key};
+pub use group::{GroupCommit, GroupLimits, Pending};
 pub use import::{ImportError, ImportRecord, Imported, LEDGER_IMPORT_V1};
 pub use ledger::{AppendError, Ledger, OpenError};
 pub use read::{LogReader, ReadError, blob_path};
