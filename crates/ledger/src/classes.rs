@@ -425,8 +425,9 @@ impl Ledger {
         let (statement, blobs) = build(&classes)?;
         let record = statement.sign(&*self.signer).map_err(|error| fail(error.into()))?;
         let entry = check_entry(&*storage, record, blobs, &[self.key.key()]).map_err(fail)?;
-        let mut receipts = self.append_locked(&[entry]).map_err(fail)?;
-        receipts.pop().ok_or_else(|| fail(AppendError::Full))
+        let committed = self.append_locked(&[&entry]).map_err(fail)?;
+        let last = committed.checkpoint.size.saturating_sub(1);
+        committed.receipt(last, entry.digest()).ok_or_else(|| fail(AppendError::Full))
     }
 
     /// Begins a class with a new key. Should the record not get into the log, a key is left that seals nothing.

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,7 +19,9 @@ const MAX_FILE: u64 = 1 << 30;
 const MAX_DEPTH: usize = 16;
 /// Waits for the lock, each of `LOCK_PAUSE`: half a minute in all.
 const LOCK_TRIES: u32 = 6_000;
-const LOCK_PAUSE: Duration = Duration::from_millis(5);
+pub(crate) const LOCK_PAUSE: Duration = Duration::from_millis(5);
+/// Files written at once.
+const MAX_THREADS: usize = 8;
 
 /// Makes names of temporary files unique within this process.
 pub(crate) static COUNTER: AtomicU64 = AtomicU64::new(0);
@@ -87,6 +89,28 @@ impl FolderStorage {
         sync_folder(folder)
     }
 
+    /// Writes all files aside, synchronises them, and only then gives them their names; several at a time, since the disk takes what comes
+    /// together in fewer turns.
+    fn write_files(&self, files: &[(PathBuf, &[u8])]) -> io::Result<()> {
+        let temporary_folder = self.root.join(TEMPORARY.trim_end_matches('/'));
+        self.make_folder(&temporary_folder)?;
+        let mut folders: Vec<&Path> = files.iter().map(|(target, _)| target.parent().unwrap_or(&self.root)).collect();
+        folders.sort_unstable();
+        folders.dedup();
+        folders.iter().try_for_each(|folder| self.make_folder(folder))?;
+        let first = COUNTER.fetch_add(files.len() as u64, Ordering::Relaxed);
+        let named = |number: u64| temporary_folder.join(format!("{}-{}", std::process::id(), first + number));
+        let aside: Vec<(PathBuf, &(PathBuf, &[u8]))> = (0..).map(named).zip(files).collect();
+        let written = in_parallel(&aside, |(temporary, (_, bytes))| write_new(temporary, bytes, None))
+            .and_then(|()| aside.iter().try_for_each(|(temporary, (target, _))| fs::rename(temporary, target)));
+        if let Err(error) = written {
+            // As above: what is left in `tmp/` has no meaning.
+            aside.iter().for_each(|(temporary, _)| drop(fs::remove_file(temporary)));
+            return Err(error);
+        }
+        in_parallel(&folders, |folder| sync_folder(folder))
+    }
+
     fn walk(&self, folder: &Path, depth: usize, out: &mut Vec<String>) -> Result<(), StorageError> {
         let name = |path: &Path| path.strip_prefix(&self.root).unwrap_or(path).to_string_lossy().into_owned();
         let failed = |error| failure("list", &name(folder), error);
@@ -111,6 +135,33 @@ impl FolderStorage {
         }
         Ok(())
     }
+}
+
+/// Does something for each, several at a time; gives the first error there was.
+fn in_parallel<T: Sync>(all: &[T], run: impl Fn(&T) -> io::Result<()> + Sync) -> io::Result<()> {
+    let threads = all.len().div_ceil(2).min(MAX_THREADS);
+    if threads < 2 {
+        return all.iter().try_for_each(run);
+    }
+    let next = AtomicUsize::new(0);
+    let work = || {
+        while let Some(each) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+            run(each)?;
+        }
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let mut started = Vec::new();
+        for _ in 1..threads {
+            // Without a thread, the others do its part.
+            started.extend(std::thread::Builder::new().spawn_scoped(scope, work));
+        }
+        let mut done = work();
+        for thread in started {
+            done = done.and(thread.join().unwrap_or_else(|_| Err(io::Error::other("a thread ended"))));
+        }
+        done
+    })
 }
 
 pub(crate) fn failure(what: &'static str, path: &str, source: io::Error) -> StorageError {
@@ -189,6 +240,18 @@ impl Storage for FolderStorage {
 
     fn write(&self, path: &str, bytes: &[u8]) -> Result<(), StorageError> {
         self.write_file(&self.locate(path)?, bytes).map_err(|error| failure("write", path, error))
+    }
+
+    fn write_all(&self, files: &[(String, &[u8])]) -> Result<(), StorageError> {
+        match files {
+            [] => Ok(()),
+            [(path, bytes)] => self.write(path, bytes),
+            [(first, _), ..] => {
+                let located = files.iter().map(|(path, bytes)| Ok((self.locate(path)?, *bytes)));
+                let located = located.collect::<Result<Vec<_>, StorageError>>()?;
+                self.write_files(&located).map_err(|error| failure("write", &format!("{first} and {} more", files.len() - 1), error))
+            }
+        }
     }
 
     fn remove(&self, path: &str) -> Result<(), StorageError> {

@@ -155,7 +155,7 @@ impl Ledger {
             keys: report.keys.clone(),
         };
         let record = bracket.to_statement(time).and_then(|statement| statement.sign(&*self.signer)).map_err(AppendError::from)?;
-        let mut entries = vec![NewEntry { record, blobs: Vec::new() }];
+        let mut entries = vec![NewEntry::new(record, Vec::new())];
         let mut leaves = Vec::new();
         for entry in reader.entries() {
             let (index, record) = entry.map_err(ImportError::Read)?;
@@ -171,7 +171,10 @@ impl Ledger {
         if merkle::root(&leaves) != reader.checkpoint().root {
             return Err(ImportError::Forked(size));
         }
-        let receipts = self.append_locked(&entries)?;
+        let committed = self.append_locked(&entries.iter().collect::<Vec<_>>())?;
+        let first = committed.checkpoint.size - entries.len() as u64;
+        let receipts = (first..).zip(&entries).map(|(index, entry)| committed.receipt(index, entry.digest()).ok_or(AppendError::Full));
+        let receipts = receipts.collect::<Result<_, _>>()?;
         Ok(Imported { records: size - from, size, receipts })
     }
 

@@ -1,7 +1,6 @@
-//! Appending. The order of writes is what makes it safe to die at any point: blobs, entries, hashes, then the checkpoint; nothing is
-//! acknowledged before the checkpoint is durable, and nothing the checkpoint covers is ever written again.
+//! Appending. The order of writes is what makes it safe to die at any point: blobs, entries and hashes, and when all of these are durable,
+//! the checkpoint; nothing is acknowledged before the checkpoint is durable, and nothing the checkpoint covers is ever written again.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -11,8 +10,10 @@ use probity_attest::statement::{Statement, StatementError};
 use probity_attest::{KeyProvider, VerifyingKey, sha256};
 use probity_core::Digest;
 
-use crate::read::{TileNodes, read_bundle, read_hashes, read_key, read_note};
+use crate::edge::{Committed, Edge, Subtrees};
+use crate::read::{read_bundle, read_hashes, read_key, read_note};
 use crate::receipt::Receipt;
+use crate::recent::Recent;
 use crate::tile::{self, TileId, TileKind, WIDTH};
 use crate::{CHECKPOINT, KEY, LogReader, ReadError, Storage, StorageError, TEMPORARY, blob_path, merkle};
 
@@ -63,63 +64,92 @@ pub enum AppendError {
     /// More entries than a log may have.
     #[error("the log is full")]
     Full,
+    /// What the records failed of that were to be written together. They may be in the log; appending the same bytes again is safe.
+    #[error(transparent)]
+    Batch(#[from] Arc<AppendError>),
+    /// The writer of a [`crate::GroupCommit`] has ended. The record may be in the log; appending the same bytes again is safe.
+    #[error("the ledger's writer has ended")]
+    Closed,
+    /// The system gave no thread for a writer.
+    #[error("no writer for the ledger could be started")]
+    Start(#[source] std::io::Error),
 }
 
-/// The right edge of the tree, which is all that appending needs.
+/// The end of the log, which is all that appending needs.
 struct Head {
     checkpoint: Checkpoint,
     note: String,
-    /// Hashes of the last, partial tile of each level; empty where the last tile is full.
-    levels: Vec<Vec<Digest>>,
-    /// Entries of the last, partial bundle.
-    bundle: Vec<Vec<u8>>,
+    edge: Edge,
+    /// The last, partial bundle as it is stored.
+    bundle: Vec<u8>,
+    recent: Recent,
 }
 
 impl Head {
-    fn load(storage: &dyn Storage, key: &VerifierKey, note: String) -> Result<Head, ReadError> {
+    fn load(storage: &dyn Storage, key: &VerifierKey, note: String, reach: u64) -> Result<Head, ReadError> {
         let checkpoint = Checkpoint::open(&note, key).map_err(|why| ReadError::Note { path: CHECKPOINT, why })?;
         let size = checkpoint.size;
         let mut levels = Vec::new();
         for level in 0..tile::levels(size) {
             let hashes = tile::partial(TileKind::Hashes(level), size).map(|tile| read_hashes(storage, tile)).transpose()?;
-            levels.push(hashes.unwrap_or_default());
+            levels.push(Subtrees::of(hashes.unwrap_or_default()));
         }
+        let edge = Edge { size, levels };
         let last = tile::partial(TileKind::Entries, size);
-        let bundle = last.map(|tile| read_bundle(storage, tile)).transpose()?.unwrap_or_default();
+        let entries = last.map(|tile| read_bundle(storage, tile)).transpose()?.unwrap_or_default();
         let damaged = |path: String, why: &str| ReadError::Damaged { path, why: why.to_owned() };
-        if edge_root(&levels) != checkpoint.root {
+        if edge.root() != checkpoint.root {
             return Err(damaged(CHECKPOINT.to_owned(), "the hash tiles do not lead to its root"));
         }
-        let leaves: Vec<Digest> = bundle.iter().map(|entry| merkle::leaf_hash(entry)).collect();
+        let leaves: Vec<Digest> = entries.iter().map(|entry| merkle::leaf_hash(entry)).collect();
         if let Some(tile) = last
-            && levels.first() != Some(&leaves)
+            && edge.levels.first().map(Subtrees::hashes) != Some(&leaves)
         {
             return Err(damaged(tile.to_string(), "its entries do not fit their hashes"));
         }
-        Ok(Head { checkpoint, note, levels, bundle })
+        let bundle = entries.iter().filter_map(|entry| tile::frame(entry)).flatten().collect();
+        let recent = Recent::load(storage, &edge, reach)?;
+        Ok(Head { checkpoint, note, edge, bundle, recent })
     }
 }
 
-/// Root over full subtrees of falling size: those of the highest level first.
-fn edge_root(levels: &[Vec<Digest>]) -> Digest {
-    let mut peaks = Vec::new();
-    for hashes in levels.iter().rev() {
-        let mut rest = hashes.as_slice();
-        while let Some(bit) = rest.len().checked_ilog2() {
-            let (peak, after) = rest.split_at(1 << bit);
-            peaks.push(merkle::root(peak));
-            rest = after;
-        }
-    }
-    let mut peaks = peaks.into_iter().rev();
-    let Some(last) = peaks.next() else { return merkle::root(&[]) };
-    peaks.fold(last, |right, left| merkle::node_hash(&left, &right))
-}
-
-/// A record with the blobs it names, as far as they are given.
+/// A record that was checked, with the blobs it names.
 pub(crate) struct NewEntry {
-    pub(crate) record: Vec<u8>,
-    pub(crate) blobs: Vec<Vec<u8>>,
+    record: Vec<u8>,
+    /// Its leaf hash.
+    leaf: Digest,
+    /// SHA-256 of its bytes.
+    digest: Digest,
+    /// By their digests.
+    blobs: Vec<(Digest, Vec<u8>)>,
+}
+
+impl NewEntry {
+    /// Nothing is checked here.
+    pub(crate) fn new(record: Vec<u8>, blobs: Vec<(Digest, Vec<u8>)>) -> NewEntry {
+        NewEntry { leaf: merkle::leaf_hash(&record), digest: sha256(&record), record, blobs }
+    }
+
+    /// SHA-256 of the record.
+    pub(crate) fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Bytes of the record and of its blobs.
+    pub(crate) fn bytes(&self) -> usize {
+        self.record.len() + self.blobs.iter().map(|(_, blob)| blob.len()).sum::<usize>()
+    }
+}
+
+/// Where entries are after a commit: one place for each, and what proves those that were not there before.
+pub(crate) struct Places {
+    pub(crate) places: Vec<u64>,
+    /// Entries before. Those at places below were there already.
+    pub(crate) before: u64,
+    /// What the new ones came under; `None` if none was new.
+    pub(crate) committed: Option<Committed>,
+    /// The head as signed.
+    pub(crate) note: String,
 }
 
 /// A log that one appends to. Several may be open on one storage, in one process or many: each append takes the storage's lock.
@@ -129,6 +159,8 @@ pub struct Ledger {
     pub(crate) key: VerifierKey,
     /// What was there when this process last looked; `None` after a failure, when nobody knows.
     head: Option<Head>,
+    /// How many tiles of last records are looked at for one that is appended again.
+    pub(crate) reach: u64,
 }
 
 impl Ledger {
@@ -153,7 +185,7 @@ impl Ledger {
             let empty = Checkpoint { origin: origin.to_owned(), size: 0, root: merkle::root(&[]) };
             storage.write(CHECKPOINT, empty.sign(&*signer)?.as_bytes())?;
         }
-        let mut ledger = Ledger { storage, signer, key, head: None };
+        let mut ledger = Ledger { storage, signer, key, head: None, reach: 1 };
         ledger.refresh()?;
         drop(lock);
         Ok(ledger)
@@ -177,6 +209,13 @@ impl Ledger {
         &self.storage
     }
 
+    /// From now on finds records that are appended again among those of this many last tiles.
+    pub(crate) fn look_back(&mut self, tiles: u64) {
+        self.reach = tiles;
+        // It is loaded anew at the next append.
+        self.head = None;
+    }
+
     /// Reads the log as it is now.
     pub fn reader(&self) -> Result<LogReader<'_>, ReadError> {
         LogReader::open(&*self.storage, Some(&self.key))
@@ -185,29 +224,46 @@ impl Ledger {
     /// Appends a signed statement ([`Statement::sign`] with this ledger's key) and stores the blobs it names. When this returns, all of
     /// it is durable. A record that is already among the last ones (up to 256) is not added again; its receipt is given.
     pub fn append(&mut self, record: Vec<u8>, blobs: Vec<Vec<u8>>) -> Result<Receipt, AppendError> {
-        let entry = check_entry(&*self.storage, record, blobs, &[self.key.key()])?;
-        let _lock = self.storage.lock()?;
-        self.refresh()?;
-        if let Some(index) = self.recent(&entry.record)? {
-            let reader = self.reader()?;
-            return Ok(reader.receipt(index)?);
-        }
-        let mut receipts = self.append_locked(&[entry])?;
-        receipts.pop().ok_or(AppendError::Full)
+        self.append_all(vec![(record, blobs)])?.pop().ok_or(AppendError::Full)
     }
 
-    /// The place of a record among the last ones.
-    fn recent(&self, record: &[u8]) -> Result<Option<u64>, AppendError> {
-        let Some(head) = &self.head else { return Ok(None) };
-        let size = head.checkpoint.size;
-        let Some(last) = size.checked_sub(1).map(|last| last / WIDTH) else { return Ok(None) };
-        let found = if head.bundle.is_empty() {
-            let tile = TileId { kind: TileKind::Entries, index: last, width: 256 };
-            read_bundle(&*self.storage, tile)?.iter().position(|entry| entry == record)
-        } else {
-            head.bundle.iter().position(|entry| entry == record)
+    /// Appends many records, each with its blobs, under one checkpoint: all of them or, where one cannot be appended, none. Receipts come
+    /// in the same order. As with [`Ledger::append`], what is already among the last ones is not added again.
+    pub fn append_all(&mut self, records: Vec<(Vec<u8>, Vec<Vec<u8>>)>) -> Result<Vec<Receipt>, AppendError> {
+        let check = |(record, blobs)| check_entry(&*self.storage, record, blobs, &[self.key.key()]);
+        let entries = records.into_iter().map(check).collect::<Result<Vec<_>, _>>()?;
+        let storage = Arc::clone(&self.storage);
+        let _lock = storage.lock()?;
+        let done = self.commit_locked(&entries)?;
+        let reader = LogReader::at(&*storage, self.key.clone(), done.note)?;
+        let receipt = |(place, entry): (&u64, &NewEntry)| match &done.committed {
+            Some(committed) if *place >= done.before => committed.receipt(*place, entry.digest).ok_or(AppendError::Full),
+            _ => Ok(reader.receipt(*place)?),
         };
-        Ok(found.map(|place| last * WIDTH + place as u64))
+        done.places.iter().zip(&entries).map(receipt).collect()
+    }
+
+    /// Appends those entries that are not among the last ones, under one checkpoint. Called under the lock.
+    pub(crate) fn commit_locked(&mut self, entries: &[NewEntry]) -> Result<Places, AppendError> {
+        self.refresh()?;
+        let Some(head) = &self.head else { return Err(ReadError::Missing(CHECKPOINT.to_owned()).into()) };
+        let before = head.checkpoint.size;
+        let mut fresh: Vec<&NewEntry> = Vec::with_capacity(entries.len());
+        let mut twice: HashMap<Digest, u64> = HashMap::with_capacity(entries.len());
+        let mut places = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let place = head.recent.find(&entry.leaf).unwrap_or_else(|| {
+                *twice.entry(entry.leaf).or_insert_with(|| {
+                    fresh.push(entry);
+                    before.saturating_add(fresh.len() as u64 - 1)
+                })
+            });
+            places.push(place);
+        }
+        let note = head.note.clone();
+        let committed = if fresh.is_empty() { None } else { Some(self.append_locked(&fresh)?) };
+        let note = committed.as_ref().map_or(note, |committed| committed.note.clone());
+        Ok(Places { places, before, committed, note })
     }
 
     /// Loads the head if it is not the one on the storage, and then removes what dead writers left. Called under the lock.
@@ -219,7 +275,7 @@ impl Ledger {
         }
         let first_look = self.head.is_none();
         self.head = None;
-        let head = Head::load(storage, &self.key, note)?;
+        let head = Head::load(storage, &self.key, note, self.reach)?;
         if first_look {
             for path in storage.list(TEMPORARY)? {
                 storage.remove(&path)?;
@@ -236,103 +292,56 @@ impl Ledger {
     }
 
     /// Appends entries that were checked, under one checkpoint. Called under the lock, after [`Ledger::refresh`].
-    pub(crate) fn append_locked(&mut self, entries: &[NewEntry]) -> Result<Vec<Receipt>, AppendError> {
+    pub(crate) fn append_locked(&mut self, entries: &[&NewEntry]) -> Result<Committed, AppendError> {
         // From here to the end nobody knows what is on the storage, so the head is given back only at the end.
-        let Some(head) = self.head.take() else { return Err(ReadError::Missing(CHECKPOINT.to_owned()).into()) };
+        let Some(mut head) = self.head.take() else { return Err(ReadError::Missing(CHECKPOINT.to_owned()).into()) };
         let storage = &*self.storage;
-        for blob in entries.iter().flat_map(|entry| &entry.blobs) {
-            storage.write(&blob_path(&sha256(blob)), blob)?;
-        }
-        let old_size = head.checkpoint.size;
-        let grown = Grown::grow(head, entries)?;
-        for (tile, bytes) in &grown.files {
-            storage.write(&tile.to_string(), bytes)?;
-        }
-        let checkpoint = Checkpoint { origin: self.key.name().to_owned(), size: grown.size, root: edge_root(&grown.levels) };
-        let note = checkpoint.sign(&*self.signer)?;
-        let nodes = TileNodes { storage, size: grown.size, known: RefCell::new(grown.known) };
-        let mut receipts = Vec::with_capacity(entries.len());
-        for (index, entry) in (old_size..).zip(entries) {
-            let path = merkle::inclusion_proof(&nodes, index, grown.size)?.ok_or(AppendError::Full)?;
-            receipts.push(Receipt::new(&entry.record, index, path, checkpoint.clone(), &note));
-        }
-        // INVARIANT: everything the checkpoint covers is durable before it is; the record counts from here on.
-        storage.write(CHECKPOINT, note.as_bytes())?;
-        let swept = remove_superseded(storage, old_size, grown.size);
-        if swept.is_ok() {
-            self.head = Some(Head { checkpoint, note, levels: grown.levels, bundle: grown.bundle });
-        }
-        // Where removing failed, the head stays unknown, and the next look sweeps again; the record itself is durable.
-        Ok(receipts)
-    }
-}
-
-/// The edge after some entries more, and the tiles to write for it.
-struct Grown {
-    size: u64,
-    levels: Vec<Vec<Digest>>,
-    bundle: Vec<Vec<u8>>,
-    /// In the order of writing: entries before hashes.
-    files: Vec<(TileId, Vec<u8>)>,
-    /// Hashes of all tiles that proofs for the new entries need.
-    known: HashMap<(TileKind, u64), Vec<Digest>>,
-}
-
-impl Grown {
-    fn grow(head: Head, entries: &[NewEntry]) -> Result<Grown, AppendError> {
-        let Head { checkpoint, mut levels, mut bundle, .. } = head;
-        let mut size = checkpoint.size;
-        let (mut bundles, mut hashes, mut known) = (Vec::new(), Vec::new(), HashMap::new());
+        let old_size = head.edge.size;
+        let mut bundles = Vec::new();
+        let mut full = Vec::new();
         for entry in entries {
-            bundle.push(entry.record.clone());
-            size = size.checked_add(1).ok_or(AppendError::Full)?;
-            if size.is_multiple_of(WIDTH) {
-                let tile = TileId { kind: TileKind::Entries, index: size / WIDTH - 1, width: 256 };
-                bundles.push((tile, frame_all(&bundle)?));
-                bundle.clear();
-            }
-            let mut carried = Some(merkle::leaf_hash(&entry.record));
-            let mut level = 0_u8;
-            while let Some(hash) = carried.take() {
-                if levels.len() <= usize::from(level) {
-                    levels.push(Vec::new());
-                }
-                let Some(row) = levels.get_mut(usize::from(level)) else { return Err(AppendError::Full) };
-                row.push(hash);
-                if row.len() as u64 == WIDTH {
-                    let index = (size >> (8 * (u32::from(level) + 1))) - 1;
-                    let tile = TileId { kind: TileKind::Hashes(level), index, width: 256 };
-                    hashes.push((tile, tile::hash_bytes(row)));
-                    carried = Some(merkle::root(row));
-                    known.insert((tile.kind, index), std::mem::take(row));
-                }
-                level += 1;
+            head.edge.push(entry.leaf, &mut full).ok_or(AppendError::Full)?;
+            let too_large = || AppendError::Record(StatementError::TooLarge(entry.record.len()));
+            tile::frame_into(&mut head.bundle, &entry.record).ok_or_else(too_large)?;
+            head.recent.push(entry.leaf, head.edge.size - 1);
+            if head.edge.size.is_multiple_of(WIDTH) {
+                let tile = TileId { kind: TileKind::Entries, index: head.edge.size / WIDTH - 1, width: 256 };
+                bundles.push((tile, std::mem::take(&mut head.bundle)));
             }
         }
-        if let Some(tile) = tile::partial(TileKind::Entries, size) {
-            bundles.push((tile, frame_all(&bundle)?));
+        let size = head.edge.size;
+        let hashes: Vec<(TileId, Vec<u8>)> = new_hash_tiles(&head.edge, old_size, &full);
+        let mut files: BTreeMap<String, &[u8]> = BTreeMap::new();
+        let blobs = entries.iter().flat_map(|entry| &entry.blobs);
+        files.extend(blobs.map(|(digest, blob)| (blob_path(digest), blob.as_slice())));
+        let last = tile::partial(TileKind::Entries, size).map(|tile| (tile.to_string(), head.bundle.as_slice()));
+        files.extend(bundles.iter().chain(&hashes).map(|(tile, bytes)| (tile.to_string(), bytes.as_slice())).chain(last));
+        storage.write_all(&files.into_iter().collect::<Vec<_>>())?;
+        let checkpoint = Checkpoint { origin: self.key.name().to_owned(), size, root: head.edge.root() };
+        let note = checkpoint.sign(&*self.signer)?;
+        // INVARIANT: everything the checkpoint covers is durable before it is; the records count from here on.
+        storage.write(CHECKPOINT, note.as_bytes())?;
+        let committed = Committed::new(checkpoint, note, &head.edge, full);
+        if remove_superseded(storage, old_size, size).is_ok() {
+            head.checkpoint = committed.checkpoint.clone();
+            head.note.clone_from(&committed.note);
+            self.head = Some(head);
         }
-        for (level, row) in (0..).zip(&levels) {
-            let kind = TileKind::Hashes(level);
-            let Some(tile) = tile::partial(kind, size) else { continue };
-            known.insert((kind, tile.index), row.clone());
-            // A row of the same width in the same place has not changed.
-            if tile::partial(kind, checkpoint.size) != Some(tile) {
-                hashes.push((tile, tile::hash_bytes(row)));
-            }
-        }
-        bundles.append(&mut hashes);
-        Ok(Grown { size, levels, bundle, files: bundles, known })
+        // Where removing failed, the head stays unknown, and the next look sweeps again; the records themselves are durable.
+        Ok(committed)
     }
 }
 
-fn frame_all(entries: &[Vec<u8>]) -> Result<Vec<u8>, AppendError> {
-    let mut out = Vec::new();
-    for entry in entries {
-        let framed = tile::frame(entry).ok_or(AppendError::Record(StatementError::TooLarge(entry.len())))?;
-        out.extend_from_slice(&framed);
-    }
-    Ok(out)
+/// The tiles of hashes to write: those that were filled, and the partial ones that changed.
+fn new_hash_tiles(edge: &Edge, old_size: u64, full: &[(TileId, Arc<Subtrees>)]) -> Vec<(TileId, Vec<u8>)> {
+    let filled = full.iter().map(|(tile, row)| (*tile, tile::hash_bytes(row.hashes())));
+    let partial = (0..).zip(&edge.levels).filter_map(|(level, row)| {
+        let kind = TileKind::Hashes(level);
+        let tile = tile::partial(kind, edge.size)?;
+        // A row of the same width in the same place has not changed.
+        (tile::partial(kind, old_size) != Some(tile)).then(|| (tile, tile::hash_bytes(row.hashes())))
+    });
+    filled.chain(partial).collect()
 }
 
 /// Removes the partial tiles that wider ones replace. tlog-tiles wants every partial tile served until the full one is there: a server
@@ -378,5 +387,5 @@ pub(crate) fn check_entry(
     if let Some(digest) = complete.keys().find(|digest| !named.contains_key(*digest)) {
         return Err(AppendError::UnnamedBlob(*digest));
     }
-    Ok(NewEntry { record, blobs: complete.into_values().collect() })
+    Ok(NewEntry::new(record, complete.into_iter().collect()))
 }

@@ -20,15 +20,18 @@
 
 mod class_keys;
 mod classes;
+mod edge;
 mod export;
 mod faulty;
 mod folder;
+mod group;
 mod import;
 mod ledger;
 pub mod merkle;
 mod pack;
 mod read;
 mod receipt;
+mod recent;
 mod shared;
 mod storage;
 pub mod tile;
@@ -39,6 +42,7 @@ pub use classes::{ClassError, ClassState, Classes, Destroyed, Hold, HoldTarget, 
 pub use export::{ExportError, OpenTarError, export_files, export_tar, open_tar};
 pub use faulty::{Fault, FaultyStorage};
 pub use folder::{FolderStorage, KeyFile, KeyFileError, load_key, load_or_create_key};
+pub use group::{GroupCommit, GroupLimits, Pending};
 pub use import::{ImportError, ImportRecord, Imported, LEDGER_IMPORT_V1};
 pub use ledger::{AppendError, Ledger, OpenError};
 pub use pack::{PACK, Packed, pack_tar};

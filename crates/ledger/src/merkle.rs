@@ -1,32 +1,31 @@
 //! Merkle trees as RFC 6962, section 2.1, hashes them, with proofs checked as RFC 9162, section 2.1.3 and 2.1.4, says. No storage here.
 
-use probity_attest::Hasher;
+use probity_attest::sha256;
 use probity_core::Digest;
 
 /// Hash of one entry.
 #[must_use]
 pub fn leaf_hash(entry: &[u8]) -> Digest {
-    let mut hasher = Hasher::new();
-    hasher.update(&[0]);
-    hasher.update(entry);
-    hasher.finish()
+    let mut bytes = Vec::with_capacity(1 + entry.len());
+    bytes.push(0);
+    bytes.extend_from_slice(entry);
+    sha256(&bytes)
 }
 
 /// Hash of two subtrees side by side.
 #[must_use]
 pub fn node_hash(left: &Digest, right: &Digest) -> Digest {
-    let mut hasher = Hasher::new();
-    hasher.update(&[1]);
-    hasher.update(&left.0);
-    hasher.update(&right.0);
-    hasher.finish()
+    let mut bytes = [1; 65];
+    let (_, hashes) = bytes.split_at_mut(1);
+    hashes.iter_mut().zip(left.0.iter().chain(&right.0)).for_each(|(to, from)| *to = *from);
+    sha256(&bytes)
 }
 
 /// Hash of the tree over these leaf hashes. Each may also stand for a full subtree, all of one height.
 #[must_use]
 pub fn root(hashes: &[Digest]) -> Digest {
     match hashes {
-        [] => Hasher::new().finish(),
+        [] => sha256(&[]),
         [one] => *one,
         several => {
             let (left, right) = several.split_at(split(several.len() as u64) as usize);

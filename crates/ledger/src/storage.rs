@@ -53,6 +53,12 @@ pub trait Storage: Send + Sync {
     /// old or all of the new bytes, never a part; after an error, either.
     fn write(&self, path: &str, bytes: &[u8]) -> Result<(), StorageError>;
 
+    /// Writes many files of different paths, each as [`Storage::write`] does. When this returns, all are durable; after an error or a
+    /// death, any of them may be there, each whole.
+    fn write_all(&self, files: &[(String, &[u8])]) -> Result<(), StorageError> {
+        files.iter().try_for_each(|(path, bytes)| self.write(path, bytes))
+    }
+
     /// Removes a file that has no meaning any more; one that is not there is none. It need not be durable.
     fn remove(&self, path: &str) -> Result<(), StorageError>;
 
@@ -72,6 +78,9 @@ impl<S: Storage + ?Sized> Storage for Arc<S> {
     }
     fn write(&self, path: &str, bytes: &[u8]) -> Result<(), StorageError> {
         (**self).write(path, bytes)
+    }
+    fn write_all(&self, files: &[(String, &[u8])]) -> Result<(), StorageError> {
+        (**self).write_all(files)
     }
     fn remove(&self, path: &str) -> Result<(), StorageError> {
         (**self).remove(path)

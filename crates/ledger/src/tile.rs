@@ -149,10 +149,17 @@ pub fn superseded(tile: &TileId, size: u64) -> bool {
 /// An entry as bundles hold it: its length in 16 bits, then its bytes. `None` if it is too long.
 #[must_use]
 pub fn frame(entry: &[u8]) -> Option<Vec<u8>> {
-    let length = u16::try_from(entry.len()).ok()?;
-    let mut out = length.to_be_bytes().to_vec();
-    out.extend_from_slice(entry);
+    let mut out = Vec::with_capacity(2 + entry.len());
+    frame_into(&mut out, entry)?;
     Some(out)
+}
+
+/// Adds an entry to a bundle. `None`, with nothing added, if it is too long.
+pub(crate) fn frame_into(bundle: &mut Vec<u8>, entry: &[u8]) -> Option<()> {
+    let length = u16::try_from(entry.len()).ok()?;
+    bundle.extend_from_slice(&length.to_be_bytes());
+    bundle.extend_from_slice(entry);
+    Some(())
 }
 
 /// The entries of a bundle, until one is cut off. The second value is true if exactly `width` entries fill the bytes.

@@ -5,13 +5,15 @@
 mod common;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Duration;
 
 use common::{ORIGIN, append, blobs, key, record};
 use probity_attest::note::{Checkpoint, VerifierKey};
 use probity_core::Timestamp;
 use probity_ledger::{
-    AppendError, CHECKPOINT, Fault, FaultyStorage, Ledger, Lock, MemoryStorage, Receipt, Storage, StorageError, VerifyOptions, verify,
+    AppendError, CHECKPOINT, Fault, FaultyStorage, GroupCommit, GroupLimits, Ledger, Lock, MemoryStorage, Receipt, Storage, StorageError,
+    VerifyOptions, verify,
 };
 
 /// Notes every head that is written.
@@ -91,12 +93,69 @@ fn run(begun: &MemoryStorage, fault: Option<Fault>, then: Then) -> u64 {
     let other = ledger.as_mut().map_err(|_| ()).and_then(|ledger| ledger.append_from(&*runner, None, now).map_err(|_| ()));
     failures += u64::from(other.is_err());
     let imported = other.map_or_else(|()| Vec::new(), |imported| imported.receipts);
-    check(&heads, fault, &acknowledged, &imported, then, failures);
+    let said = format!("{fault:?}, {then:?}");
+    check(&heads, &said, &acknowledged, &imported);
+    if then != Then::GiveUp {
+        assert_eq!(acknowledged.len(), 6, "{said}: every record came through in the end");
+    }
+    assert!(
+        failures <= 1 || matches!(fault, Some(Fault::Full(_) | Fault::ReadOnly)) || then == Then::GiveUp,
+        "{said}: {failures} failures"
+    );
     faulty.calls()
 }
 
-fn check(heads: &Heads, fault: Option<Fault>, acknowledged: &[(u64, Receipt)], imported: &[Receipt], then: Then, failures: u64) {
-    let said = format!("{fault:?}, {then:?}");
+/// Three threads append by group commit, each its own records one after the other, those of the second in one go, and all try once more
+/// what failed. Gives the calls it took.
+fn run_group(begun: &MemoryStorage, fault: Option<Fault>) -> u64 {
+    let heads = Arc::new(Heads { inner: MemoryStorage::with_files(begun.files()), heads: Mutex::default() });
+    let first = begun.read(CHECKPOINT).unwrap().map(|bytes| String::from_utf8(bytes).unwrap());
+    heads.heads.lock().unwrap().extend(first);
+    let faulty = Arc::new(FaultyStorage::new(Arc::clone(&heads) as _));
+    let ledger = Ledger::open_or_create(Arc::clone(&faulty) as _, key(1), ORIGIN).unwrap();
+    faulty.set(fault.map(|fault| match fault {
+        Fault::NotDone(at) => Fault::NotDone(faulty.calls() + at),
+        Fault::ReplyLost(at) => Fault::ReplyLost(faulty.calls() + at),
+        other => other,
+    }));
+    let opened = faulty.calls();
+    let group =
+        GroupCommit::start(ledger, GroupLimits { entries: 5, delay: Duration::from_micros(200), ..GroupLimits::default() }).unwrap();
+    static GIVEN: LazyLock<BTreeMap<u64, Vec<u8>>> =
+        LazyLock::new(|| (1000..2012).map(|number| (number, record(number, &*key(1), &blobs(number)))).collect());
+    let given = |number| (GIVEN[&number].clone(), blobs(number));
+    let one_by_one = |numbers: std::ops::Range<u64>| -> Vec<(u64, Receipt)> {
+        let again = |number| (0..2).find_map(|_| group.append(given(number).0, given(number).1).ok());
+        numbers.filter_map(|number| again(number).map(|receipt| (number, receipt))).collect()
+    };
+    let together = |numbers: std::ops::Range<u64>| -> Vec<(u64, Receipt)> {
+        let mut done = BTreeMap::new();
+        for _ in 0..2 {
+            let left: Vec<u64> = numbers.clone().filter(|number| !done.contains_key(number)).collect();
+            let receipts = group.append_all(left.iter().map(|number| given(*number)).collect());
+            done.extend(left.into_iter().zip(receipts).filter_map(|(number, receipt)| Some((number, receipt.ok()?))));
+        }
+        done.into_iter().collect()
+    };
+    let acknowledged: Vec<(u64, Receipt)> = std::thread::scope(|scope| {
+        let threads =
+            [scope.spawn(|| one_by_one(1000..1006)), scope.spawn(|| together(2000..2012)), scope.spawn(|| one_by_one(1003..1009))];
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    let calls = faulty.calls() - opened;
+    let said = format!("group commit, {fault:?}");
+    check(&heads, &said, &acknowledged, &[]);
+    if !matches!(fault, Some(Fault::Full(_) | Fault::ReadOnly)) {
+        assert_eq!(acknowledged.len(), 24, "{said}: every record came through in the end");
+    }
+    for (number, receipt) in &acknowledged {
+        let same = acknowledged.iter().filter(|(other, _)| other == number);
+        assert!(same.into_iter().all(|(_, other)| other.index == receipt.index), "{said}: record {number} has one place");
+    }
+    calls
+}
+
+fn check(heads: &Heads, said: &str, acknowledged: &[(u64, Receipt)], imported: &[Receipt]) {
     let name = VerifierKey::new(ORIGIN, key(1).verifying_key()).unwrap();
     let report = verify(&heads.inner, &VerifyOptions { key: Some(name.key()), ..VerifyOptions::default() });
     let report = report.unwrap_or_else(|error| panic!("{said}: {error}"));
@@ -115,13 +174,6 @@ fn check(heads: &Heads, fault: Option<Fault>, acknowledged: &[(u64, Receipt)], i
         let (index, bytes) = entry.unwrap();
         assert_eq!(seen.insert(bytes, index), None, "{said}: entry {index} is there twice");
     }
-    if then != Then::GiveUp {
-        assert_eq!(acknowledged.len(), 6, "{said}: every record came through in the end");
-    }
-    assert!(
-        failures <= 1 || matches!(fault, Some(Fault::Full(_) | Fault::ReadOnly)) || then == Then::GiveUp,
-        "{said}: {failures} failures"
-    );
     let mut by_size: BTreeMap<u64, String> = BTreeMap::new();
     for note in heads.heads.lock().unwrap().iter() {
         let checkpoint = Checkpoint::open(note, &name).unwrap();
@@ -151,6 +203,21 @@ fn at_every_call_over_the_end_of_a_bundle() {
         run(&begun, Some(Fault::NotDone(at)), Then::TryAgain);
         run(&begun, Some(Fault::ReplyLost(at)), Then::OpenAgain);
     }
+}
+
+#[test]
+fn at_every_call_of_group_commit() {
+    for begun in [MemoryStorage::new(), MemoryStorage::with_files(common::in_memory(253).0.files())] {
+        // How many calls there are depends on who comes together with whom.
+        for at in 0..run_group(&begun, None) {
+            run_group(&begun, Some(Fault::NotDone(at)));
+            run_group(&begun, Some(Fault::ReplyLost(at)));
+        }
+    }
+    for limit in (0..60_000).step_by(4_999) {
+        run_group(&MemoryStorage::new(), Some(Fault::Full(limit)));
+    }
+    run_group(&MemoryStorage::new(), Some(Fault::ReadOnly));
 }
 
 #[test]
