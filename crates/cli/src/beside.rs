@@ -26,6 +26,8 @@ pub(crate) struct Image {
     pub(crate) name: String,
     /// Its repository's name, as signatures tell it.
     pub(crate) repository_name: String,
+    /// Its name in a registry, as policies know it; none for a layout.
+    pub(crate) reference: Option<Reference>,
     /// Its registry; empty for a layout.
     pub(crate) registry: String,
     /// Its manifest.
@@ -84,6 +86,7 @@ pub(crate) fn open(text: &str, arguments: &ImageArguments, access: Access) -> Re
         name,
         repository_name: repository_name(&reference),
         registry: reference.registry().to_owned(),
+        reference: Some(reference),
         manifest,
         repository: Box::new(remote),
     }))
@@ -114,6 +117,7 @@ fn of_layout(text: &str, layout: Layout, tag: Option<&str>) -> Result<Image> {
         given: text.to_owned(),
         name: format!("{text}@{digest}"),
         repository_name: name.clone().unwrap_or_default(),
+        reference: None,
         registry: String::new(),
         manifest,
         repository: Box::new(layout),

@@ -34,7 +34,8 @@ pub(crate) struct Policies {
 /// What policies name and do not hold: files, and the entries of secrets and ConfigMaps that lie beside them.
 #[derive(Default)]
 struct Named {
-    folder: PathBuf,
+    /// The folders of the policies.
+    folders: Vec<PathBuf>,
     entries: BTreeMap<(&'static str, String, String), BTreeMap<String, String>>,
 }
 
@@ -54,7 +55,9 @@ impl Policies {
                     .map(|problem| Diagnostic::new(Level::Error, "image-policy", Arc::clone(&path), problem.span, problem.message.clone())),
             );
             let parent = file.parent().unwrap_or(Path::new("")).to_owned();
-            all.named.folder = parent;
+            if !all.named.folders.contains(&parent) {
+                all.named.folders.push(parent);
+            }
             let before = all.count();
             for document in documents {
                 if let Err(faults) = all.take(&document.value) {
@@ -136,6 +139,19 @@ impl Named {
         self.entries.insert((kind, metadata("namespace"), metadata("name")), entries);
     }
 
+    /// A file beside the policies. Two of one name that differ are none.
+    fn file(&self, path: &str) -> Result<Arc<str>, String> {
+        let there: Vec<PathBuf> = self.folders.iter().map(|folder| folder.join(path)).filter(|file| file.is_file()).collect();
+        let mut read = there.iter().map(|file| state::read(file).map_err(|error| format!("{error:#}")));
+        let first = read.next().ok_or_else(|| format!("there is no file `{path}` beside the policies"))??;
+        for other in read {
+            if other? != first {
+                return Err(format!("there are several files `{path}` beside the policies, and they differ"));
+            }
+        }
+        Ok(first.into())
+    }
+
     /// The entries of an object: of that namespace, or of the only one of that name.
     fn object(&self, kind: &'static str, namespace: &str, name: &str) -> Result<&BTreeMap<String, String>, String> {
         let mut of_name = self.entries.iter().filter(|((one, space, called), _)| {
@@ -152,7 +168,7 @@ impl Named {
 impl Supply for Named {
     fn text(&self, wanted: &Wanted) -> Result<Arc<str>, String> {
         match wanted {
-            Wanted::File(path) => state::read(&self.folder.join(&**path)).map(Arc::from).map_err(|error| format!("{error:#}")),
+            Wanted::File(path) => self.file(path),
             Wanted::Secret { namespace, name } => {
                 let entries = self.object("Secret", namespace, name)?;
                 let key = entries.get("cosign.pub").or_else(|| entries.values().next());

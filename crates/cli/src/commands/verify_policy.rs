@@ -23,13 +23,17 @@ pub(crate) fn run(arguments: &VerifyArguments, image: Image) -> Result<u8> {
     let policies = Policies::read(&arguments.policy, &texts)?;
     let (root, _) = root(arguments.trusted_root.as_deref())?;
     let services = Services { policies: &policies, arguments: &arguments.image, default: Arc::new(root) };
-    let Image { given, name, manifest, repository, .. } = image;
+    let Image { given, name, manifest, repository, reference, .. } = image;
     let repository: Rc<dyn Repository> = Rc::from(repository);
     let digest: probity_core::Digest = match manifest.digest().as_str().strip_prefix("sha256:").map(str::parse) {
         Some(Ok(digest)) => digest,
         _ => return Err(Wrong::hint(format!("images are verified by SHA-256, and this one is `{}`", manifest.digest()), None).into()),
     };
-    let named = ImageName::parse(&given).map_err(Wrong::new)?.with_digest(digest);
+    let Some(reference) = reference else {
+        let hint = "policies know images by their names in registries; verify a layout with `--key` or an identity";
+        return Err(Wrong::hint(format!("`{given}` has no name in a registry"), Some(hint)).into());
+    };
+    let named = ImageName::parse(&reference.to_string()).map_err(Wrong::new)?.with_digest(digest);
     let plan = policies.plan(&named)?;
     let limits = limits(arguments.image.registry_timeout);
     let now = runs::now();
