@@ -50,7 +50,7 @@ pub use read::{LogReader, ReadError, blob_path};
 pub use receipt::{Receipt, ReceiptError, TlogProof};
 pub use shared::{Append, SharedLedger, SharedStorage, Swap, Tag};
 pub use storage::{Lock, MemoryStorage, Storage, StorageError};
-pub use verify::{Against, VerifyError, VerifyOptions, VerifyReport, verify};
+pub use verify::{Against, VerifyError, VerifyOptions, VerifyReport, verify, verify_tree};
 
 /// Path of the signed head.
 pub const CHECKPOINT: &str = "checkpoint";

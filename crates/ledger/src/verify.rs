@@ -2,12 +2,14 @@
 //! checked. A log cannot show that it was rolled back as a whole; a checkpoint or receipt from elsewhere can ([`Against`]).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use probity_attest::dsse::{self, Envelope};
 use probity_attest::note::{Checkpoint, NoteError, VerifierKey};
 use probity_attest::statement::{Blob, Statement};
 use probity_attest::{VerifyingKey, sha256};
 use probity_core::Digest;
+use rayon::prelude::*;
 
 use crate::import::ImportRecord;
 use crate::read::{read_key, read_note};
@@ -160,7 +162,8 @@ pub fn verify(storage: &dyn Storage, options: &VerifyOptions) -> Result<VerifyRe
     verify_once(storage, options)
 }
 
-fn verify_once(storage: &dyn Storage, options: &VerifyOptions) -> Result<VerifyReport, VerifyError> {
+/// The log's key, and its head as signed and as read, if they are those asked for.
+fn head(storage: &dyn Storage, options: &VerifyOptions) -> Result<(VerifierKey, String, Checkpoint), VerifyError> {
     let missing = |path: &str| ReadError::Missing(path.to_owned());
     let Some(key) = read_key(storage)? else {
         let empty = storage.list("")?.is_empty();
@@ -179,8 +182,13 @@ fn verify_once(storage: &dyn Storage, options: &VerifyOptions) -> Result<VerifyR
     }
     let note = read_note(storage)?.ok_or_else(|| missing(CHECKPOINT))?;
     let checkpoint = Checkpoint::open(&note, &key).map_err(|why| ReadError::Note { path: CHECKPOINT, why })?;
+    Ok((key, note, checkpoint))
+}
+
+fn verify_once(storage: &dyn Storage, options: &VerifyOptions) -> Result<VerifyReport, VerifyError> {
+    let (key, note, checkpoint) = head(storage, options)?;
     let mut walk = Walk::new(storage, &key, &checkpoint);
-    walk.entries()?;
+    walk.entries(true)?;
     walk.hash_tiles()?;
     walk.blobs()?;
     let leftovers = walk.other_files(options.strict)?;
@@ -196,6 +204,18 @@ fn verify_once(storage: &dyn Storage, options: &VerifyOptions) -> Result<VerifyR
         checkpoint,
         note,
     })
+}
+
+/// Verifies key, checkpoint, entries and hash tiles as [`verify`] does, and leaves aside what the entries say: neither signatures of records
+/// nor blobs nor other files are looked at. It proves that the entries are those that the log's key signed the head of, and no more.
+/// Nobody may append meanwhile.
+pub fn verify_tree(storage: &dyn Storage, options: &VerifyOptions) -> Result<Checkpoint, VerifyError> {
+    let (key, _, checkpoint) = head(storage, options)?;
+    let mut walk = Walk::new(storage, &key, &checkpoint);
+    walk.entries(false)?;
+    walk.hash_tiles()?;
+    options.against.as_ref().map(|against| held_against(against, &key, &walk.leaves)).transpose()?;
+    Ok(checkpoint)
 }
 
 /// Whether a log with these leaves continues what was seen before; gives the size of that.
@@ -226,6 +246,50 @@ fn held_against(against: &Against, key: &VerifierKey, leaves: &[Digest]) -> Resu
 struct Range {
     import: ImportRecord,
     left: u64,
+}
+
+/// Bundles that are read together, on all cores.
+const TOGETHER: usize = 32;
+
+/// The hashes of one bundle.
+struct Bundle {
+    tile: TileId,
+    leaves: Vec<Digest>,
+    /// Those of the hash tile; none if it is damaged.
+    stored: Vec<Digest>,
+    whole: bool,
+}
+
+/// A record as read. Its signature is not verified yet.
+struct Record {
+    leaf: Digest,
+    envelope: Result<Envelope, String>,
+    content: Result<RecordContent, String>,
+}
+
+/// What a statement says that concerns a ledger.
+struct RecordContent {
+    blobs: Result<Vec<Blob>, String>,
+    import: Result<Option<ImportRecord>, String>,
+}
+
+impl Record {
+    fn read(entry: &[u8]) -> Record {
+        let leaf = merkle::leaf_hash(entry);
+        let envelope = Envelope::parse(entry).map_err(|error| error.to_string());
+        let content = envelope.as_ref().map_err(Clone::clone).and_then(|envelope| {
+            let statement = Statement::parse(&envelope.payload).map_err(|error| error.to_string())?;
+            let blobs = statement.blobs().map_err(|error| error.to_string());
+            let import = ImportRecord::of_statement(&statement).map_err(|error| error.to_string());
+            Ok(RecordContent { blobs, import })
+        });
+        Record { leaf, envelope, content }
+    }
+
+    /// Which of these keys signed it.
+    fn signer(&self, keys: &[VerifyingKey]) -> Result<VerifyingKey, String> {
+        self.envelope.as_ref().map_err(Clone::clone)?.verify(dsse::IN_TOTO, keys).map_err(|error| error.to_string())
+    }
 }
 
 struct Walk<'a> {
@@ -261,31 +325,45 @@ impl<'a> Walk<'a> {
         self.storage.read(&path)?.ok_or_else(missing)
     }
 
-    /// Reads all entries, holds them against the leaf hashes and the root, and then looks at what they say.
-    fn entries(&mut self) -> Result<(), VerifyError> {
+    /// Reads one bundle and the leaf hashes beside it.
+    fn bundle(&self, tile: TileId) -> Result<Bundle, VerifyError> {
+        let bytes = self.read(tile)?;
+        let (entries, whole) = tile::unframe(&bytes, tile.width);
+        let leaves = entries.iter().map(|entry| merkle::leaf_hash(entry)).collect();
+        let stored = tile::hashes(&self.read(TileId { kind: TileKind::Hashes(0), ..tile })?, tile.width).unwrap_or_default();
+        Ok(Bundle { tile, leaves, stored, whole })
+    }
+
+    /// Reads all entries, holds them against the leaf hashes and the root, and then, where asked to, looks at what they say.
+    fn entries(&mut self, records: bool) -> Result<(), VerifyError> {
         // The first entry that is not what its leaf hash says.
         let mut changed = None;
         let mut stored_leaves = Vec::new();
-        for tile in tile::tiles(TileKind::Entries, self.checkpoint.size) {
-            let bytes = self.read(tile)?;
-            let (entries, whole) = tile::unframe(&bytes, tile.width);
-            let stored = tile::hashes(&self.read(TileId { kind: TileKind::Hashes(0), ..tile })?, tile.width).unwrap_or_default();
-            for (place, entry) in entries.iter().enumerate() {
-                let leaf = merkle::leaf_hash(entry);
-                if stored.get(place) != Some(&leaf) {
-                    changed = changed.or(Some(self.leaves.len() as u64));
-                }
-                self.leaves.push(leaf);
+        let mut tiles = tile::tiles(TileKind::Entries, self.checkpoint.size);
+        loop {
+            let some: Vec<TileId> = tiles.by_ref().take(TOGETHER).collect();
+            if some.is_empty() {
+                break;
             }
-            stored_leaves.extend(stored);
-            if !whole {
-                let index = changed.unwrap_or(self.leaves.len() as u64);
-                let why = format!("`{tile}` does not hold {} whole entries and nothing else", tile.width);
-                return Err(VerifyError::Entry { index, why });
+            let bundles: Vec<Result<Bundle, VerifyError>> = some.par_iter().map(|tile| self.bundle(*tile)).collect();
+            for bundle in bundles {
+                let Bundle { tile, leaves, stored, whole } = bundle?;
+                for (place, leaf) in leaves.iter().enumerate() {
+                    if stored.get(place) != Some(leaf) {
+                        changed = changed.or(Some((self.leaves.len() + place) as u64));
+                    }
+                }
+                self.leaves.extend(leaves);
+                stored_leaves.extend(stored);
+                if !whole {
+                    let index = changed.unwrap_or(self.leaves.len() as u64);
+                    let why = format!("`{tile}` does not hold {} whole entries and nothing else", tile.width);
+                    return Err(VerifyError::Entry { index, why });
+                }
             }
         }
         if merkle::root(&self.leaves) == self.checkpoint.root {
-            return self.records();
+            return if records { self.records() } else { Ok(()) };
         }
         if let Some(index) = changed {
             let why = if merkle::root(&stored_leaves) == self.checkpoint.root {
@@ -296,29 +374,39 @@ impl<'a> Walk<'a> {
             return Err(VerifyError::Entry { index, why: why.to_owned() });
         }
         // Entries and hashes were changed together: a record that its key did not sign gives it away, else the hashes above.
-        self.records()?;
+        if records {
+            self.records()?;
+        }
         let index = self.first_unfit_tile()?;
         let why = "from here on the entries are not those that the checkpoint signs, though they fit their hashes";
         Err(VerifyError::Entry { index, why: why.to_owned() })
     }
 
-    /// Checks every record.
+    /// Checks every record: read on all cores, signatures too, and what one says of another in their order.
     fn records(&mut self) -> Result<(), VerifyError> {
-        let mut leaves = std::mem::take(&mut self.leaves).into_iter();
-        let mut again = Vec::with_capacity(leaves.len());
-        for tile in tile::tiles(TileKind::Entries, self.checkpoint.size) {
-            let bytes = self.read(tile)?;
-            for entry in tile::unframe(&bytes, tile.width).0 {
-                let index = again.len() as u64;
-                let leaf = merkle::leaf_hash(entry);
-                if leaves.next() != Some(leaf) {
+        let mut index = 0;
+        let mut tiles = tile::tiles(TileKind::Entries, self.checkpoint.size);
+        loop {
+            let some: Vec<TileId> = tiles.by_ref().take(TOGETHER).collect();
+            if some.is_empty() {
+                break;
+            }
+            let read: Vec<Result<Vec<Record>, VerifyError>> = some.par_iter().map(|tile| self.read_records(*tile)).collect();
+            let records = read.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect::<Vec<_>>();
+            let keys = self.keys_for(&records);
+            let signers: Vec<Result<VerifyingKey, String>> =
+                records.par_iter().zip(&keys).map(|(record, keys)| record.signer(keys)).collect();
+            for (record, signer) in records.into_iter().zip(signers) {
+                if self.leaves.get(usize::try_from(index).unwrap_or(usize::MAX)) != Some(&record.leaf) {
                     return Err(VerifyError::Entry { index, why: "it was changed while it was read".to_owned() });
                 }
-                again.push(leaf);
-                self.record(index, entry, leaf).map_err(|why| VerifyError::Entry { index, why })?;
+                self.record(index, record, signer).map_err(|why| VerifyError::Entry { index, why })?;
+                index += 1;
             }
         }
-        self.leaves = again;
+        if index != self.leaves.len() as u64 {
+            return Err(VerifyError::Entry { index, why: "it was changed while it was read".to_owned() });
+        }
         match &self.range {
             None => Ok(()),
             Some(range) => {
@@ -338,16 +426,43 @@ impl<'a> Walk<'a> {
         Ok(fits as u64 * tile::WIDTH)
     }
 
+    /// Reads the records of one bundle.
+    fn read_records(&self, tile: TileId) -> Result<Vec<Record>, VerifyError> {
+        let bytes = self.read(tile)?;
+        Ok(tile::unframe(&bytes, tile.width).0.into_iter().map(Record::read).collect())
+    }
+
+    /// The keys of which one has to have signed each record. What the records say of it is not verified yet: whoever uses this looks at
+    /// their signatures in order, and stops at the first that is wrong.
+    fn keys_for(&self, records: &[Record]) -> Vec<Arc<[VerifyingKey]>> {
+        let own: Arc<[VerifyingKey]> = Arc::new([self.own]);
+        let mut range = self.range.as_ref().map(|range| (range.left, Arc::from(range.import.keys.as_slice())));
+        let mut out = Vec::with_capacity(records.len());
+        for record in records {
+            range = match range.take() {
+                Some((left, keys)) => {
+                    out.push(Arc::clone(&keys));
+                    (left > 1).then_some((left - 1, keys))
+                }
+                None => {
+                    out.push(Arc::clone(&own));
+                    let import = record.content.as_ref().ok().and_then(|content| content.import.as_ref().ok()?.as_ref());
+                    import.map(|import| (import.count(), Arc::from(import.keys.as_slice())))
+                }
+            };
+        }
+        out
+    }
+
     /// Checks one record: its signature, what it is, and where it stands among imported ones.
-    fn record(&mut self, index: u64, entry: &[u8], leaf: Digest) -> Result<(), String> {
-        let envelope = Envelope::parse(entry).map_err(|error| error.to_string())?;
-        let keys = self.range.as_ref().map_or(std::slice::from_ref(&self.own), |range| &range.import.keys);
-        let signer = envelope.verify(dsse::IN_TOTO, keys).map_err(|error| error.to_string())?;
+    fn record(&mut self, index: u64, record: Record, signer: Result<VerifyingKey, String>) -> Result<(), String> {
+        let signer = signer?;
         if !self.keys.contains(&signer) {
             self.keys.push(signer);
         }
-        let statement = Statement::parse(&envelope.payload).map_err(|error| error.to_string())?;
-        for blob in statement.blobs().map_err(|error| error.to_string())? {
+        let leaf = record.leaf;
+        let content = record.content?;
+        for blob in content.blobs? {
             let (_, first) = self.named.entry(blob.digest).or_insert_with(|| (index, blob.clone()));
             if first.size != blob.size {
                 return Err(format!("it names the blob `{}` with another size than an earlier record", blob.digest));
@@ -356,7 +471,7 @@ impl<'a> Walk<'a> {
         if self.range.is_some() {
             return self.imported_record(leaf);
         }
-        let Some(import) = ImportRecord::of_statement(&statement).map_err(|error| error.to_string())? else { return Ok(()) };
+        let Some(import) = content.import? else { return Ok(()) };
         let before = self.imported.entry(import.log.to_string()).or_default();
         if before.len() as u64 != import.from {
             return Err(format!("it imports from entry {} of a log of which {} are here", import.from, before.len()));
@@ -406,15 +521,18 @@ impl<'a> Walk<'a> {
     fn blobs(&self) -> Result<(), VerifyError> {
         let mut by_entry: Vec<&(u64, Blob)> = self.named.values().collect();
         by_entry.sort_by_key(|(index, blob)| (*index, blob.digest));
-        for (index, blob) in by_entry {
-            let wrong = |why: &str| VerifyError::Entry { index: *index, why: format!("its blob `{}` ({}) {why}", blob.digest, blob.name) };
-            let bytes = self.storage.read(&blob_path(&blob.digest))?.ok_or_else(|| wrong("is missing"))?;
-            if sha256(&bytes) != blob.digest {
-                return Err(wrong("was changed"));
-            }
-            if bytes.len() as u64 != blob.size {
-                return Err(wrong("has another size than the record says"));
-            }
+        let wrong = |(index, blob): &&(u64, Blob)| self.blob(*index, blob).err();
+        by_entry.par_iter().find_map_first(wrong).map_or(Ok(()), Err)
+    }
+
+    fn blob(&self, index: u64, blob: &Blob) -> Result<(), VerifyError> {
+        let wrong = |why: &str| VerifyError::Entry { index, why: format!("its blob `{}` ({}) {why}", blob.digest, blob.name) };
+        let bytes = self.storage.read(&blob_path(&blob.digest))?.ok_or_else(|| wrong("is missing"))?;
+        if sha256(&bytes) != blob.digest {
+            return Err(wrong("was changed"));
+        }
+        if bytes.len() as u64 != blob.size {
+            return Err(wrong("has another size than the record says"));
         }
         Ok(())
     }
